@@ -1,0 +1,290 @@
+"""People and agents into tokens: flows per day, diffusion, price and the hours of use."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+_Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """How one product is used, on the mean day of a period."""
+
+    users: float
+    requests_per_user: float  #: requests/user/day
+    prompt_tokens: float  #: of one request, cached prefix included
+    answer_tokens: float
+    cached_share: float = 0.0  #: of the prompt tokens
+    reasoning_share: float = 0.0  #: of the requests
+    reasoning_tokens: float = 0.0  #: of one sample of a reasoning request
+    samples: float = 1.0  #: parallel samples of a reasoning request
+    on_device_share: float = 0.0  #: of the requests
+
+    def __post_init__(self) -> None:
+        for field in ("cached_share", "reasoning_share", "on_device_share"):
+            if not 0 <= getattr(self, field) <= 1:
+                raise ValueError(f"{field} of {getattr(self, field):g} is not between 0 and 1")
+        for field in ("users", "requests_per_user", "prompt_tokens", "answer_tokens"):
+            if getattr(self, field) < 0:
+                raise ValueError(f"{field} must not be negative")
+        if self.reasoning_tokens < 0 or self.samples < 1:
+            raise ValueError("reasoning_tokens must not be negative, samples at least 1")
+
+
+@dataclass(frozen=True, slots=True)
+class TokenFlow:
+    """Tokens of one day by kind."""
+
+    requests: float = 0.0
+    reasoning_requests: float = 0.0
+    fresh_prompt: float = 0.0  #: prompt tokens that must be read
+    cached_prompt: float = 0.0  #: prompt tokens found in a cache
+    reasoning: float = 0.0
+    answer: float = 0.0
+
+    @property
+    def prompt(self) -> float:
+        """All prompt tokens."""
+        return self.fresh_prompt + self.cached_prompt
+
+    @property
+    def output(self) -> float:
+        """All generated tokens."""
+        return self.reasoning + self.answer
+
+    def __add__(self, other: TokenFlow) -> TokenFlow:
+        return TokenFlow(
+            self.requests + other.requests,
+            self.reasoning_requests + other.reasoning_requests,
+            self.fresh_prompt + other.fresh_prompt,
+            self.cached_prompt + other.cached_prompt,
+            self.reasoning + other.reasoning,
+            self.answer + other.answer,
+        )
+
+    def __mul__(self, factor: float) -> TokenFlow:
+        return TokenFlow(
+            self.requests * factor,
+            self.reasoning_requests * factor,
+            self.fresh_prompt * factor,
+            self.cached_prompt * factor,
+            self.reasoning * factor,
+            self.answer * factor,
+        )
+
+    __rmul__ = __mul__
+
+
+@dataclass(frozen=True, slots=True)
+class DailyTokens:
+    """Tokens of one day by where they are computed."""
+
+    cloud: TokenFlow
+    device: TokenFlow
+
+    @property
+    def total(self) -> TokenFlow:
+        """Everywhere."""
+        return self.cloud + self.device
+
+
+def daily_tokens(usage: Usage, factor: float = 1.0) -> DailyTokens:
+    """Return the tokens that a product takes in a day.
+
+    Parameters
+    ----------
+    usage : Usage
+    factor : float
+        Multiplies the requests, for instance `price_factor`.
+
+    Returns
+    -------
+    DailyTokens
+
+    Notes
+    -----
+    Every sample of a reasoning request has its own reasoning and answer; the prompt is read once.
+    Requests on the device are like the others.
+    """
+    requests = usage.users * usage.requests_per_user * factor
+    thinking = requests * usage.reasoning_share
+    prompt = requests * usage.prompt_tokens
+    everywhere = TokenFlow(
+        requests=requests,
+        reasoning_requests=thinking,
+        fresh_prompt=prompt * (1.0 - usage.cached_share),
+        cached_prompt=prompt * usage.cached_share,
+        reasoning=thinking * usage.samples * usage.reasoning_tokens,
+        answer=(requests - thinking + thinking * usage.samples) * usage.answer_tokens,
+    )
+    device = usage.on_device_share
+    return DailyTokens(everywhere * (1.0 - device), everywhere * device)
+
+
+def price_factor(price: float, reference_price: float, elasticity: float) -> float:
+    """Return by how much use differs from that at the reference price.
+
+    Parameters
+    ----------
+    price, reference_price : float, USD/token
+        Any unit, the same for both.
+    elasticity : float
+        Constant elasticity, positive: 1 leaves spending as it is, more than 1 lets it rise when
+        the price falls.
+
+    Returns
+    -------
+    float
+        ``(price / reference_price) ** -elasticity``.
+    """
+    if price <= 0 or reference_price <= 0:
+        raise ValueError("prices must be positive")
+    return float((price / reference_price) ** -elasticity)
+
+
+def logistic(
+    year: float, ceiling: float, midpoint: float, rate: float, floor: float = 0.0
+) -> float:
+    """Return a logistic diffusion curve.
+
+    Parameters
+    ----------
+    year : float, year
+    ceiling, floor : float
+        Values in the far future and the far past.
+    midpoint : float, year
+        When half of the way is done.
+    rate : float, 1/year
+        Early growth.
+
+    Returns
+    -------
+    float
+        In the unit of the ceiling.
+    """
+    return floor + (ceiling - floor) * 0.5 * (1.0 + math.tanh(0.5 * rate * (year - midpoint)))
+
+
+def logistic_through(
+    first: tuple[float, float], second: tuple[float, float], ceiling: float
+) -> tuple[float, float]:
+    """Return midpoint and rate of the logistic curve through two points.
+
+    Parameters
+    ----------
+    first, second : tuple of float
+        (year, value), values strictly between 0 and the ceiling.
+    ceiling : float
+
+    Returns
+    -------
+    tuple of float
+        midpoint (year), rate (1/year), for `logistic` with floor 0.
+    """
+    (year_a, a), (year_b, b) = first, second
+    if not (0 < a < ceiling and 0 < b < ceiling and year_a != year_b):
+        raise ValueError("a logistic curve needs two years, and values between 0 and the ceiling")
+    odds_a, odds_b = math.log(a / (ceiling - a)), math.log(b / (ceiling - b))
+    rate = (odds_b - odds_a) / (year_b - year_a)
+    if rate == 0:
+        raise ValueError("a logistic curve through two equal values has no midpoint")
+    return year_a - odds_a / rate, rate
+
+
+def bass(years: float, ceiling: float, innovation: float, imitation: float) -> float:
+    """Return the adopters of a Bass diffusion.
+
+    Parameters
+    ----------
+    years : float, year
+        Since launch; none before.
+    ceiling : float, user
+    innovation, imitation : float, 1/year
+        p and q of Bass 1969.
+
+    Returns
+    -------
+    float, user
+        ``ceiling (1 - e^-(p+q)t) / (1 + (q/p) e^-(p+q)t)``.
+    """
+    if years <= 0:
+        return 0.0
+    decay = math.exp(-(innovation + imitation) * years)
+    return ceiling * (1.0 - decay) / (1.0 + imitation / innovation * decay)
+
+
+def hourly_profile(peak_to_mean: float, peak_hour: float = 15.0) -> _Array:
+    """Return the relative load of the 24 hours of a day.
+
+    Parameters
+    ----------
+    peak_to_mean : float
+        Busiest hour over the mean hour; 1 to 24, both excluded above.
+    peak_hour : float, hour
+        The busiest hour, a whole number from 0 to 23.
+
+    Returns
+    -------
+    array of float64, shape (24,)
+        Mean 1, largest value `peak_to_mean`; ``exp(k cos)``, positive at any ratio.
+    """
+    if not 1 <= peak_to_mean < 24:
+        raise ValueError(f"a peak to mean of {peak_to_mean:g} is not between 1 and 24")
+    angle = np.cos((np.arange(24.0) - round(peak_hour)) * 2.0 * np.pi / 24.0)
+    low, high = 0.0, 1e4
+    for _ in range(100):
+        middle = (low + high) / 2
+        shape = np.exp(middle * (angle - 1.0))
+        low, high = (middle, high) if 1.0 / shape.mean() < peak_to_mean else (low, middle)
+    shape = np.exp(high * (angle - 1.0))
+    profile: _Array = shape / shape.mean()
+    return profile
+
+
+def weekly_profile(
+    peak_to_mean: float, weekend_share: float = 1.0, peak_hour: float = 15.0
+) -> _Array:
+    """Return the relative load of the 168 hours of a week from Monday.
+
+    Parameters
+    ----------
+    peak_to_mean : float
+        Busiest hour over the mean hour of a weekday.
+    weekend_share : float
+        Load of a day of the weekend over that of a weekday.
+    peak_hour : float, hour
+        The busiest hour of every day.
+
+    Returns
+    -------
+    array of float64, shape (168,)
+        Mean 1.
+    """
+    days = np.array([1.0] * 5 + [weekend_share] * 2)
+    week = np.outer(days, hourly_profile(peak_to_mean, peak_hour)).ravel()
+    profile: _Array = week / week.mean()
+    return profile
+
+
+def combined_profile(profile: _Array, shares: dict[int, float]) -> _Array:
+    """Return the load of several regions together: time zones flatten the day.
+
+    Parameters
+    ----------
+    profile : array of float64, shape (n,)
+        Relative load of the hours of one region.
+    shares : dict of int to float
+        Hours by which a region lags -> its share of the load; in sum 1.
+
+    Returns
+    -------
+    array of float64, shape (n,)
+    """
+    parts = [share * np.roll(profile, hours) for hours, share in shares.items()]
+    together: _Array = np.sum(parts, axis=0)
+    return together

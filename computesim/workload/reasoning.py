@@ -1,0 +1,298 @@
+"""How long a chain of thought is: laws of output length, their means and growth.
+
+One lognormal within a benchmark (sd of ln 0.6 to 0.75), two in production, both
+cut at the longest output that is allowed. Which part of an output is reasoning is
+bimodal between requests. Nothing here draws: see `draws`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True)
+class LengthLaw:
+    """A mixture of lognormals of output tokens, cut at a cap."""
+
+    weights: tuple[float, ...]  #: shares of the components, in sum 1
+    log_means: tuple[float, ...]  #: means of ln tokens
+    log_sds: tuple[float, ...]  #: standard deviations of ln tokens
+    cap: float = math.inf  #: longest output; longer ones stop there, token
+
+    def __post_init__(self) -> None:
+        if not len(self.weights) == len(self.log_means) == len(self.log_sds):
+            raise ValueError("a length law needs one weight, mean and deviation per component")
+        if abs(sum(self.weights) - 1) > 1e-6 or min(self.weights) < 0:
+            raise ValueError(f"weights {self.weights} of a length law are not shares of 1")
+        if min(self.log_sds) < 0 or self.cap <= 0:
+            raise ValueError("deviations of a length law are not negative, its cap is positive")
+
+    @property
+    def mean(self) -> float:
+        """Mean length with the cap, in closed form, token."""
+        return self._moment(1)
+
+    @property
+    def mean_square(self) -> float:
+        """Mean of the squared length with the cap, in closed form, token²."""
+        return self._moment(2)
+
+    @property
+    def capped_share(self) -> float:
+        """Share of outputs that reach the cap."""
+        return 1.0 - self.cdf(self.cap) if math.isfinite(self.cap) else 0.0
+
+    def cdf(self, tokens: float) -> float:
+        """Return the share of outputs that would be no longer than `tokens` without the cap."""
+        return sum(
+            w * _below(tokens, m, s)
+            for w, m, s in zip(self.weights, self.log_means, self.log_sds, strict=True)
+        )
+
+    def _moment(self, order: int) -> float:
+        """Return E[min(X, cap)^order]."""
+        return sum(
+            w * _capped_moment(m, s, self.cap, order)
+            for w, m, s in zip(self.weights, self.log_means, self.log_sds, strict=True)
+        )
+
+
+def _normal_cdf(z: float) -> float:
+    """Return the standard normal distribution function."""
+    return 0.5 * math.erfc(-z / math.sqrt(2.0))
+
+
+def _below(tokens: float, log_mean: float, log_sd: float) -> float:
+    """Return the lognormal distribution function."""
+    if tokens <= 0:
+        return 0.0
+    if log_sd == 0:
+        return 1.0 if math.log(tokens) >= log_mean else 0.0
+    return _normal_cdf((math.log(tokens) - log_mean) / log_sd)
+
+
+def _capped_moment(log_mean: float, log_sd: float, cap: float, order: int) -> float:
+    """Return E[min(X, cap)^order] of a lognormal X: partial moment below, mass at the cap."""
+    whole = math.exp(order * log_mean + (order * log_sd) ** 2 / 2)
+    if math.isinf(cap):
+        return whole
+    below = _below(cap, log_mean + order * log_sd**2, log_sd)
+    return whole * below + cap**order * (1.0 - _below(cap, log_mean, log_sd))
+
+
+def lognormal_length(mean: float, spread: float, cap: float = math.inf) -> LengthLaw:
+    """Return the one-component law whose mean, cap included, is `mean`.
+
+    Parameters
+    ----------
+    mean : float, token
+        Mean length of what is generated.
+    spread : float
+        Standard deviation of ln tokens.
+    cap : float, token
+        Longest output; must exceed the mean.
+
+    Returns
+    -------
+    LengthLaw
+    """
+    if mean <= 0:
+        raise ValueError(f"a mean length of {mean:g} tokens is not positive")
+    law = LengthLaw((1.0,), (math.log(mean) - spread**2 / 2,), (spread,), cap)
+    return law if math.isinf(cap) else with_mean(law, mean)
+
+
+def scaled(law: LengthLaw, factor: float) -> LengthLaw:
+    """Return the law of outputs `factor` times as long before the cap, which stays.
+
+    Parameters
+    ----------
+    law : LengthLaw
+    factor : float
+        Effort, or growth over years: ``growth_per_year ** years``.
+
+    Returns
+    -------
+    LengthLaw
+    """
+    shift = math.log(factor)
+    return replace(law, log_means=tuple(m + shift for m in law.log_means))
+
+
+def with_mean(law: LengthLaw, mean: float) -> LengthLaw:
+    """Return the law scaled so that its mean, cap included, is `mean`.
+
+    Parameters
+    ----------
+    law : LengthLaw
+    mean : float, token
+
+    Returns
+    -------
+    LengthLaw
+
+    Raises
+    ------
+    ValueError
+        If the cap does not let outputs be so long.
+    """
+    if not 0 < mean < law.cap:
+        raise ValueError(f"a mean of {mean:g} tokens does not fit under a cap of {law.cap:g}")
+    low, high = -60.0, 60.0  # ln of the factor; the capped mean rises with it
+    for _ in range(100):
+        middle = (low + high) / 2
+        if scaled(law, math.exp(middle)).mean < mean:
+            low = middle
+        else:
+            high = middle
+    return scaled(law, math.exp(high))
+
+
+def grown(law: LengthLaw, growth_per_year: float, years: float, cap: float = 0.0) -> LengthLaw:
+    """Return the law after years of growth, under a new cap where one is given.
+
+    Parameters
+    ----------
+    law : LengthLaw
+    growth_per_year : float
+        Factor of one year; Epoch measured 5 for reasoning models on benchmarks to April 2025.
+    years : float, year
+    cap : float, token
+        The longest output then; 0 leaves it as it is.
+
+    Returns
+    -------
+    LengthLaw
+    """
+    return replace(scaled(law, growth_per_year**years), cap=cap or law.cap)
+
+
+def mixed(laws: tuple[LengthLaw, ...], shares: tuple[float, ...]) -> LengthLaw:
+    """Return the law of a mix, for instance of effort tiers; all laws need the same cap.
+
+    Parameters
+    ----------
+    laws : tuple of LengthLaw
+    shares : tuple of float
+        In sum 1.
+
+    Returns
+    -------
+    LengthLaw
+    """
+    if len({law.cap for law in laws}) != 1:
+        raise ValueError("laws with different caps cannot be mixed")
+    parts = tuple(zip(laws, shares, strict=True))
+    return LengthLaw(
+        tuple(share * w for law, share in parts for w in law.weights),
+        tuple(m for law in laws for m in law.log_means),
+        tuple(s for law in laws for s in law.log_sds),
+        laws[0].cap,
+    )
+
+
+def effort_tiers(law: LengthLaw, factors: dict[str, float]) -> dict[str, LengthLaw]:
+    """Return the law of each effort tier.
+
+    Parameters
+    ----------
+    law : LengthLaw
+        Law of the tier whose factor is 1.
+    factors : dict of str to float
+        Length of each tier before the cap, relative to `law`.
+
+    Returns
+    -------
+    dict of str to LengthLaw
+    """
+    return {tier: scaled(law, factor) for tier, factor in factors.items()}
+
+
+def representative_lengths(law: LengthLaw, n: int = 16) -> tuple[float, ...]:
+    """Return n equally likely lengths that have the mean and the mean square of the law.
+
+    Parameters
+    ----------
+    law : LengthLaw
+    n : int
+        At least 2 for the mean square.
+
+    Returns
+    -------
+    tuple of float, token
+        Rising.
+
+    Notes
+    -----
+    Quantiles at the middle of each n-th, raised to the power that restores the mean square (which
+    attention grows with, and which the cut tail would take away) and scaled to the mean. Tight
+    caps are met within a few per cent.
+    """
+    points = [quantile(law, (i + 0.5) / n) for i in range(n)]
+    wanted = law.mean_square / law.mean**2
+    low, high = 0.0, 8.0  # of the power; the spread rises with it
+    for _ in range(60):
+        power = (low + high) / 2
+        tried = [(point / points[-1]) ** power for point in points]
+        spread = n * sum(x * x for x in tried) / sum(tried) ** 2
+        low, high = (power, high) if spread < wanted else (low, power)
+    factor = law.mean * n / sum(tried)
+    return tuple(x * factor for x in tried)
+
+
+def quantile(law: LengthLaw, share: float) -> float:
+    """Return the length that a share of the outputs does not exceed.
+
+    Parameters
+    ----------
+    law : LengthLaw
+    share : float
+        Between 0 and 1, both excluded.
+
+    Returns
+    -------
+    float, token
+    """
+    if not 0 < share < 1:
+        raise ValueError(f"a share of {share:g} has no quantile")
+    reach = 40.0 * max(max(law.log_sds), 1e-9) + 1e-9
+    low, high = min(law.log_means) - reach, max(law.log_means) + reach
+    for _ in range(80):
+        middle = (low + high) / 2
+        low, high = (middle, high) if law.cdf(math.exp(middle)) < share else (low, middle)
+    return min(math.exp(high), law.cap)
+
+
+@dataclass(frozen=True, slots=True)
+class ShareLaw:
+    """A mixture of Kumaraswamy laws on (0, 1): ``F(x) = 1 - (1 - x^a)^b``."""
+
+    weights: tuple[float, ...]  #: shares of the components, in sum 1
+    a: tuple[float, ...]
+    b: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if not len(self.weights) == len(self.a) == len(self.b):
+            raise ValueError("a share law needs one weight, a and b per component")
+        if abs(sum(self.weights) - 1) > 1e-6 or min(*self.a, *self.b) <= 0:
+            raise ValueError("a share law needs weights that sum to 1, and positive a and b")
+
+    @property
+    def mean(self) -> float:
+        """Mean share, ``Σ w b B(1 + 1/a, b)``."""
+        parts = zip(self.weights, self.a, self.b, strict=True)
+        return sum(w * b * _beta_function(1 + 1 / a, b) for w, a, b in parts)
+
+    def cdf(self, share: float) -> float:
+        """Return the part of the requests whose share is no larger."""
+        inside = min(max(share, 0.0), 1.0)
+        return sum(
+            float(w * (1.0 - (1.0 - inside**a) ** b))
+            for w, a, b in zip(self.weights, self.a, self.b, strict=True)
+        )
+
+
+def _beta_function(x: float, y: float) -> float:
+    """Return B(x, y)."""
+    return math.exp(math.lgamma(x) + math.lgamma(y) - math.lgamma(x + y))
