@@ -1,0 +1,1 @@
+"""What answers: seconds, joules, switches and watts of a machine; it knows `Work` and no clock."""

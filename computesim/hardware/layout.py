@@ -1,0 +1,145 @@
+"""How a training job is spread over accelerators, one layout or a grid of candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from itertools import product
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+RECOMPUTE: Final = ("none", "selective", "full")  #: what the backward pass computes again
+LARGEST_TP: Final = 16
+LONGEST_CP_SHARD: Final = 8192  #: tokens of a sequence on one context rank before cp is tried
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingLayout:
+    """Degrees of parallelism of a training job."""
+
+    tp: int = 1  #: tensor parallel, with sequence parallel activations
+    pp: int = 1  #: pipeline stages
+    dp: int = 1  #: data parallel replicas
+    ep: int = 1  #: pieces over which experts are spread, inside tp · cp · dp
+    cp: int = 1  #: context parallel pieces of one sequence
+    vp: int = 1  #: interleaved model pieces of one pipeline stage
+    zero: int = 1  #: ZeRO stage: 0 nothing, 1 optimiser, 2 and gradients, 3 and weights sharded
+    microbatch: int = 1  #: sequences of one microbatch
+    recompute: str = "none"  #: none, selective or full
+
+    def __post_init__(self) -> None:
+        degrees = (self.tp, self.pp, self.dp, self.ep, self.cp, self.vp, self.microbatch)
+        if min(degrees) < 1 or not 0 <= self.zero <= 3:
+            raise ValueError("degrees are at least 1 and the ZeRO stage is 0 to 3")
+        if self.recompute not in RECOMPUTE:
+            raise ValueError(f"recompute is one of {', '.join(RECOMPUTE)}, not {self.recompute}")
+        if (self.tp * self.cp * self.dp) % self.ep:
+            raise ValueError(f"ep {self.ep} does not divide tp · cp · dp")
+        if self.vp > 1 and self.pp == 1:
+            raise ValueError("one pipeline stage cannot be interleaved")
+
+    @property
+    def n_accelerators(self) -> int:
+        """Accelerators of the job."""
+        return self.tp * self.pp * self.dp * self.cp
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutGrid:
+    """Layouts as equal-length integer arrays; `recompute` indexes `RECOMPUTE`."""
+
+    tp: Ints
+    pp: Ints
+    dp: Ints
+    ep: Ints
+    cp: Ints
+    vp: Ints
+    zero: Ints
+    microbatch: Ints
+    recompute: Ints
+
+    @classmethod
+    def of(cls, layouts: Iterable[TrainingLayout]) -> LayoutGrid:
+        """Return the grid of given layouts."""
+        rows = [
+            [getattr(x, f.name) for f in fields(cls)[:-1]] + [RECOMPUTE.index(x.recompute)]
+            for x in layouts
+        ]
+        return cls(*np.array(rows, dtype=np.int64).reshape(-1, len(fields(cls))).T)
+
+    def select(self, which: npt.NDArray[np.bool_]) -> LayoutGrid:
+        """Return the layouts where `which` is true."""
+        return LayoutGrid(*(getattr(self, f.name)[which] for f in fields(self)))
+
+    def at(self, index: int) -> TrainingLayout:
+        """Return one layout."""
+        degree = {f.name: int(getattr(self, f.name)[index]) for f in fields(self)}
+        again = RECOMPUTE[degree.pop("recompute")]
+        return TrainingLayout(**degree, recompute=again)
+
+
+def candidates(
+    n_accelerators: int,
+    n_layers: int,
+    n_moe_layers: int,
+    domain: int,
+    seq_len: int,
+    batch_sequences: float,
+) -> LayoutGrid:
+    """Return the layouts worth evaluating for a job.
+
+    Parameters
+    ----------
+    n_accelerators : int
+        Accelerators at hand; what the degrees do not divide stays idle.
+    n_layers, n_moe_layers : int
+        Of the model; pipelines cut between layers, expert parallelism needs MoE layers.
+    domain : int
+        Scale-up domain; tensor parallelism stays inside.
+    seq_len : int, token
+        Tokens of a sequence; context parallelism is tried for long ones.
+    batch_sequences : float
+        Sequences of one optimiser step; more replicas than that would idle.
+
+    Returns
+    -------
+    LayoutGrid
+        Possibly empty.
+    """
+    widest_cp = max(seq_len // LONGEST_CP_SHARD, 1)
+    table = _degrees(min(domain, LARGEST_TP), n_layers, n_moe_layers > 0, widest_cp)
+    tp, pp, ep, cp, vp, zero, microbatch, recompute = table
+    replicas = n_accelerators // (tp * pp * cp)
+    dp = np.minimum(replicas, np.int64(max(batch_sequences, 1.0)) // microbatch)
+    dp = np.maximum(dp, 0)
+    dp -= np.where(ep > tp * cp, dp % np.maximum(ep // (tp * cp), 1), 0)  # whole expert groups
+    grid = LayoutGrid(tp, pp, dp, ep, cp, vp, zero, microbatch, recompute)
+    return grid.select((dp >= 1) & ((tp * cp * np.maximum(dp, 1)) % ep == 0))
+
+
+@lru_cache(maxsize=64)
+def _degrees(widest_tp: int, n_layers: int, experts: bool, widest_cp: int) -> tuple[Ints, ...]:
+    """Return the columns tp, pp, ep, cp, vp, zero, microbatch, recompute of all combinations."""
+    stages = [p for p in (1, 2, 4, 6, 8, 12, 16, 24, 32) if p <= n_layers]
+    pipelines = [
+        (p, v) for p in stages for v in ((1,) if p == 1 else (1, 2, 4, 8)) if p * v <= n_layers
+    ]
+    rows = [
+        (tp, pp, ep, cp, vp, zero, microbatch, recompute)
+        for tp, (pp, vp), ep, cp in product(
+            _powers(widest_tp), pipelines, _powers(64) if experts else (1,), _powers(widest_cp)
+        )
+        for zero in ((1, 3) if pp == 1 else (1,))  # sharded weights do not mix with pipelines
+        for microbatch, recompute in product((1, 2, 4), range(len(RECOMPUTE)))
+    ]
+    return tuple(np.ascontiguousarray(np.array(rows, dtype=np.int64).T))
+
+
+def _powers(largest: int) -> list[int]:
+    """Return 1, 2, 4 … up to `largest`."""
+    return [2**i for i in range(largest.bit_length()) if 2**i <= largest]

@@ -1,0 +1,178 @@
+"""Bytes that training holds on one accelerator, and whether they fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from computesim.hardware.accelerator import Accelerator
+from computesim.hardware.efficiency import Efficiency
+from computesim.hardware.layout import LayoutGrid
+from computesim.quantities import TrainingLoad
+
+Floats = npt.NDArray[np.float64]
+LOGIT_BYTES: Final = 6.0  #: of one logit at the last stage: bf16 and its fp32 gradient, B
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Bytes of the training state and the price of recomputation.
+
+    Mixed precision with Adam: Rajbhandari 2020 (ZeRO) section 3.1, gradients in fp32 as
+    Megatron-LM accumulates them. The selective row stands for recomputing norms, activations and
+    projections (estimate); Korthikanti 2022 gives 2–5 % of FLOP for selective recomputation.
+    """
+
+    weight_bytes: float = 2.0  #: B/parameter
+    gradient_bytes: float = 4.0  #: B/parameter
+    optimiser_bytes: float = 12.0  #: master weight and two moments, B/parameter
+    kept: tuple[float, float, float] = (1.0, 0.4, 0.0)  #: activations kept, by recompute
+    extra_flop: tuple[float, float, float] = (0.0, 0.05, 1.0 / 3.0)
+    """FLOP computed again ÷ model FLOP, by recompute: the forward pass is a third"""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingMemory:
+    """Bytes on the fullest accelerator of a job."""
+
+    weights: float
+    gradients: float
+    optimiser: float
+    activations: float
+    capacity: float  #: what the runtime leaves, B
+
+    @property
+    def total(self) -> float:
+        """All bytes held."""
+        return self.weights + self.gradients + self.optimiser + self.activations
+
+    @property
+    def shortage(self) -> float:
+        """Bytes that do not fit; 0 when all do."""
+        return max(self.total - self.capacity, 0.0)
+
+    @property
+    def fits(self) -> bool:
+        """Whether all fits."""
+        return self.shortage == 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryGrid:
+    """`TrainingMemory` of many layouts, arrays of their length."""
+
+    weights: Floats
+    gradients: Floats
+    optimiser: Floats
+    activations: Floats
+    capacity: float
+
+    @property
+    def shortage(self) -> Floats:
+        """Bytes that do not fit."""
+        total = self.weights + self.gradients + self.optimiser + self.activations
+        return np.maximum(total - self.capacity, 0.0)
+
+    def at(self, index: int) -> TrainingMemory:
+        """Return the memory of one layout."""
+        return TrainingMemory(
+            float(self.weights[index]),
+            float(self.gradients[index]),
+            float(self.optimiser[index]),
+            float(self.activations[index]),
+            self.capacity,
+        )
+
+
+def stage_stretch(load: TrainingLoad, grid: LayoutGrid) -> Floats:
+    """Return the layers of the fullest model piece ÷ the mean, at least 1."""
+    pieces = grid.pp * grid.vp
+    return np.asarray(np.ceil(load.n_layers / pieces) * pieces / load.n_layers)
+
+
+def expert_pieces(grid: LayoutGrid) -> Floats:
+    """Return the pieces of one stage's experts: ep, or tp where experts are split like matrices."""
+    return np.where(grid.ep > 1, grid.ep, grid.tp).astype(np.float64)
+
+
+def parameters_per_rank(load: TrainingLoad, grid: LayoutGrid) -> tuple[Floats, Floats]:
+    """Return the (dense, expert) parameters of one accelerator before ZeRO."""
+    dense = (load.n_params - load.n_expert_params) / (grid.tp * grid.pp)
+    return dense, load.n_expert_params / (expert_pieces(grid) * grid.pp)
+
+
+def expert_replicas(grid: LayoutGrid) -> Floats:
+    """Return the ranks that hold the same experts and sum their gradients."""
+    return grid.tp * grid.cp * grid.dp / expert_pieces(grid)
+
+
+def training_memory(
+    load: TrainingLoad,
+    accelerator: Accelerator,
+    grid: LayoutGrid,
+    n_microbatches: Floats,
+    recipe: Recipe,
+    coefficients: Efficiency,
+) -> MemoryGrid:
+    """Return the bytes on the fullest accelerator of each layout.
+
+    Parameters
+    ----------
+    load : TrainingLoad
+        The model.
+    accelerator : Accelerator
+        The machine.
+    grid : LayoutGrid
+        Layouts, length k.
+    n_microbatches : array of float64, shape (k,)
+        Microbatches of one pipeline in one step.
+    recipe : Recipe
+        Bytes per parameter and recomputation.
+    coefficients : Efficiency
+        For the share of memory that the runtime keeps.
+
+    Returns
+    -------
+    MemoryGrid
+
+    Notes
+    -----
+    ZeRO shards dense parameters over dp · cp and experts over the ranks that hold the same ones.
+    The first stage of 1F1B holds min(pp, M) microbatches, ``1 + (pp − 1)/(pp · vp)`` as much
+    when interleaved. The embedding is spread evenly over stages.
+    """
+    dense, expert = parameters_per_rank(load, grid)
+    sharded = dense / (grid.dp * grid.cp) + expert / expert_replicas(grid)
+    whole = dense + expert
+    stage = stage_stretch(load, grid)
+
+    def held(size: float, from_stage: int) -> Floats:
+        return np.asarray(size * np.where(grid.zero >= from_stage, sharded, whole) * stage)
+
+    usable = accelerator.memory_bytes * (1.0 - coefficients.memory_reserve)
+    return MemoryGrid(
+        weights=held(recipe.weight_bytes, 3),
+        gradients=held(recipe.gradient_bytes, 2),
+        optimiser=held(recipe.optimiser_bytes, 1),
+        activations=_activations(load, grid, n_microbatches, recipe) * stage,
+        capacity=usable,
+    )
+
+
+def _activations(
+    load: TrainingLoad, grid: LayoutGrid, n_microbatches: Floats, recipe: Recipe
+) -> Floats:
+    """Return the bytes of activations on the first stage, or of the logits on the last."""
+    tokens = grid.microbatch * load.seq_len / (grid.cp * grid.tp)
+    whole = load.activation_bytes_per_token_layer
+    inputs = 2.0 * load.d_model  # what a recomputed layer keeps: its input
+    kept = np.maximum(whole * np.array(recipe.kept)[grid.recompute], inputs)
+    interleaved = np.where(grid.vp > 1, 1.0 + (grid.pp - 1) / (grid.pp * grid.vp), 1.0)
+    waiting = np.minimum(grid.pp, n_microbatches) * interleaved
+    layers = load.n_layers / grid.pp
+    first = tokens * (kept * layers * waiting + np.where(grid.recompute == 2, whole, 0.0))
+    logits = tokens * load.vocab_size * LOGIT_BYTES
+    return np.asarray(np.maximum(first, tokens * kept * layers + logits))

@@ -1,0 +1,28 @@
+"""The results of a run: one long table, a manifest, and the files they live in."""
+
+from computesim.results.files import load_results, output_folder, save_results, written_whole
+from computesim.results.manifest import Anchor, Assumption, Manifest, Source
+from computesim.results.rows import COLUMNS, Difference, Row, SumFault
+from computesim.results.table import Results
+from computesim.results.variables import VARIABLES, WORKLOADS, VariableError, family, unit_of
+
+__all__ = [
+    "COLUMNS",
+    "VARIABLES",
+    "WORKLOADS",
+    "Anchor",
+    "Assumption",
+    "Difference",
+    "Manifest",
+    "Results",
+    "Row",
+    "Source",
+    "SumFault",
+    "VariableError",
+    "family",
+    "load_results",
+    "output_folder",
+    "save_results",
+    "unit_of",
+    "written_whole",
+]

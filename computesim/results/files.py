@@ -1,0 +1,179 @@
+"""Results on disk: one folder per resolved scenario, every file written whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from computesim.errors import CaseError, Fault
+from computesim.results.manifest import Manifest, plain
+from computesim.results.rows import COLUMNS
+from computesim.results.table import Results
+
+FORMATS = ("parquet", "csv")
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Give a temporary name beside `path`, renamed to it when the block ends well.
+
+    Parameters
+    ----------
+    path : Path
+        The file that readers see either as it was before or complete.
+
+    Yields
+    ------
+    Path
+        The name to write to.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        yield draft
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write a text file whole."""
+    with written_whole(path) as draft:
+        draft.write_text(text, encoding="utf-8", newline="\n")
+    return path
+
+
+def output_folder(out: Path | str, name: str, digest: str) -> Path:
+    """Return the folder of a scenario's results: `out/<name>-<first 8 of the hash>`.
+
+    Parameters
+    ----------
+    out : Path or str
+        The folder that holds all results.
+    name : str
+        Name of the scenario; what a file system may refuse is replaced.
+    digest : str
+        Hash of the resolved scenario.
+
+    Returns
+    -------
+    Path
+        The same for the same scenario, so that a second run overwrites the first.
+    """
+    slug = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "scenario"
+    return Path(out) / f"{slug[:80]}-{digest[:8]}"
+
+
+def _write_parquet(results: Results, path: Path) -> None:
+    """Write the long table with pyarrow, texts dictionary-encoded."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    text = pa.dictionary(pa.int32(), pa.string())
+    types = dict(
+        zip(COLUMNS, (text, text, text, pa.int32(), pa.int32(), pa.float64()), strict=True)
+    )
+    columns = results.columns()
+    table = pa.table({name: pa.array(columns[name], types[name]) for name in COLUMNS})
+    with written_whole(path) as draft:
+        pq.write_table(table, draft)
+
+
+def _write_csv(results: Results, path: Path) -> None:
+    """Write the long table as CSV; a float is written so that it reads back as the same float."""
+    with written_whole(path) as draft, draft.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows(zip(*results.columns().values(), strict=True))
+
+
+def save_results(
+    results: Results, folder: Path | str, formats: Sequence[str] = FORMATS
+) -> list[Path]:
+    """Write the table and the manifest into a folder.
+
+    Parameters
+    ----------
+    results : Results
+        What to write.
+    folder : Path or str
+        Made when it is not there; see `output_folder`.
+    formats : sequence of str
+        Of `parquet` and `csv`.
+
+    Returns
+    -------
+    list of Path
+        The files, the manifest last: where it stands, the rest is complete.
+
+    Raises
+    ------
+    ValueError
+        If a format is neither of the two.
+    """
+    writers = {"parquet": _write_parquet, "csv": _write_csv}
+    if unknown := set(formats) - set(writers):
+        raise ValueError(f"unknown format {', '.join(sorted(unknown))}; choose parquet or csv")
+    paths = []
+    for name in formats:
+        paths.append(Path(folder) / f"results.{name}")
+        writers[name](results, paths[-1])
+    manifest = json.dumps(plain(results.manifest), indent=1, ensure_ascii=False, allow_nan=False)
+    return [*paths, write_text(Path(folder) / "manifest.json", manifest + "\n")]
+
+
+def _read_parquet(path: Path) -> dict[str, list[Any]]:
+    """Read the columns of a Parquet file as lists."""
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(path, columns=list(COLUMNS))
+    return {name: table.column(name).to_pylist() for name in COLUMNS}
+
+
+def _read_csv(path: Path) -> dict[str, list[Any]]:
+    """Read the columns of a CSV file as lists."""
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
+    if not rows or tuple(rows[0]) != COLUMNS:
+        found = ",".join(rows[0]) if rows else "an empty file"
+        raise CaseError([Fault("header", found, f"expected {','.join(COLUMNS)}", str(path), 1)])
+    parts = list(zip(*rows[1:], strict=True)) or [()] * len(COLUMNS)
+    readers = (str, str, str, int, int, float)
+    return {
+        name: [read(cell) for cell in cells]
+        for name, read, cells in zip(COLUMNS, readers, parts, strict=True)
+    }
+
+
+def load_results(folder: Path | str) -> Results:
+    """Read what `save_results` wrote.
+
+    Parameters
+    ----------
+    folder : Path or str
+        Holds `manifest.json` and one of `results.parquet` and `results.csv`.
+
+    Returns
+    -------
+    Results
+        Equal to what was saved.
+
+    Raises
+    ------
+    CaseError
+        If the folder does not hold results.
+    """
+    place = Path(folder)
+    readers = {"results.parquet": _read_parquet, "results.csv": _read_csv}
+    found = [name for name in readers if (place / name).is_file()]
+    if not found or not (place / "manifest.json").is_file():
+        accepted = "expected manifest.json with results.parquet or results.csv (computesim run)"
+        raise CaseError([Fault(str(place), "no results here", accepted)])
+    manifest: Manifest = json.loads((place / "manifest.json").read_text(encoding="utf-8"))
+    return Results(readers[found[0]](place / found[0]), manifest)

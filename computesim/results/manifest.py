@@ -1,0 +1,79 @@
+"""What a run leaves behind besides numbers: where they came from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, TypedDict
+
+
+class Source(TypedDict, total=False):
+    """One entry of the bibliography."""
+
+    key: str
+    title: str
+    url: str
+    date: str
+    kind: str  #: datasheet, paper, filing, measurement, press, estimate or dataset
+
+
+class Assumption(TypedDict, total=False):
+    """One input of the scenario, as a person reads it."""
+
+    path: str  #: `products.chat.users`
+    value: str  #: the value, or the values by year, as text
+    unit: str
+    low: str
+    high: str
+    source: str  #: key of a source, or `estimate`
+    origin: str  #: file and line, or `default`
+    note: str
+
+
+class Anchor(TypedDict, total=False):
+    """One result beside what was published about it."""
+
+    name: str
+    year: int
+    unit: str
+    ours: float
+    actual: float
+    low: float | None  #: published range of the actual
+    high: float | None
+    factor: float  #: how far apart we allow the two to be, as a ratio
+    within: bool
+    source: str  #: key of a source
+    variable: str  #: the variable whose chart shows this actual, when there is one
+
+
+class Manifest(TypedDict, total=False):
+    """Everything needed to say where results came from, and to make them again."""
+
+    version: str  #: of computesim
+    name: str  #: of the scenario
+    title: str
+    question: str
+    scenario: dict[str, Any]  #: the resolved scenario
+    hash: str  #: of the resolved scenario
+    seed: int
+    sources: list[Source]
+    assumptions: list[Assumption]
+    anchors: list[Anchor]
+    wall_time: float  #: s
+    libraries: dict[str, str]
+    warnings: list[str]
+
+
+def plain(value: object) -> Any:
+    """Return a value as JSON can hold it: keys as text, no infinities, unknown things as text."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(part) for part in value]
+    if isinstance(value, (str, bool, int)) or value is None:
+        return value
+    item = getattr(value, "item", None)  # a numpy scalar
+    number = item() if callable(item) else value
+    if isinstance(number, float):
+        return number if math.isfinite(number) else None
+    return number if isinstance(number, (bool, int)) else str(value)

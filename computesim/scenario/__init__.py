@@ -1,0 +1,52 @@
+"""Scenario files: a readable tree of assumptions, checked as a whole, each with its origin."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from computesim.scenario.document import format_page
+    from computesim.scenario.editor_schema import json_schema
+    from computesim.scenario.load import load_scenario
+    from computesim.scenario.scenario import Origin, Scenario
+    from computesim.scenario.shipped import shipped_scenarios
+    from computesim.scenario.show import Row, describe
+    from computesim.scenario.template import starter
+    from computesim.scenario.values import Choice, Mix, Value
+
+_HOME = {
+    "Choice": "values",
+    "Mix": "values",
+    "Origin": "scenario",
+    "Row": "show",
+    "Scenario": "scenario",
+    "Value": "values",
+    "describe": "show",
+    "format_page": "document",
+    "json_schema": "editor_schema",
+    "load_scenario": "load",
+    "shipped_scenarios": "shipped",
+    "starter": "template",
+}
+
+__all__ = [
+    "Choice",
+    "Mix",
+    "Origin",
+    "Row",
+    "Scenario",
+    "Value",
+    "describe",
+    "format_page",
+    "json_schema",
+    "load_scenario",
+    "shipped_scenarios",
+    "starter",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'computesim.scenario' has no attribute '{name}'")
+    return getattr(import_module(f"computesim.scenario.{_HOME[name]}"), name)
