@@ -1,0 +1,1 @@
+"""How it goes in time: queues, serving and rollouts, as numbers only."""

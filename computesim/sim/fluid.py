@@ -1,0 +1,149 @@
+"""A replica in its steady state, without randomness.
+
+Where a search of the simulation starts, and how many sequences it finds in flight.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from computesim.sim.service import Floats, Service
+from computesim.sim.trace import Trace
+
+
+class MeanLengths(NamedTuple):
+    """What the fluid limit knows of the requests of a trace."""
+
+    fresh: float  #: prompt tokens to read
+    pairs: float  #: of reading them, (token, context token) pairs
+    later: float  #: output tokens after the first
+    context: float  #: of a sequence that is found decoding, tokens
+    need: float  #: KV cache that is reserved for it, tokens
+
+
+class SteadyState(NamedTuple):
+    """A replica in the fluid limit."""
+
+    step_seconds: float  #: mean over steps, s
+    batch: float  #: decoding sequences
+    bounded: bool  #: the batch is at its limit, so that the rate cannot be kept
+
+
+def mean_lengths(trace: Trace) -> MeanLengths:
+    """Return what the fluid limit knows of the requests of a trace.
+
+    Parameters
+    ----------
+    trace : Trace
+        Requests.
+
+    Returns
+    -------
+    MeanLengths
+    """
+    prompt, known = trace.prompt_tokens.astype(np.float64), trace.computed_from
+    later = trace.output_tokens - 1.0
+    # a sequence is found decoding in proportion to its output, half of which is written
+    share = later / later.sum() if later.any() else np.full(later.size, 1.0 / later.size)
+    return MeanLengths(
+        float((prompt - known).mean()),
+        float((prompt**2 - known**2.0).mean()) / 2,
+        float(later.mean()),
+        float(np.dot(share, prompt + later / 2)),
+        float(np.dot(share, prompt + later)) + 1.0,
+    )
+
+
+def steady_state(
+    rate: float, lengths: MeanLengths, service: Service, weight_seconds: Floats
+) -> SteadyState:
+    """Return the step time and the batch of one replica in the fluid limit.
+
+    Parameters
+    ----------
+    rate : float, 1/s
+        Requests per second and replica.
+    lengths : MeanLengths
+        Of the requests.
+    service : Service
+        Step time and limits of one replica.
+    weight_seconds : ndarray of float64, shape (token_budget + 1,), s
+        Seconds of reading the weights in a step of T tokens.
+
+    Returns
+    -------
+    SteadyState
+
+    Notes
+    -----
+    Little's law closes the circle: the batch is ``rate·later·s`` for steps of s seconds on
+    average; a share ``rate·fresh·s / chunk`` of the steps reads a chunk of prompt besides. The
+    least fixed point is found by iteration from below.
+    """
+    most = min(float(service.max_batch), service.kv_capacity_tokens / lengths.need)
+    seconds, wanted, share = 0.0, 0.0, 0.0
+    for _ in range(200):
+        wanted = rate * lengths.later * seconds
+        batch = min(wanted, most)
+        chunk = min(service.token_budget - batch, lengths.fresh)
+        share = rate * lengths.fresh * seconds / chunk
+        plain = _step(batch, 0.0, 0.0, lengths.context, service, weight_seconds)
+        pairs = lengths.pairs * chunk / lengths.fresh
+        mixed = _step(batch, chunk, pairs, lengths.context, service, weight_seconds)
+        before, seconds = seconds, plain + min(share, 1.0) * (mixed - plain)
+        if seconds - before <= 1e-3 * seconds or share >= 1.0 or wanted >= most:
+            break
+    return SteadyState(seconds, batch, wanted >= most or share >= 1.0)
+
+
+def _step(
+    batch: float, chunk: float, pairs: float, context: float, service: Service, weights: Floats
+) -> float:
+    """Return the seconds of a step with a batch of decodes and a chunk of prompt."""
+    tokens, resident = batch + chunk, batch * context
+    compute = (
+        service.compute_offset + service.per_token * tokens + service.per_pair * (pairs + resident)
+    )
+    reading = service.per_kv_token * resident + service.per_sequence * batch
+    memory = float(weights[min(max(round(tokens), 1), weights.size - 1)]) + reading
+    return service.fixed + service.wire * tokens + max(compute, memory)
+
+
+def fluid_rate(
+    lengths: MeanLengths, service: Service, weight_seconds: Floats, tpot: float
+) -> float:
+    """Return the rate per replica at which the fluid limit reaches its batch or a step time.
+
+    Parameters
+    ----------
+    lengths : MeanLengths
+        Of the requests.
+    service : Service
+        Step time and limits of one replica.
+    weight_seconds : ndarray of float64, shape (token_budget + 1,), s
+        Seconds of reading the weights in a step of T tokens.
+    tpot : float, s/token
+        Mean step time at most.
+
+    Returns
+    -------
+    float, 1/s
+        Within 5 %; 0 if a single sequence is slower already.
+    """
+
+    def keeps(rate: float) -> bool:
+        state = steady_state(rate, lengths, service, weight_seconds)
+        return not state.bounded and state.step_seconds <= tpot
+
+    alone = _step(1.0, 0.0, 0.0, lengths.context, service, weight_seconds)
+    if alone > tpot:
+        return 0.0
+    # no step is shorter than the one of a single sequence, none finishes more than its budget
+    high = service.token_budget / alone / max(lengths.later, 1.0)
+    low = high * 1e-6
+    while high > 1.05 * low:
+        middle = (low * high) ** 0.5
+        low, high = (middle, high) if keeps(middle) else (low, middle)
+    return low

@@ -1,0 +1,30 @@
+"""The inner loops: arrays in, arrays out, compiled by numba.
+
+Contract, for every function here:
+
+- no randomness, no clock, no Python objects, no exceptions: draws arrive as
+  arrays, results leave through the trailing arrays;
+- seconds and tokens only;
+- no `fastmath`, so that its SimPy twin in `reference` agrees bit for bit;
+- at equal times: steps end, then requests arrive, then steps start, each in
+  order of index;
+- it calls only functions of its own file and reads no module global.
+
+Inputs are checked by `engine`; the kernels trust them.
+"""
+
+from __future__ import annotations
+
+import numba
+
+from computesim.sim.kernel_cache import cache_folder
+
+_before = numba.config.CACHE_DIR  # other users of numba in this process keep their own folder
+numba.config.CACHE_DIR = str(cache_folder())
+try:
+    from computesim.sim.kernels.queue import queue
+    from computesim.sim.kernels.serve import serve
+finally:
+    numba.config.CACHE_DIR = _before
+
+__all__ = ["queue", "serve"]

@@ -1,0 +1,284 @@
+"""From records to figures: percentiles, means over time, intervals, saturation.
+
+A request that is not served by the end of the observation counts as one that
+waits for ever: leaving it out would make an overloaded system look fast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from computesim.errors import SimulationError
+from computesim.quantities import Estimate
+from computesim.sim.engine import ServingRun
+from computesim.sim.service import Floats
+
+
+class Latencies(NamedTuple):
+    """What requests experienced, one entry each; infinite where it did not come to an end."""
+
+    ttft: Floats  #: arrival to first token, s
+    tpot: Floats  #: mean time of the later tokens, s/token; requests of one token are left out
+    e2e: Floats  #: arrival to last token, s
+
+
+def latencies(run: ServingRun, skip: int = 0, until: float = np.inf) -> Latencies:
+    """Return the latencies of the requests after a warm-up.
+
+    Parameters
+    ----------
+    run : ServingRun
+        A run.
+    skip : int
+        Requests of the warm-up, left out; the first ones in order of arrival.
+    until : float, s
+        End of the observation: later arrivals are left out, what happens later is infinite.
+
+    Returns
+    -------
+    Latencies
+    """
+    seen = run.requests[skip : int(np.searchsorted(run.requests["arrival"], until, "right"))]
+    if seen.size == 0:
+        raise SimulationError("no request is left after the warm-up")
+    first = np.where(seen["first"] <= until, seen["first"], np.inf)
+    finish = np.where(seen["finish"] <= until, seen["finish"], np.inf)
+    long = seen["output_tokens"] > 1
+    decoding = np.where(np.isinf(finish), np.inf, finish - seen["first"])
+    return Latencies(
+        first - seen["arrival"],
+        decoding[long] / (seen["output_tokens"][long] - 1),
+        finish - seen["arrival"],
+    )
+
+
+def quantile(values: npt.ArrayLike, share: float) -> float:
+    """Return the smallest value that is not exceeded by a share of the values.
+
+    Parameters
+    ----------
+    values : array_like of float, shape (n,)
+        Values, possibly infinite.
+    share : float
+        Between 0 and 1.
+
+    Returns
+    -------
+    float
+        One of the values, never a mean of two; nan if there are none.
+    """
+    array = np.asarray(values, dtype=np.float64)
+    if array.size == 0:
+        return float("nan")
+    rank = min(max(int(np.ceil(share * array.size - 1e-9)), 1), array.size) - 1
+    return float(np.partition(array, rank)[rank])
+
+
+def warm_up_length(values: npt.ArrayLike, batch: int = 5) -> int:
+    """Return how many values at the start of a series to leave out, by the rule MSER.
+
+    Parameters
+    ----------
+    values : array_like of float, shape (n,)
+        Observations in order of time.
+    batch : int
+        Values whose mean is one point.
+
+    Returns
+    -------
+    int
+        At most half of the series.
+
+    Notes
+    -----
+    The cut d minimises the squared standard error of the mean of what is left,
+    ``Σ (y - mean)² / (n - d)²`` over means y of batches.
+
+    Source
+    ------
+    White, An effective truncation heuristic for bias reduction in simulation output, Simulation
+    69 (1997); batches of five after Spratt (1998).
+    """
+    array = np.asarray(values, dtype=np.float64)
+    n = array.size // batch
+    if n < 2:
+        return 0
+    means = array[: n * batch].reshape(n, batch).mean(axis=1)
+    left = np.arange(n, 0, -1)
+    total = np.cumsum(means[::-1])[::-1]
+    squares = np.cumsum(means[::-1] ** 2)[::-1]
+    error = (squares - total**2 / left) / left**2
+    return int(np.argmin(error[: n // 2 + 1])) * batch
+
+
+def number_in_system(
+    arrival: npt.ArrayLike, departure: npt.ArrayLike
+) -> tuple[Floats, npt.NDArray[np.int64]]:
+    """Return when the number in a system changes, and the number from then on.
+
+    Parameters
+    ----------
+    arrival, departure : array_like of float, shape (n,), s
+        Of each entity; infinite departures are left out.
+
+    Returns
+    -------
+    tuple of ndarray of float64, shape (m,), s and ndarray of int64, shape (m,)
+    """
+    came = np.asarray(arrival, dtype=np.float64)
+    left = np.asarray(departure, dtype=np.float64)
+    left = left[np.isfinite(left)]
+    times = np.concatenate((came, left))
+    steps = np.concatenate((np.ones(came.size, np.int64), np.full(left.size, -1)))
+    order = np.argsort(times, kind="stable")
+    return times[order], np.cumsum(steps[order])
+
+
+def time_weighted_mean(time: Floats, value: npt.ArrayLike, start: float, end: float) -> float:
+    """Return the mean over time of a quantity that jumps.
+
+    Parameters
+    ----------
+    time : ndarray of float64, shape (m,), s
+        When it changes, not decreasing.
+    value : array_like of float, shape (m,)
+        Its value from then on; it is 0 before the first change.
+    start, end : float, s
+        The interval.
+
+    Returns
+    -------
+    float
+    """
+    if not end > start:
+        raise SimulationError(f"no time between {start} s and {end} s")
+    edges = np.clip(np.concatenate((time, [np.inf])), start, end)
+    return float(np.dot(np.asarray(value, dtype=np.float64), np.diff(edges)) / (end - start))
+
+
+def saturated(arrival: Floats, start: Floats, growth: float = 0.05) -> bool:
+    """Tell whether the backlog of requests that wait to be started grows over a run.
+
+    Parameters
+    ----------
+    arrival : ndarray of float64, shape (n,), s
+        Arrivals, not decreasing.
+    start : ndarray of float64, shape (n,), s
+        When each was started (or got its first token); infinite if never.
+    growth : float
+        Share of the arrivals that may add to the backlog.
+
+    Returns
+    -------
+    bool
+
+    Notes
+    -----
+    An overloaded system keeps the share ``1 - 1/ρ`` of its arrivals waiting, a stable one keeps
+    none in the long run. The rule compares the mean backlog in the second and in the last
+    quarter of the arrivals: the difference, over the arrivals between the middles of the two
+    quarters, is the estimated share. The first quarter is warm-up. Differences below five
+    requests are noise.
+    """
+    n = arrival.size
+    marks = [float(arrival[n * quarter // 4]) for quarter in range(4)] + [float(arrival[-1])]
+    if n < 8 or not marks[1] < marks[2] < marks[3] < marks[4]:
+        return False
+    time, waiting = number_in_system(arrival, start)
+    before = time_weighted_mean(time, waiting, marks[1], marks[2])
+    after = time_weighted_mean(time, waiting, marks[3], marks[4])
+    return after - before > max(growth * n / 2, 5.0)
+
+
+def replications(values: Sequence[float] | Floats, level: float = 0.95) -> Estimate:
+    """Return the mean of independent replications with its confidence interval.
+
+    Parameters
+    ----------
+    values : sequence of float, shape (n,)
+        One figure of each replication.
+    level : float
+        Probability that the interval covers the mean.
+
+    Returns
+    -------
+    Estimate
+        The half-width is infinite for a single replication.
+    """
+    array = np.asarray(values, dtype=np.float64)
+    n = array.size
+    if n == 0:
+        raise SimulationError("no replications to average")
+    if n == 1:
+        return Estimate(float(array[0]), float("inf"), 1)
+    from scipy.special import stdtrit  # half a second that a run without intervals does not pay
+
+    quantile_t = float(stdtrit(n - 1, 0.5 + level / 2))
+    return Estimate(float(array.mean()), quantile_t * float(array.std(ddof=1)) / n**0.5, n)
+
+
+def batch_means(values: npt.ArrayLike, batches: int = 20, level: float = 0.95) -> Estimate:
+    """Return the mean of one long stationary series with a confidence interval.
+
+    Parameters
+    ----------
+    values : array_like of float, shape (n,)
+        Observations in order of time, after the warm-up; the last few may be left out.
+    batches : int
+        Batches whose means are taken to be independent.
+    level : float
+        Probability that the interval covers the mean.
+
+    Returns
+    -------
+    Estimate
+
+    Source
+    ------
+    Schmeiser, Batch size effects in the analysis of simulation output, Operations Research 30
+    (1982): 10 to 30 batches.
+    """
+    array = np.asarray(values, dtype=np.float64)
+    size = array.size // batches
+    if size == 0:
+        raise SimulationError(f"{array.size} values do not fill {batches} batches")
+    return replications(array[: size * batches].reshape(batches, size).mean(axis=1), level)
+
+
+def summarise(run: ServingRun, skip: int = 0, until: float = np.inf) -> dict[str, float | bool]:
+    """Return the figures of a serving run by name, in base units.
+
+    Parameters
+    ----------
+    run : ServingRun
+        A run.
+    skip : int
+        Requests of the warm-up, left out of the percentiles.
+    until : float, s
+        End of the observation for the percentiles.
+
+    Returns
+    -------
+    dict
+        Throughputs are over the makespan; the percentiles are called `ttft_p50` and so on.
+    """
+    requests, span = run.requests, run.makespan
+    figures: dict[str, float | bool] = {
+        "requests": float(requests.size),
+        "makespan": span,
+        "requests_per_second": requests.size / span,
+        "prompt_tokens_per_second": float(requests["prompt_tokens"].sum()) / span,
+        "output_tokens_per_second": float(requests["output_tokens"].sum()) / span,
+        "utilisation": run.utilisation,
+        "mean_batch": run.mean_batch,
+        "peak_kv_tokens": float(run.replicas["peak_kv_tokens"].max()),
+        "saturated": saturated(requests["arrival"], requests["first"]),
+    }
+    for name, values in latencies(run, skip, until)._asdict().items():
+        for percent in (50, 90, 99):
+            figures[f"{name}_p{percent}"] = quantile(values, percent / 100)
+    return figures

@@ -1,0 +1,61 @@
+"""Random small cases for the serving kernel and its twin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from computesim.sim.service import Service
+from computesim.sim.trace import Trace
+
+TICK = 2.0**-10  #: dyadic: sums are exact, and ties are ties
+
+
+@dataclass(frozen=True)
+class Case:
+    trace: Trace
+    service: Service
+    weight_seconds: NDArray[np.float64]
+    n_replicas: int
+
+
+def cases(tick: bool = True, most: int = 25) -> st.SearchStrategy[Case]:
+    """Draw a case from one seed; with `tick` all its times are multiples of a power of two."""
+    return st.builds(
+        lambda seed, n: draw(np.random.default_rng(seed), n, tick),
+        st.integers(0, 2**32 - 1),
+        st.integers(1, most),
+    )
+
+
+def draw(rng: np.random.Generator, n: int, tick: bool) -> Case:
+    def cost(most: int) -> float:
+        return float(rng.integers(0, most + 1)) if tick else float(rng.uniform(0, most))
+
+    budget = int(rng.integers(1, 40))
+    service = Service(
+        fixed=(cost(20) + 1) * TICK,
+        wire=cost(2) * TICK,
+        compute_offset=cost(30) * TICK,
+        per_token=cost(8) * TICK,
+        per_pair=cost(2) * TICK / 16,
+        per_kv_token=cost(2) * TICK / 8,
+        per_sequence=cost(4) * TICK,
+        kv_capacity_tokens=int(rng.integers(60, 400)),
+        max_batch=int(rng.integers(1, budget + 1)),
+        token_budget=budget,
+    )
+    weight_seconds = np.array([cost(60) * TICK for _ in range(budget + 1)])
+    prompt = rng.integers(1, 40, n)
+    # arrivals often coincide with each other and with ends of steps
+    arrival = rng.integers(0, 400, n) * 4 * TICK if tick else rng.uniform(0, 1.6, n)
+    trace = Trace(
+        np.sort(arrival),
+        prompt,
+        np.minimum(rng.integers(0, 60, n), prompt),
+        rng.integers(1, 21, n),
+    )
+    return Case(trace, service, weight_seconds, int(rng.integers(1, 6)))
