@@ -1,0 +1,55 @@
+# Everything is set up from a plain python3 (3.11 or newer); `make help` lists the targets.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+SCENARIO ?= baseline
+OUT    ?= out
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-slow test-variants check format benchmark docs clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 18
+
+$(VENV)/bin/python:
+	$(PYTHON) .ci/venv.py $(VENV)
+
+$(VENV)/.run: pyproject.toml | $(VENV)/bin/python
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.tests: pyproject.toml | $(VENV)/bin/python
+	$(PIP) --editable '.[tests]'
+	@touch $@ $(VENV)/.run
+
+run: $(VENV)/.run ## run SCENARIO (default baseline) to a report under OUT (default out/)
+	$(BIN)/computesim run $(SCENARIO) --out $(OUT)
+
+test: check ## style, types and the default test suite
+	$(BIN)/python -m pytest -n auto --dist loadfile
+
+check: $(VENV)/.tests ## style and types only
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+test-slow: $(VENV)/.tests ## the tests marked slow as well
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "slow or not slow"
+
+test-variants: $(VENV)/.tests ## the simulation tests with bounds checks, then without the compiler
+	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m pytest tests/sim
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest tests/sim
+
+format: $(VENV)/.tests ## lay the code out
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+benchmark: $(VENV)/.tests ## the kernels against their SimPy twins
+	$(BIN)/python benchmarks/bench_kernels.py
+
+docs: $(VENV)/.tests ## regenerate the generated pages of docs/
+	$(BIN)/python -m computesim.docs
+
+clean: ## remove the environment and what was built
+	rm -rf $(VENV) out dist build .pytest_cache .mypy_cache .ruff_cache

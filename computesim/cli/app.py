@@ -1,0 +1,94 @@
+"""The application: its commands are registered by the modules beside this one.
+
+Exit codes: 0 well, 1 a check failed or nothing can do what was asked, 2 wrong
+input, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from computesim.errors import CapacityError, ComputesimError, SimulationError
+
+CHECK_FAILED, WRONG_INPUT, INTERRUPTED, PIPE_CLOSED = 1, 2, 130, 141
+
+
+def stop(message: str, code: int) -> NoReturn:
+    """End the command with a message on stderr.
+
+    Parameters
+    ----------
+    message : str
+        One line, or a list of faults.
+    code : int
+        The exit code.
+    """
+    typer.echo(message, err=True)
+    raise typer.Exit(code)
+
+
+class Commands(TyperGroup):
+    """All commands, with one way of saying what is wrong."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command; an error that the user can mend is a message, not a traceback."""
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except (CapacityError, SimulationError) as error:
+            stop(str(error), CHECK_FAILED)
+        except ComputesimError as error:
+            stop(str(error), WRONG_INPUT)
+        except BrokenPipeError:  # the reader, for instance `head`, has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(PIPE_CLOSED) from None
+        except OSError as error:
+            stop(f"{error.filename or 'file'}: {error.strerror or error}", WRONG_INPUT)
+        except KeyboardInterrupt:
+            stop("interrupted", INTERRUPTED)
+        return result
+
+
+app = typer.Typer(
+    cls=Commands,
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+def _version(wanted: bool) -> None:
+    """Print the version and end."""
+    if wanted:
+        from computesim import __version__
+
+        typer.echo(f"computesim {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def about(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Compute demand of RL and chain-of-thought AI: from a scenario to accelerators and megawatts.
+
+    A SCENARIO is a file or a shipped name (`computesim list scenarios`). Exit codes: 0 well, 1 a
+    check failed or nothing can do what was asked, 2 wrong input.
+    """
+
+
+def main() -> None:
+    """Run the command line."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal without `÷` prints `?` and goes on
+            stream.reconfigure(errors="replace")
+    app(prog_name="computesim")

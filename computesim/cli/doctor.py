@@ -1,0 +1,153 @@
+"""The command `doctor`: what this machine has, and whether it works."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import typer
+
+from computesim.cli import options
+from computesim.cli.app import CHECK_FAILED, app
+from computesim.cli.output import columns, print_json, progress
+
+_REQUIRED = ("numpy", "scipy", "pandas", "numba", "simpy", "pydantic", "yaml", "pyarrow", "plotly",
+             "matplotlib", "rich", "typer")  # fmt: skip
+_OPTIONAL = {"kaleido": "plotly pictures", "distributed": "studies on several machines",
+             "ipykernel": "notebooks"}  # fmt: skip
+_NAMES = {"yaml": "PyYAML"}
+_BROWSERS = ("google-chrome", "chromium", "chromium-browser", "chrome", "microsoft-edge")
+
+
+class Finding(NamedTuple):
+    """One thing that was looked at."""
+
+    name: str
+    ok: bool
+    required: bool
+    text: str
+
+
+@app.command()
+def doctor(as_json: options.Json = False) -> None:
+    """Look at this machine: libraries, caches, fonts, cores; exit code 1 if something is broken.
+
+    Example: computesim doctor
+    """
+    found: list[Finding] = []
+    with progress() as tell:
+        for done, look in enumerate(_LOOKS):
+            if tell:
+                tell(done, len(_LOOKS), "looking")
+            found += look()
+    broken = [f for f in found if f.required and not f.ok]
+    if as_json:
+        print_json({"ok": not broken, "findings": [f._asdict() for f in found]})
+    else:
+        typer.echo(columns([(_mark(f), f.name, f.text) for f in found]))
+        typer.echo(f"\n{len(broken)} broken" if broken else "\neverything required works")
+    if broken:
+        raise typer.Exit(CHECK_FAILED)
+
+
+def _mark(finding: Finding) -> str:
+    """Return how a finding is marked."""
+    if finding.ok:
+        return "ok"
+    return "BROKEN" if finding.required else "absent"
+
+
+def _python() -> Iterator[Finding]:
+    """Look at Python and the machine."""
+    from computesim import __version__
+
+    yield Finding("computesim", True, True, f"{__version__} in {Path(__file__).parents[1]}")
+    version = ".".join(map(str, sys.version_info[:3]))
+    yield Finding("python", sys.version_info >= (3, 11), True, f"{version} (3.11 or newer)")
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    yield Finding("cores", True, False, f"{usable} usable of {os.cpu_count()}")
+    limits = {n: os.environ[n] for n in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS") if n in os.environ}
+    told = ", ".join(f"{name}={value}" for name, value in limits.items()) or "not limited"
+    yield Finding("threads", True, False, told)
+
+
+def _libraries() -> Iterator[Finding]:
+    """Import every library that is needed, and look whether the others are there."""
+    from importlib import import_module
+    from importlib.metadata import PackageNotFoundError, version
+
+    for module in _REQUIRED:
+        try:
+            import_module(module)
+            yield Finding(module, True, True, version(_NAMES.get(module, module)))
+        except (ImportError, PackageNotFoundError) as error:
+            yield Finding(module, False, True, str(error))
+    for module, purpose in _OPTIONAL.items():
+        try:
+            yield Finding(module, True, False, f"{version(module)} ({purpose})")
+        except PackageNotFoundError:
+            yield Finding(module, False, False, f"not installed ({purpose})")
+
+
+def _kernels() -> Iterator[Finding]:
+    """Play a small queue with the compiled kernel and with its twin."""
+    import numpy as np
+
+    from computesim.sim.engine import simulate_queue
+    from computesim.sim.kernel_cache import cache_folder
+
+    yield Finding("kernel cache", True, False, str(cache_folder()))
+    arrival, service = np.arange(50.0), np.full(50, 1.75)
+    fast = simulate_queue(arrival, service, 2)
+    slow = simulate_queue(arrival, service, 2, engine="simpy")
+    same = bool(np.array_equal(fast.finish, slow.finish))
+    yield Finding("kernels", same, True, "equal to their twins" if same else "differ from twins")
+
+
+def _memo() -> Iterator[Finding]:
+    """Look whether measured cells can be kept between runs."""
+    from computesim.projection.memo import default_folder
+
+    folder = default_folder()
+    if folder is None:
+        yield Finding("memo", False, False, "switched off: every run computes all cells")
+        return
+    existing = next(p for p in (folder, *folder.parents) if p.exists())
+    ok = os.access(existing, os.W_OK)
+    yield Finding("memo", ok, False, str(folder) if ok else f"{existing} cannot be written")
+
+
+def _pictures() -> Iterator[Finding]:
+    """Look for the fonts of the charts, and for a browser."""
+    import shutil
+
+    from matplotlib.font_manager import fontManager
+
+    from computesim.report.theme import FONTS
+
+    there = {entry.name for entry in fontManager.ttflist}
+    font = next((name for name in FONTS if name in there), "")
+    yield Finding("font", bool(font), False, font or f"none of {', '.join(FONTS)}")
+    browser = next((path for name in _BROWSERS if (path := shutil.which(name))), "")
+    yield Finding("browser", bool(browser), False, browser or "none: only kaleido needs one")
+
+
+def _inputs() -> Iterator[Finding]:
+    """Read the catalog and the baseline."""
+    from computesim import load_catalog, load_scenario
+    from computesim.errors import ComputesimError
+
+    try:
+        names = len(load_catalog().names("accelerators"))
+        yield Finding("catalog", names > 0, True, f"{names} accelerators")
+        yield Finding("scenario", True, True, str(load_scenario("baseline")))
+    except ComputesimError as error:
+        yield Finding("scenario", False, True, str(error))
+
+
+_LOOKS: tuple[Callable[[], Iterator[Finding]], ...] = (
+    _python, _libraries, _kernels, _memo, _pictures, _inputs,
+)  # fmt: skip

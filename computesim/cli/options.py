@@ -1,0 +1,91 @@
+"""Arguments and options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Scenario = Annotated[
+    str, typer.Argument(metavar="SCENARIO", help="A file, or a shipped name such as baseline.")
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Set an entry of the scenario; repeatable."),
+]
+Catalog = Annotated[
+    Path | None,
+    typer.Option("--catalog", metavar="DIR", help="Folder of your own catalog tables."),
+]
+Charts = Annotated[
+    str, typer.Option("--charts", metavar="FORMATS", help="Charts as files: svg,png,pdf.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bar; print the folder only.")]
+
+FORMATS = ("svg", "png", "pdf")
+
+
+def formats(text: str) -> list[str]:
+    """Return the chart formats of `svg,png`.
+
+    Parameters
+    ----------
+    text : str
+        Separated by commas; empty for none.
+
+    Raises
+    ------
+    typer.BadParameter
+        If one is not known.
+    """
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    return [one_of(name, FORMATS, "--charts") for name in names]
+
+
+def one_of(word: str, known: tuple[str, ...], option: str) -> str:
+    """Return the word of an option, or say what is accepted.
+
+    Parameters
+    ----------
+    word : str
+    known : tuple of str
+    option : str
+        Its name, for the message.
+
+    Raises
+    ------
+    typer.BadParameter
+        If the word is not known.
+    """
+    if word not in known:
+        raise typer.BadParameter(f"{word!r} is not one of {', '.join(known)}.", param_hint=option)
+    return word
+
+
+def seconds(text: str, option: str) -> float:
+    """Return a time such as `30 ms` in seconds; it must be positive.
+
+    Parameters
+    ----------
+    text : str
+        A number with a unit, or a bare number of seconds.
+    option : str
+        The option, for the message.
+
+    Raises
+    ------
+    typer.BadParameter
+        If it is no time.
+    """
+    from computesim.errors import UnitError
+    from computesim.units import parse
+
+    try:
+        value = parse(text, "s")
+    except UnitError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from error
+    if value <= 0:
+        raise typer.BadParameter(f"{text!r} is not a positive time.", param_hint=option)
+    return value

@@ -1,0 +1,193 @@
+"""Commands that read scenarios: validate, show, sources, schema, init."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from computesim.cli import options
+from computesim.cli.app import WRONG_INPUT, app, stop
+from computesim.cli.output import columns, print_json, progress
+
+if TYPE_CHECKING:
+    from computesim.results import Results
+    from computesim.scenario import Row, Scenario
+
+
+@app.command()
+def validate(
+    scenario: options.Scenario,
+    overrides: options.Overrides = None,
+    catalog: options.Catalog = None,
+    as_json: options.Json = False,
+) -> None:
+    """Check a scenario; all faults are listed at once, with file, line and remedy.
+
+    Example: computesim validate baseline
+    """
+    from computesim import load_scenario
+    from computesim.errors import ScenarioError
+
+    try:
+        read = load_scenario(scenario, overrides or (), catalog)
+    except ScenarioError as error:
+        if not as_json:
+            raise
+        print_json({"valid": False, "faults": [asdict(fault) for fault in error.faults]})
+        raise typer.Exit(WRONG_INPUT) from None
+    inputs = read.assumptions()
+    estimates = _estimates(read, inputs)
+    if as_json:
+        facts = {"scenario": read.name, "hash": read.hash, "years": read.years}
+        print_json({"valid": True, **facts, "inputs": len(inputs), "estimates": estimates})
+        return
+    years = f"{read.years[0]}-{read.years[-1]}"
+    typer.echo(
+        f"{read.name} is valid: {years}, {len(inputs)} inputs ({estimates} of them estimates), "
+        f"hash {read.hash[:8]}"
+    )
+
+
+def _estimates(scenario: Scenario, inputs: list[Row]) -> int:
+    """Return how many inputs rest on an estimate."""
+    kinds = {source.key: source.kind for source in scenario.catalog().sources()}
+    return sum("estimate" in (row.source, kinds.get(row.source)) for row in inputs)
+
+
+@app.command()
+def show(
+    scenario: options.Scenario,
+    key: Annotated[str, typer.Argument(metavar="[KEY]", help="Only this entry or branch.")] = "",
+    overrides: options.Overrides = None,
+    catalog: options.Catalog = None,
+    as_json: options.Json = False,
+) -> None:
+    """Print a scenario in full, each value with its range, its source and where it was set.
+
+    Example: computesim show baseline products.chat
+    """
+    from computesim import load_scenario
+    from computesim.errors import near_miss
+    from computesim.scenario import describe
+
+    read = load_scenario(scenario, overrides or (), catalog)
+    every = describe(read)
+    rows = [row for row in every if not key or f"{row.key}.".startswith(f"{key}.")]
+    if not rows:
+        known = {row.key[:end] for row in every for end in _ends(row.key)}
+        stop(f"{read.name} has no {key} {near_miss(key, sorted(known))}".strip(), WRONG_INPUT)
+    if as_json:
+        print_json({"scenario": read.name, "hash": read.hash, "rows": [asdict(r) for r in rows]})
+    else:
+        typer.echo("\n".join(map(_entry, rows)))
+
+
+def _ends(key: str) -> list[int]:
+    """Return the ends of a dotted key and of the branches that hold it."""
+    return [n for n, letter in enumerate(key) if letter == "."] + [len(key)]
+
+
+def _entry(row: Row) -> str:
+    """Return one entry as a line, and a second one that says where it comes from."""
+    value = " ".join(part for part in (row.text, row.unit) if part)
+    span = f"range {row.low} – {row.high}" if row.low or row.high else ""
+    source = f"source {row.source}" if row.source else ""
+    facts = "; ".join(part for part in (span, source, row.origin, row.note) if part)
+    return f"{row.key} = {value}\n    {facts}"
+
+
+@app.command()
+def sources(
+    scenario: Annotated[
+        str, typer.Argument(metavar="SCENARIO", help="A file, a shipped name or a results folder.")
+    ],
+    overrides: options.Overrides = None,
+    catalog: options.Catalog = None,
+    as_json: options.Json = False,
+) -> None:
+    """Print the bibliography of a scenario, and how many of its inputs are estimates.
+
+    Example: computesim sources baseline
+    """
+    from computesim import load_results, load_scenario, project
+    from computesim.report.sourcing import count_estimates
+
+    if Path(scenario).is_dir():
+        results = load_results(scenario)
+    else:
+        read = load_scenario(scenario, overrides or (), catalog)
+        with progress() as tell:
+            results = project(read, tell)
+    entries = results.manifest.get("sources", [])
+    estimates, count = count_estimates(results)
+    if as_json:
+        print_json({"inputs": count, "estimates": estimates, "sources": entries})
+        return
+    typer.echo(columns([_source(dict(entry)) for entry in entries]))
+    typer.echo(f"\n{len(entries)} sources. {_told(results, estimates, count)}")
+
+
+def _source(entry: dict[str, Any]) -> list[str]:
+    """Return an entry of the bibliography as a line."""
+    return [str(entry.get(name, "")) for name in ("key", "kind", "date", "title", "url")]
+
+
+def _told(results: Results, estimates: int, count: int) -> str:
+    """Return how many inputs are estimates, and the branches that hold most of them."""
+    from collections import Counter
+
+    from computesim.report.sourcing import is_estimate, known_sources
+
+    known = known_sources(results)
+    rows = results.manifest.get("assumptions", [])
+    guessed = [r["path"] for r in rows if is_estimate(r.get("source", ""), known)]
+    most = Counter(path.split(".")[0] for path in guessed).most_common(4)
+    where = ", ".join(f"{name} {n}" for name, n in most)
+    return f"{estimates} of {count} inputs are estimates (most of them: {where})."
+
+
+@app.command()
+def schema(
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it here.")] = None,
+) -> None:
+    """Print the JSON Schema of scenario files, for the editor.
+
+    Example: computesim schema --out scenario.schema.json
+    """
+    from computesim.scenario import json_schema
+
+    text = json.dumps(json_schema(), indent=1, ensure_ascii=False)
+    if out is None:
+        typer.echo(text)
+        return
+    from computesim.results.files import write_text
+
+    typer.echo(write_text(out, text + "\n"))
+
+
+@app.command()
+def init(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the new scenario.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+) -> None:
+    """Write a commented scenario file NAME.yaml to start from.
+
+    Example: computesim init my-scenario
+    """
+    from computesim.results.files import write_text
+    from computesim.scenario import starter
+
+    stem = name.removesuffix(".yaml")
+    try:
+        text = starter(stem)
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}.", param_hint="NAME") from error
+    file = Path(f"{stem}.yaml")
+    if file.exists() and not force:
+        stop(f"{file} is there already; --force replaces it", WRONG_INPUT)
+    write_text(file, text)
+    typer.echo(f"{file} written. Next: computesim validate {file}; computesim run {file}")

@@ -1,0 +1,122 @@
+"""Commands that compute a world: run, compare, report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from computesim.cli import options
+from computesim.cli.app import app
+from computesim.cli.output import print_json, progress
+
+if TYPE_CHECKING:
+    from computesim.results import Results
+
+
+@app.command()
+def run(
+    scenario: options.Scenario,
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Results go to DIR/<scenario>-<hash>.")
+    ] = Path("out"),
+    overrides: options.Overrides = None,
+    charts: options.Charts = "",
+    catalog: options.Catalog = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of all random streams.")] = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Run a scenario and write its results, tables and report.
+
+    Example: computesim run baseline --out out
+    """
+    from computesim import load_scenario, project
+    from computesim.results import output_folder
+
+    kinds = options.formats(charts)
+    changed = [*(overrides or ()), *([f"simulation.seed={seed}"] if seed is not None else [])]
+    read = load_scenario(scenario, changed, catalog)
+    folder = output_folder(out, read.name, read.hash)
+    folder.mkdir(parents=True, exist_ok=True)  # a place that cannot be written says so now
+    with progress(quiet) as tell:
+        results = project(read, tell)
+    files = _write(results, folder, kinds)
+    if as_json:
+        from computesim.cli.summary import run_data
+
+        print_json({**run_data(results), "folder": folder, "files": files})
+    elif quiet:
+        typer.echo(folder)
+    else:
+        from computesim.cli.summary import run_text
+
+        typer.echo(f"{run_text(results)}\n\nWritten to {folder}:")
+        typer.echo("\n".join(f"  {file.relative_to(folder)}" for file in files))
+
+
+def _write(results: Results, folder: Path, kinds: list[str]) -> list[Path]:
+    """Write everything of a run; the manifest comes last and says that the rest is complete."""
+    from computesim.results import save_results
+
+    return [*_render(results, folder, kinds), *save_results(results, folder)]
+
+
+def _render(results: Results, folder: Path, kinds: list[str]) -> list[Path]:
+    """Write what is made of results: report, tables, charts."""
+    from computesim.report.export import write_charts, write_report, write_tables
+
+    drawn = write_charts(results, folder / "charts", kinds) if kinds else []
+    tables = write_tables(results, folder / "tables")
+    return [write_report(results, folder / "report.html"), *tables, *drawn]
+
+
+@app.command()
+def compare(
+    scenarios: Annotated[
+        list[str], typer.Argument(metavar="A B...", help="Scenarios, or folders of results.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write compare.csv and compare.html here.")
+    ] = None,
+    catalog: options.Catalog = None,
+    as_json: options.Json = False,
+) -> None:
+    """Hold scenarios against the first one, year by year; what is not yet run is run.
+
+    Example: computesim compare baseline my-scenario.yaml --out out
+    """
+    from computesim.cli import comparing
+
+    if len(scenarios) < 2:
+        raise typer.BadParameter("a comparison takes two scenarios or more.", param_hint="A B...")
+    if out:
+        out.mkdir(parents=True, exist_ok=True)
+    runs = comparing.runs_of(scenarios, catalog)
+    files = comparing.write(runs, out) if out else []
+    if as_json:
+        print_json({**comparing.data(runs), "files": files})
+    else:
+        typer.echo(comparing.text(runs))
+        typer.echo("".join(f"\nWritten: {file}" for file in files).strip(), nl=bool(files))
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="What `run` has written.")],
+    charts: options.Charts = "",
+    as_json: options.Json = False,
+) -> None:
+    """Make report, tables and charts again from the results of a run.
+
+    Example: computesim report out/baseline-* --charts svg
+    """
+    from computesim import load_results
+
+    kinds = options.formats(charts)
+    files = _render(load_results(folder), folder, kinds)
+    if as_json:
+        print_json({"files": files})
+    else:
+        typer.echo("\n".join(map(str, files)))

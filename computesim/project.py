@@ -1,0 +1,136 @@
+"""From a scenario to results: the file where the floors meet, as a list of steps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from computesim.projection.anchors import anchors
+from computesim.projection.cells import asked, measure
+from computesim.projection.demand import demand_at
+from computesim.projection.memo import Memo, default_folder
+from computesim.projection.roadmap import network_at, operation_at, roadmap, site_at
+from computesim.projection.variables import remarks, rows
+from computesim.projection.world import Surroundings, Year, stock
+from computesim.results import Manifest, Results, Row
+
+if TYPE_CHECKING:
+    from computesim.catalog import Catalog
+    from computesim.projection.roadmap import Roadmap
+    from computesim.scenario import Scenario
+
+Progress = Callable[[int, int, str], None]
+
+
+def project(
+    scenario: Scenario, progress: Progress | None = None, memo: Memo | None = None
+) -> Results:
+    """Project the accelerators, network and power that a scenario needs.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    progress : callable, optional
+        Called with steps done, steps in all, and what is being done.
+    memo : Memo, optional
+        Where measured cells are kept; by default under the user's cache directory.
+
+    Returns
+    -------
+    Results
+    """
+    started = time.perf_counter()
+    catalog = scenario.catalog()
+    memo = memo or Memo(default_folder())
+    road = roadmap(scenario, catalog)
+    found: list[Row] = []
+    warnings: list[str] = []
+    try:
+        for replication in range(scenario.simulation.replications):
+            years = simulate(scenario, catalog, road, replication, memo, progress)
+            found += rows(road, years, replication)
+            warnings += [w for w in remarks(years) if w not in warnings]
+    finally:
+        memo.save()  # an interrupted run goes on where it stopped
+    results = Results.from_rows(found, _manifest(scenario, catalog, warnings))
+    results.manifest["anchors"] = anchors(results, scenario, catalog)
+    results.manifest["wall_time"] = time.perf_counter() - started
+    return results
+
+
+def simulate(
+    scenario: Scenario,
+    catalog: Catalog,
+    road: Roadmap,
+    replication: int,
+    memo: Memo,
+    progress: Progress | None = None,
+) -> list[Year]:
+    """Return one replication of the world, year by year."""
+    demands = [demand_at(scenario, catalog, year) for year in road.years]
+    operations = [operation_at(scenario, year, replication) for year in road.years]
+    cells = []
+    for t, year in enumerate(road.years):
+        if progress:
+            done = replication * len(road.years) + t
+            progress(done, scenario.simulation.replications * len(road.years), f"simulating {year}")
+        cells.append(measure(demands[t], road.in_fleet(t), operations[t], memo))
+    around = [_surroundings(scenario, catalog, year) for year in road.years]
+    return stock(road, demands, operations, cells, around, [asked(d) for d in demands])
+
+
+def _surroundings(scenario: Scenario, catalog: Catalog, year: int) -> Surroundings:
+    """Return what stands around the accelerators in a year."""
+    prices, limit = scenario.prices, scenario.limits.facility_power
+    site = site_at(scenario, catalog, year)
+    return Surroundings(
+        site=site,
+        network=network_at(scenario, catalog, year),
+        other_ai=scenario.other_ai.share.at(year),
+        server_share=prices.server_share.at(year),
+        facility_price=prices.facility.at(year) if prices.facility else site.build_cost,
+        price={
+            catalog.resolve("accelerators", n): v.at(year) for n, v in prices.accelerators.items()
+        },
+        power_limit=None if limit is None else limit.at(year),
+    )
+
+
+def _manifest(scenario: Scenario, catalog: Catalog, warnings: list[str]) -> Manifest:
+    """Return where the numbers come from."""
+    from importlib.metadata import version
+
+    from computesim import __version__
+
+    keys = sorted({*scenario.source_keys(), *catalog.used()})
+    known = {source.key: source for source in catalog.sources()}
+    return Manifest(
+        version=__version__,
+        name=scenario.name,
+        title=scenario.title or scenario.name,
+        question=scenario.question,
+        scenario=scenario.resolved(),
+        hash=scenario.hash,
+        seed=scenario.simulation.seed,
+        sources=[
+            {"key": k, "title": s.title, "url": s.url, "date": s.date, "kind": s.kind}
+            for k in keys
+            if (s := known.get(k))
+        ],
+        assumptions=[
+            {
+                "path": row.key,
+                "value": row.text,
+                "unit": row.unit,
+                "low": row.low,
+                "high": row.high,
+                "source": row.source,
+                "origin": row.origin,
+                "note": row.note,
+            }
+            for row in scenario.assumptions()
+        ],
+        libraries={n: version(n) for n in ("numpy", "numba", "scipy")},
+        warnings=warnings,
+    )

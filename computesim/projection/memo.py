@@ -1,0 +1,94 @@
+"""Measured cells, kept between runs.
+
+A cell (a serving pool, a training job, an RL job on one accelerator) is a pure
+function of its inputs, so its result is filed under a hash of them. The file is
+named by a hash of the code that computes cells: a change of the model forgets
+everything. `COMPUTESIM_MEMO=off` computes every cell anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+_PACKAGE = Path(__file__).parents[1]
+_COMPUTES_CELLS = ("workload", "hardware", "sim", "projection", "quantities.py", "units.py")
+
+
+class Memo:
+    """Results by the hash of their inputs; a folder of `None` keeps them in memory only."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self.path = folder / f"cells-{code_hash()}.json" if folder else None
+        self.hits = 0
+        self.computed = 0
+        self._known: dict[str, dict[str, Any]] = {}
+        if self.path:
+            try:
+                self._known = json.loads(self.path.read_text(encoding="utf-8"))
+            except (OSError, ValueError):
+                self._known = {}
+
+    def get(self, kind: type[T], inputs: tuple[Any, ...], compute: Callable[[], T]) -> T:
+        """Return a cell of a dataclass of numbers, computed if it is not known.
+
+        Parameters
+        ----------
+        kind : type
+            The dataclass.
+        inputs : tuple
+            Everything that the result depends on; frozen dataclasses and numbers.
+        compute : callable
+        """
+        key = hashlib.sha256(repr((kind.__name__, inputs)).encode()).hexdigest()[:32]
+        if key in self._known:
+            self.hits += 1
+            return kind(**self._known[key])
+        self.computed += 1
+        result = compute()
+        self._known[key] = asdict(result)  # type: ignore[call-overload]
+        return result
+
+    def save(self) -> None:
+        """Write what was added, in one piece; a folder that cannot be written is left alone."""
+        if not self.path or not self.computed:
+            return
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(
+                "w", encoding="utf-8", dir=self.path.parent, delete=False
+            ) as scratch:
+                json.dump(self._known, scratch)
+            Path(scratch.name).replace(self.path)
+        except OSError:
+            return
+
+
+def default_folder() -> Path | None:
+    """Return the folder under the user's cache directory, or None where it is switched off."""
+    if os.environ.get("COMPUTESIM_MEMO") == "off":
+        return None
+    home = os.environ.get("XDG_CACHE_HOME")
+    try:
+        return (Path(home) if home else Path.home() / ".cache") / "computesim"
+    except RuntimeError:
+        return None
+
+
+@cache
+def code_hash() -> str:
+    """Return a hash of the source of everything that computes cells."""
+    digest = hashlib.sha256()
+    for name in _COMPUTES_CELLS:
+        root = _PACKAGE / name
+        for path in sorted(root.rglob("*.py")) if root.is_dir() else [root]:
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]

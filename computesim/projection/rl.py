@@ -1,0 +1,193 @@
+"""Goodput of RL post-training: steps that one accelerator gets done, rollouts simulated.
+
+A step is: rollouts (the long tail decides, so they are simulated), verdicts,
+log-probabilities, the learner, and new weights for the rollout replicas. The job
+is as large as the rollouts of one step need to run all at once.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from computesim.errors import CapacityError
+from computesim.hardware.accelerator import Accelerator
+from computesim.hardware.parallel import TrainingStep, best_layout
+from computesim.hardware.serving import serving_layout, serving_step
+from computesim.hardware.step import StepModel
+from computesim.projection.demand import RLDemand
+from computesim.projection.serving import MEMORY_SHARE, Play, as_service
+from computesim.projection.training import Failures, hardware_share, round_up
+from computesim.quantities import ServingLoad
+from computesim.sim.engine import RolloutRun, simulate_rollout
+from computesim.sim.streams import stream
+from computesim.workload.parameters import weight_bytes
+from computesim.workload.search import search_cost
+from computesim.workload.transformer import serving_load, training_load
+
+#: rollouts need throughput, not speed; slower than this the tail takes hours
+ROLLOUT_TPOT = 0.1  # s/token, estimate
+#: seconds of a weight update beside the transfer: 6 to 25 s published for 235 B to 1 T parameters
+#: nearly whatever the number of accelerators (checkpoint-engine, Tulu 3)
+SYNC_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class RLCell:
+    """What one accelerator of an RL job gets done, and where the time of a step goes."""
+
+    steps: float = 0.0  #: RL steps/s per accelerator, failures included; 0: it does not fit
+    step_seconds: float = 0.0  #: wall time of one step of the job, s
+    rollout_seconds: float = 0.0  #: of it, until the last (or last needed) rollout, s
+    learner_seconds: float = 0.0  #: log-probabilities, critic and learner, s
+    accelerators: int = 0  #: of one job
+    compute: float = 0.0  #: mean of the step, fraction of the dense peak of the executed dtype
+    bandwidth: float = 0.0  #: likewise of the memory bandwidth
+    busy: float = 0.0  #: share of the step in which the accelerators work
+    utilisation: float = 0.0  #: model FLOP of the step over the dense bf16 peak
+
+
+def measure(demand: RLDemand, accelerator: Accelerator, play: Play, failures: Failures) -> RLCell:
+    """Return what one accelerator does in an RL run.
+
+    Parameters
+    ----------
+    demand : RLDemand
+    accelerator : Accelerator
+    play : Play
+        About `requests` rollouts are simulated, on as many replicas as they fill.
+    failures : Failures
+
+    Returns
+    -------
+    RLCell
+        All zero if the model does not fit.
+
+    Notes
+    -----
+    Synchronous and one-step-off runs wait for the last rollout of a step; asynchronous ones
+    replace each finished rollout by a new one, so that no replica waits for the tail. The
+    learner works on the same accelerators in turn (synchronous) or on its own share of them;
+    accelerator-seconds are the same, wall time is not.
+    """
+    try:
+        return _measure(demand, accelerator, play, failures)
+    except CapacityError:
+        return RLCell()
+
+
+def _measure(demand: RLDemand, accelerator: Accelerator, play: Play, failures: Failures) -> RLCell:
+    recipe = demand.recipe
+    load = serving_load(demand.model, recipe.rollout_dtype, recipe.kv_dtype)
+    cost = search_cost(recipe.search, demand.response_tokens)
+    growth = cost.generated_tokens / (cost.sequences * demand.response_tokens)
+    sequences = recipe.prompts * recipe.group_size / recipe.keep_share * cost.sequences
+    context = recipe.prompt_tokens + demand.response_tokens * growth / 2
+    longest = recipe.prompt_tokens + demand.max_response_tokens * growth
+    step = serving_step(load, accelerator, serving_layout(load, accelerator, context, ROLLOUT_TPOT))
+    if step.kv_capacity_tokens < longest:
+        layout = serving_layout(load, accelerator, longest, ROLLOUT_TPOT)
+        step = serving_step(load, accelerator, layout)
+    together = _together(step, recipe.prompt_tokens + demand.response_tokens * growth)
+    replicas = max(1, round(sequences / together))
+    run = _rollouts(demand, step, min(play.requests, sequences), together, growth, play)
+    per_sequence = run.makespan * len(run.replicas) / run.n_finished  # replica-seconds
+    rollout = per_sequence * sequences * step.n_accelerators  # accelerator-seconds of a step
+
+    job, learner = _learner(demand, accelerator, replicas * step.n_accelerators)
+    after = {k: w.flop for k, w in demand.works.items() if k not in ("prefill", "decode")}
+    flop_per_second = job * learner.mfu * accelerator.peak("bf16")
+    learning = sum(after.values()) / flop_per_second
+    node = accelerator.node_accelerators * (
+        accelerator.nic_bandwidth or accelerator.scaleup_bandwidth
+    )
+    sync = SYNC_SECONDS + weight_bytes(demand.model, recipe.rollout_dtype) / node
+    waiting = demand.verifier_seconds if not recipe.schedule.overlapped else 0.0
+    seconds = rollout / job + waiting + learning + sync
+    if recipe.schedule.overlapped:
+        wall = max(rollout / job, learning) + sync
+    else:
+        wall = seconds
+    share = rollout / job / seconds
+    compute, bandwidth = _intensity(run, step, load, accelerator)
+    learning_share = learning / seconds
+    hardware = hardware_share(learner, accelerator, demand.dtype)
+    total = sum(work.flop for work in demand.works.values())
+    return RLCell(
+        steps=failures.effective_time(job, accelerator) / (seconds * job),
+        step_seconds=wall,
+        rollout_seconds=rollout / job,
+        learner_seconds=learning,
+        accelerators=job,
+        compute=share * compute + learning_share * hardware,
+        bandwidth=share * bandwidth + learning_share * 0.3,
+        busy=share * run.utilisation + learning_share * learner.busy,
+        utilisation=total / (seconds * job * accelerator.peak("bf16")),
+    )
+
+
+def _together(step: StepModel, tokens: float) -> int:
+    """Return how many rollouts of so many tokens a replica runs at once."""
+    return max(1, int(min(step.max_batch, step.kv_capacity_tokens / tokens)))
+
+
+def _rollouts(
+    demand: RLDemand, step: StepModel, n: float, together: int, growth: float, play: Play
+) -> RolloutRun:
+    """Simulate the rollouts of a step on as many replicas as they fill."""
+    recipe = demand.recipe
+    replicas = max(1, round(n / together))
+    size = replicas * together if replicas > 1 else round(n)
+    is_open = recipe.schedule.mode == "asynchronous"
+    if is_open:  # twice the rollouts, half of them awaited: replicas never run dry
+        size *= 2
+    mean, sd = demand.response_tokens, demand.response_spread
+    normal = stream(play.seed, "rollout_tokens").standard_normal(size)
+    tokens = np.minimum(mean * np.exp(sd * normal - sd**2 / 2), demand.max_response_tokens)
+    output = np.rint(tokens * growth).astype(np.int64).clip(min=1)
+    prompt = np.full(size, max(1, round(recipe.prompt_tokens)), np.int64)
+    cached = prompt.copy()
+    cached[:: max(1, round(recipe.group_size))] = 0  # a group reads its prompt once
+    return simulate_rollout(
+        prompt,
+        output,
+        as_service(step),
+        step.weight_seconds,
+        replicas,
+        cached_tokens=cached,
+        stop_after=size // 2 if is_open else None,
+        engine=play.engine,
+    )
+
+
+def _learner(
+    demand: RLDemand, accelerator: Accelerator, accelerators: int
+) -> tuple[int, TrainingStep]:
+    """Return the size of the job, large enough for the learner, and the learner's step."""
+    recipe = demand.recipe
+    seq_len = round(min(recipe.prompt_tokens + demand.response_tokens, demand.model.context_length))
+    load = training_load(demand.model, max(seq_len, 128))
+    sequences = recipe.prompts * recipe.group_size
+    size = round_up(accelerators)
+    while True:
+        try:
+            return size, best_layout(
+                load, accelerator, size, sequences * load.seq_len, demand.dtype
+            )
+        except CapacityError:
+            if size > 64 * max(accelerators, 1024):
+                raise
+            size *= 2
+
+
+def _intensity(
+    run: RolloutRun, step: StepModel, load: ServingLoad, accelerator: Accelerator
+) -> tuple[float, float]:
+    """Return the fractions of peak FLOP/s and of memory bandwidth in use during rollouts."""
+    time = len(run.replicas) * run.makespan
+    flop = run.tokens * (load.flop_per_token + load.attention_flop_per_token)
+    compute = flop / (time * step.n_accelerators * accelerator.peak(load.weight_dtype))
+    bandwidth = float(run.replicas["memory_seconds"].sum()) / time * MEMORY_SHARE
+    return min(compute, 1.0), min(bandwidth, 1.0)

@@ -1,0 +1,106 @@
+"""What is sold when, and how the fleet is run: the supply side of a scenario, read once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from computesim.hardware.accelerator import Accelerator
+from computesim.hardware.power import Site
+from computesim.hardware.reliability import availability
+from computesim.projection.cells import Operation
+from computesim.projection.demand import YEAR
+from computesim.projection.fleet import Floats
+from computesim.projection.network import Plan
+from computesim.projection.serving import Play
+from computesim.projection.training import Failures
+
+if TYPE_CHECKING:
+    from computesim.catalog import Catalog
+    from computesim.scenario import Scenario
+
+TORUS_FABRIC = "ici-ocs"
+
+
+@dataclass(frozen=True, slots=True)
+class Roadmap:
+    """The accelerators that are sold, in order of release."""
+
+    years: tuple[int, ...]
+    accelerators: tuple[Accelerator, ...]
+    mixes: Floats  #: shape (years, accelerators), shares of the units sold in a year
+    lifetime: float  #: years
+    lag: float  #: from sale to service, years
+
+    def in_fleet(self, t: int) -> list[Accelerator | None]:
+        """Return the accelerators that may be in the fleet in year `t`, None for the others."""
+        oldest = max(0, int(np.ceil(t - self.lifetime)))
+        sold = self.mixes[oldest : t + 1].sum(axis=0) > 0
+        return [a if s else None for a, s in zip(self.accelerators, sold, strict=True)]
+
+
+def roadmap(scenario: Scenario, catalog: Catalog) -> Roadmap:
+    """Return what is sold in each year of a scenario."""
+    years = scenario.years
+    shares = [scenario.fleet.shipments.at(year) for year in years]
+    names = sorted({name for mix in shares for name, share in mix.items() if share > 0})
+    machines = sorted(
+        (catalog.accelerator(name) for name in names), key=lambda a: (a.release_year, a.name)
+    )
+    by_name = [{catalog.resolve("accelerators", n): s for n, s in mix.items()} for mix in shares]
+    mixes = np.array([[mix.get(a.name, 0.0) for a in machines] for mix in by_name])
+    mixes /= mixes.sum(axis=1, keepdims=True)
+    return Roadmap(
+        years,
+        tuple(machines),
+        mixes,
+        scenario.fleet.lifetime.at(years[0]) / YEAR,
+        scenario.fleet.deployment_lag.at(years[0]) / YEAR,
+    )
+
+
+def operation_at(scenario: Scenario, year: float, replication: int) -> Operation:
+    """Return how the fleet is run in a year."""
+    reliability = scenario.reliability
+    per_node_day = reliability.failures_per_node_day.at(year)
+    return Operation(
+        play=Play(
+            seed=scenario.simulation.seed + replication,
+            requests=scenario.simulation.requests,
+            burstiness=scenario.traffic.burstiness.at(year),
+            peak_to_mean=scenario.traffic.peak_to_mean.at(year),
+            engine=scenario.simulation.engine,
+        ),
+        failures=Failures(
+            per_node_day,
+            reliability.restart.at(year),
+            reliability.checkpoint_interval.at(year),
+            reliability.checkpoint_stall.at(year),
+        ),
+        availability=availability(per_node_day, reliability.repair.at(year)),
+        spare_share=reliability.spare_share.at(year),
+        operational_share=reliability.operational_share.at(year),
+    )
+
+
+def site_at(scenario: Scenario, catalog: Catalog, year: float) -> Site:
+    """Return the site of a year; a PUE of the scenario replaces that of the catalog."""
+    site = catalog.site(scenario.site.name.at(year))
+    if scenario.site.pue is None:
+        return site
+    return replace(site, pue=scenario.site.pue.at(year), pue_half_load=0.0)
+
+
+def network_at(scenario: Scenario, catalog: Catalog, year: float) -> Plan:
+    """Return the network of the clusters that are built in a year."""
+    network = scenario.network
+    return Plan(
+        topology=network.topology.at(year),
+        fabric=catalog.fabric(network.fabric.at(year)),
+        torus=catalog.fabric(TORUS_FABRIC),
+        cluster_accelerators=round(network.cluster_accelerators.at(year)),
+        oversubscription=network.oversubscription.at(year),
+        first_hop=network.first_hop.at(year),
+    )

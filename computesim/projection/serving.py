@@ -1,0 +1,232 @@
+"""Goodput of serving: the rate that one accelerator keeps at its service level, simulated.
+
+A cell is one model with its mix of requests on one accelerator. The layout
+comes from the hardware floor, the rate from the discrete-event simulation; the
+same requests (common random numbers) are played on every accelerator.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from computesim.errors import CapacityError
+from computesim.hardware.accelerator import Accelerator
+from computesim.hardware.serving import serving_layout, serving_step
+from computesim.hardware.step import StepModel
+from computesim.projection.demand import ServingDemand, Stream
+from computesim.quantities import ServingLoad
+from computesim.sim.capacity import (
+    ServiceLevel,
+    in_flight,
+    max_serving_rate,
+    mean_lengths,
+    steady_state,
+)
+from computesim.sim.engine import ServingRun, simulate_serving
+from computesim.sim.output import latencies, quantile
+from computesim.sim.service import Service, check_service
+from computesim.sim.streams import stream
+from computesim.sim.trace import Trace, scaled
+from computesim.workload.transformer import serving_load
+
+REPLICAS = 4  #: of one cell; larger pools share load a little better
+#: ln-sd of visible answers: 18 chat models on LM Arena, 1.1 to 1.4 (ML.ENERGY leaderboard v3)
+ANSWER_SPREAD = 1.1
+#: ln-sd of prompts within one product; estimate, production traces span products and show more
+PROMPT_SPREAD = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What one accelerator of a pool gets done, and how hard it works."""
+
+    requests: float = 0.0  #: requests/s per accelerator at the service level; 0: it cannot
+    output_tokens: float = 0.0  #: tokens/s per accelerator at that rate
+    ttft: float = float("inf")  #: p90 at that rate, s
+    tpot: float = float("inf")  #: p90 at that rate, s/token
+    compute: float = 0.0  #: at the mean load of the day, fraction of the dense peak
+    bandwidth: float = 0.0  #: likewise, fraction of the memory bandwidth
+    busy: float = 0.0  #: likewise, share of the time with a step in progress
+    batch: float = 0.0  #: mean running sequences of a replica at the mean load
+    accelerators: int = 0  #: of one replica
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """How a cell is simulated."""
+
+    seed: int = 1
+    requests: int = 1000
+    burstiness: float = 1.0  #: coefficient of variation of the time between requests
+    peak_to_mean: float = 1.0
+    engine: Literal["numba", "simpy"] = "numba"
+
+
+def measure(demand: ServingDemand, accelerator: Accelerator, play: Play) -> Cell:
+    """Return what one accelerator does of a stream of requests at its service level.
+
+    Parameters
+    ----------
+    demand : ServingDemand
+    accelerator : Accelerator
+    play : Play
+
+    Returns
+    -------
+    Cell
+        All zero if the model does not fit, or if even an idle replica misses the service level.
+    """
+    load = serving_load(demand.model, demand.dtype, demand.kv_dtype)
+    trace = sample_trace(demand.streams, play)
+    try:
+        step = _replica(load, accelerator, trace, demand.tpot)
+    except CapacityError:
+        return Cell()
+    service = as_service(step)
+    level = ServiceLevel(demand.ttft, demand.tpot)
+    found = max_serving_rate(
+        trace, service, step.weight_seconds, REPLICAS, level, seed=play.seed, engine=play.engine
+    )
+    if found.rate == 0.0 or found.run is None:
+        return Cell()
+    seen = latencies(found.run, found.skip)
+    share = found.rate / (REPLICAS * step.n_accelerators)  # sequences/s per accelerator
+    day = _run(trace, found.rate / play.peak_to_mean, step, play)
+    compute, bandwidth = _intensity(day, step, load, accelerator)
+    return Cell(
+        requests=share * len(_first_of_group(trace)) / len(trace),
+        output_tokens=share * float(trace.output_tokens.mean()),
+        ttft=quantile(seen.ttft, level.share),
+        tpot=quantile(seen.tpot, level.share),
+        compute=compute,
+        bandwidth=bandwidth,
+        busy=day.utilisation,
+        batch=day.mean_batch,
+        accelerators=step.n_accelerators,
+    )
+
+
+def sample_trace(streams: tuple[Stream, ...], play: Play) -> Trace:
+    """Return requests of a mix of streams at a rate of 1/s; parallel samples arrive together.
+
+    Parameters
+    ----------
+    streams : tuple of Stream
+        Chosen in proportion to their request rates.
+    play : Play
+
+    Returns
+    -------
+    Trace
+        About `play.requests` sequences. The first sample of a request reads the prompt beyond
+        its cached part, the others find all of it.
+    """
+    weight = np.array([s.requests for s in streams])
+    sequences = float(np.average([s.samples for s in streams], weights=weight))
+    n = max(50, round(play.requests / sequences))
+    chosen = np.searchsorted(
+        np.cumsum(weight) / weight.sum(), stream(play.seed, "product").random(n), side="right"
+    ).clip(max=len(streams) - 1)
+    repeats = np.array([s.samples for s in streams])[chosen]
+
+    def lengths(name: str, means: list[float], spreads: list[float], size: int) -> np.ndarray:
+        mean, sd = np.array(means)[which], np.array(spreads)[which]
+        normal = stream(play.seed, name).standard_normal(size)
+        return np.rint(mean * np.exp(sd * normal - sd**2 / 2)).astype(np.int64)
+
+    which = chosen
+    prompt = lengths(
+        "prompt_tokens", [s.prompt_tokens for s in streams], [PROMPT_SPREAD] * len(streams), n
+    ).clip(min=1)
+    which = np.repeat(chosen, repeats)
+    reasoning = lengths(
+        "reasoning_tokens",
+        [s.reasoning_tokens for s in streams],
+        [s.spread for s in streams],
+        len(which),
+    )
+    answer = lengths(
+        "answer_tokens",
+        [s.answer_tokens for s in streams],
+        [ANSWER_SPREAD] * len(streams),
+        len(which),
+    )
+    gaps = _gaps(n, play)
+    prompts = np.repeat(prompt, repeats)
+    share = np.array([s.cached_share for s in streams])[which]
+    is_first = np.zeros(len(which), bool)
+    is_first[np.cumsum(repeats) - repeats] = True
+    cached = np.where(is_first, np.floor(prompts * share).astype(np.int64), prompts)
+    return Trace(
+        np.repeat(np.cumsum(gaps), repeats), prompts, cached, (reasoning + answer).clip(min=1)
+    )
+
+
+def as_service(step: StepModel) -> Service:
+    """Return the step model of the hardware floor as the parameters of the simulation."""
+    return Service(
+        fixed=step.fixed,
+        wire=step.wire,
+        compute_offset=step.compute_offset,
+        per_token=step.per_token,
+        per_pair=step.per_pair,
+        per_kv_token=step.per_kv_token,
+        per_sequence=step.per_sequence,
+        kv_capacity_tokens=int(step.kv_capacity_tokens),
+        max_batch=step.max_batch,
+        token_budget=step.token_budget,
+    )
+
+
+def _gaps(n: int, play: Play) -> np.ndarray:
+    """Return gamma distributed times between requests with mean 1 s."""
+    shape = 1.0 / max(play.burstiness, 1e-3) ** 2
+    return stream(play.seed, "arrivals").gamma(shape, 1.0 / shape, n)
+
+
+def _first_of_group(trace: Trace) -> np.ndarray:
+    """Return the indices of the sequences that open a request."""
+    return np.flatnonzero(np.diff(trace.arrival, prepend=-1.0) > 0)
+
+
+def _replica(load: ServingLoad, accelerator: Accelerator, trace: Trace, tpot: float) -> StepModel:
+    """Return the step model of the best layout that holds the longest request of a trace."""
+    output = trace.output_tokens
+    context = float(np.average(trace.prompt_tokens + output / 2, weights=output))
+    longest = float((trace.prompt_tokens + output).max())
+    step = serving_step(load, accelerator, serving_layout(load, accelerator, context, tpot))
+    if step.kv_capacity_tokens < longest:
+        step = serving_step(load, accelerator, serving_layout(load, accelerator, longest, tpot))
+    return step
+
+
+def _run(trace: Trace, rate: float, step: StepModel, play: Play) -> ServingRun:
+    """Play a trace at a rate, with the sequences of the steady state in flight at the start."""
+    service, table = check_service(as_service(step), step.weight_seconds)
+    state = steady_state(rate / REPLICAS, mean_lengths(trace), service, table)
+    slow = scaled(trace, rate / trace.rate)
+    warm = in_flight(slow, round(state.batch * REPLICAS), play.seed)
+    return simulate_serving(warm, service, table, REPLICAS, engine=play.engine)
+
+
+def _intensity(
+    run: ServingRun, step: StepModel, load: ServingLoad, accelerator: Accelerator
+) -> tuple[float, float]:
+    """Return the fractions of peak FLOP/s and of memory bandwidth in use, mean over a run."""
+    time = REPLICAS * step.n_accelerators * run.makespan
+    totals = run.replicas
+    tokens = float(totals["prefill_tokens"].sum() + totals["decode_tokens"].sum())
+    context = float((run.requests["prompt_tokens"] + run.requests["output_tokens"] / 2).mean())
+    per_token = load.flop_per_token + load.attention_flop_per_token
+    flop = tokens * (per_token + load.attention_flop_per_pair * context)
+    compute = flop / (time * accelerator.peak(load.weight_dtype))
+    bandwidth = float(totals["memory_seconds"].sum()) / (REPLICAS * run.makespan)
+    return min(compute, 1.0), min(bandwidth * MEMORY_SHARE, 1.0)
+
+
+#: bytes over (memory seconds × bandwidth): attained HBM efficiency of weight and cache streams,
+#: 0.7 to 0.9 in measured kernels (hardware notes 3.3 of the inference study; estimate)
+MEMORY_SHARE = 0.8

@@ -1,0 +1,244 @@
+"""The world as rows of the results table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from computesim.projection.cells import use
+from computesim.projection.demand import COT, EXPERIMENTS, PRETRAINING, RL, YEAR, Demand
+from computesim.projection.power import nameplate
+from computesim.projection.roadmap import Roadmap
+from computesim.projection.world import Year, capex, draws, energies
+from computesim.results import Row, unit_of
+from computesim.workload.adoption import TokenFlow
+
+Pairs = Iterator[tuple[str, float]]
+
+
+def rows(road: Roadmap, years: Sequence[Year], replication: int) -> list[Row]:
+    """Return every variable of every year.
+
+    Parameters
+    ----------
+    road : Roadmap
+    years : sequence of Year
+    replication : int
+
+    Returns
+    -------
+    list of Row
+    """
+    watts = [_power(road, year) for year in years]
+    facility = [
+        {name.split("|")[2]: w for name, w in year.items() if name.startswith("Power|Facility|")}
+        for year in watts
+    ]
+    energy = energies(facility, road.lag)
+    spending = capex(road, years)
+    found = []
+    for t, year in enumerate(years):
+        pairs = [
+            *_asked(year.demand),
+            *_machines(road, year),
+            *watts[t].items(),
+            *((f"Energy|{name}", value) for name, value in energy[t].items()),
+            *_network(years, t),
+            *((f"Capex|{part}", value) for part, value in spending[t].items()),
+            *_quality(road, year),
+        ]
+        found += [Row(n, unit_of(n), year.year, float(v), replication) for n, v in pairs]
+    return found
+
+
+def remarks(years: Sequence[Year]) -> list[str]:
+    """Return what a reader of the results must know: work that nothing on sale could do."""
+    found = []
+    for year in years:
+        if year.around.power_limit is not None:
+            continue
+        for task, left, asked in zip(
+            year.tasks, year.fleet.allocation.unmet, year.wanted, strict=True
+        ):
+            if left > 0:
+                found.append(
+                    f"{year.year}: {left / asked:.0%} of {task.workload} ({task.part}) stays undone: "
+                    "nothing in the fleet does it at its service level"
+                )
+    return found
+
+
+def flop(demand: Demand) -> dict[str, float]:
+    """Return the model FLOP of a year by workload and part, FLOP/year."""
+    found: dict[str, float] = {}
+
+    def add(name: str, rate: float) -> None:
+        found[name] = found.get(name, 0.0) + rate * YEAR
+
+    final: dict[str, float] = {}
+    for run in demand.pretraining:
+        add(PRETRAINING, run.flop)
+        final[run.lab] = final.get(run.lab, 0.0) + run.flop
+    for step in demand.rl:
+        for part, rate in step.flop().items():
+            add(f"{RL}|{part}", rate)
+            final[step.lab] = final.get(step.lab, 0.0) + rate
+    for stream in demand.serving:
+        for part, rate in stream.flop().items():
+            add(f"{stream.workload}|{part}", rate)
+    for lab, (multiple, efficiency) in demand.experiments.items():
+        add(EXPERIMENTS, multiple * efficiency * final.get(lab, 0.0))
+    return found
+
+
+def _asked(demand: Demand) -> Pairs:
+    """Yield tokens and FLOP."""
+    for where, flows in (("Tokens", demand.cloud), ("Device tokens", demand.device)):
+        for workload, flow in flows.items():
+            for kind, tokens in _kinds(flow).items():
+                if tokens or kind != "Reasoning" or workload == COT:
+                    yield f"{where}|{workload}|{kind}", tokens
+    for name, value in flop(demand).items():
+        yield f"FLOP|{name}", value
+
+
+def _kinds(flow: TokenFlow) -> dict[str, float]:
+    """Return the tokens of a day by kind."""
+    return {
+        "Prompt": flow.fresh_prompt,
+        "Cached prompt": flow.cached_prompt,
+        "Reasoning": flow.reasoning,
+        "Answer": flow.answer,
+    }
+
+
+def _machines(road: Roadmap, year: Year) -> Pairs:
+    """Yield accelerators by workload and by kind."""
+    weight = np.array([a.h100_equivalents for a in road.accelerators])
+    for workload, units in year.units().items():
+        if workload != "Idle":
+            yield f"Accelerators|Required|{workload}", float(units.sum())
+            yield f"H100-equivalents|{workload}", float(units @ weight)
+    for index, machine in enumerate(road.accelerators):
+        installed = float(year.fleet.installed[index])
+        yield f"Accelerators|Installed|{machine.name}", installed
+        yield f"Accelerators|Shipped|{machine.name}", float(year.fleet.shipped[index])
+        yield f"Accelerators|Retired|{machine.name}", float(year.fleet.retired[index])
+        yield f"H100-equivalents by generation|{machine.name}", installed * weight[index]
+        yield f"Power|Accelerator TDP|{machine.name}", installed * machine.tdp
+    for workload, units in _unmet(road, year).items():
+        yield f"Unmet|{workload}", units
+
+
+def _unmet(road: Roadmap, year: Year) -> dict[str, float]:
+    """Return the accelerators that would have been bought but for a limit, by workload."""
+    left = year.fleet.allocation.unmet
+    found: dict[str, float] = {}
+    for column, task in enumerate(year.tasks):
+        if year.around.power_limit is None and not left[column]:
+            continue
+        units = float(year.fleet.allocation.units[:, column].sum())
+        met = float(year.wanted[column]) - float(left[column])
+        missing = units * float(left[column]) / met if met > 0 else 0.0
+        found[task.workload] = found.get(task.workload, 0.0) + missing
+    return found
+
+
+def _power(road: Roadmap, year: Year) -> dict[str, float]:
+    """Return watts by workload: mean IT, mean facility, provisioned facility."""
+    plate = np.array(
+        [nameplate(a, n.watts) for a, n in zip(road.accelerators, year.networks, strict=True)]
+    )
+    found: dict[str, float] = {}
+    drawn = draws(road, year)
+    for workload, units in year.units().items():
+        found[f"Power|IT|{workload}"] = float(units @ [d.it for d in drawn[workload]])
+        found[f"Power|Facility|{workload}"] = float(units @ [d.facility for d in drawn[workload]])
+        found[f"Power|Provisioned|{workload}"] = float(units @ plate) * year.around.site.pue
+    return found
+
+
+def _network(years: Sequence[Year], t: int) -> Pairs:
+    """Yield the network that was bought in year `t`, and the one in service.
+
+    A cohort keeps the network that it was built with; it leaves with its accelerators. The
+    oldest accelerators of a kind leave first.
+    """
+    bought = _parts(years[t], years[t].fleet.shipped)
+    yield from ((f"Network shipped|{name}", value) for name, value in bought.items())
+    left = years[t].fleet.installed.copy()
+    in_service: dict[str, float] = {}
+    for year in reversed(years[: t + 1]):
+        kept = np.minimum(year.fleet.shipped, left)
+        left = left - kept
+        for name, value in _parts(year, kept).items():
+            in_service[name] = in_service.get(name, 0.0) + value
+    yield from ((f"Network|{name}", value) for name, value in in_service.items())
+
+
+def _parts(year: Year, units: np.ndarray) -> dict[str, float]:
+    """Return the network of so many accelerators with the fabric of a year."""
+    found: dict[str, float] = {}
+
+    def add(name: str, value: float) -> None:
+        found[name] = found.get(name, 0.0) + value
+
+    for count, share in zip(units, year.networks, strict=True):
+        for tier, switches in share.switches.items():
+            add(f"Switches|{tier}", count * switches)
+        for speed, optics in share.optics.items():
+            add(f"Optics|{speed}", count * optics)
+        add("NICs", count * share.nics)
+        add("Copper cables", count * share.copper_cables)
+    return found
+
+
+def _quality(road: Roadmap, year: Year) -> Pairs:
+    """Yield goodput, MFU, latencies and utilisation: what the simulation measured."""
+    units = year.fleet.allocation.units
+    for index, machine in enumerate(road.accelerators):
+        if not year.fleet.installed[index]:
+            continue
+        for workload, names in _by_workload(year).items():
+            weight = units[index, names]
+            if not weight.any():
+                continue
+            tasks = [year.tasks[c] for c in names]
+            if tasks[0] in year.cells.serving:
+                value = [year.cells.serving[t][index].output_tokens for t in tasks]
+                yield f"Goodput|{workload}|{machine.name}", float(np.average(value, weights=weight))
+            elif tasks[0] in year.cells.pretraining:
+                value = [year.cells.pretraining[t][index].mfu for t in tasks]
+                yield f"MFU|{workload}|{machine.name}", float(np.average(value, weights=weight))
+            elif tasks[0] in year.cells.rl:
+                value = [year.cells.rl[t][index].utilisation for t in tasks]
+                yield f"MFU|{workload}|{machine.name}", float(np.average(value, weights=weight))
+    for workload, names in _by_workload(year).items():
+        weight = units[:, names]
+        busy = [
+            [use(year.cells, year.tasks[c], i, year.operation).busy for c in names]
+            for i in range(len(road.accelerators))
+        ]
+        if weight.any():
+            yield f"Utilisation|{workload}", float(np.average(busy, weights=weight))
+    yield from _latencies(year)
+
+
+def _latencies(year: Year) -> Pairs:
+    """Yield the latencies of each tier, averaged over accelerators."""
+    for column, task in enumerate(year.tasks):
+        weight = year.fleet.allocation.units[:, column]
+        if task.workload == COT and task in year.cells.serving and weight.any():
+            held = [(c, w) for c, w in zip(year.cells.serving[task], weight, strict=True) if w > 0]
+            for name in ("ttft", "tpot"):
+                mean = sum(getattr(c, name) * w for c, w in held) / sum(w for _, w in held)
+                yield f"Service|{task.part}|{name.upper()} p90", float(mean)
+
+
+def _by_workload(year: Year) -> Mapping[str, list[int]]:
+    """Return the columns of each workload."""
+    found: dict[str, list[int]] = {}
+    for column, task in enumerate(year.tasks):
+        found.setdefault(task.workload, []).append(column)
+    return found

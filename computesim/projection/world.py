@@ -1,0 +1,199 @@
+"""Everything about one replication of a scenario, year by year, before it becomes a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from computesim.hardware.power import Site
+from computesim.projection import cost
+from computesim.projection.cells import CellYear, Operation, Task, Use, goodput, use
+from computesim.projection.demand import OTHER_AI, Demand
+from computesim.projection.fleet import Ceiling, Floats, FleetYear, at_delivery, build
+from computesim.projection.network import Plan, Share, share_of
+from computesim.projection.power import Draw, draw, energy, nameplate
+from computesim.projection.roadmap import Roadmap
+
+IDLE = "Idle"  # power of accelerators that nothing asks for, in years of falling demand
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What stands around the accelerators in one year."""
+
+    site: Site
+    network: Plan
+    other_ai: float  #: share of the fleet that is neither product nor lab
+    server_share: float
+    facility_price: float  #: USD per IT watt
+    price: Mapping[str, float] = field(hash=False)  #: of accelerators that replace the catalog's
+    power_limit: float | None = None  #: of all facilities, W
+
+
+@dataclass(frozen=True, slots=True)
+class Year:
+    """One year of the world; arrays have the accelerators of the roadmap."""
+
+    year: int
+    demand: Demand
+    operation: Operation
+    cells: CellYear
+    around: Surroundings
+    tasks: tuple[Task, ...]
+    wanted: Floats  #: what each task asks, shape (tasks,)
+    fleet: FleetYear
+    networks: tuple[Share, ...]
+
+    def units(self) -> dict[str, Floats]:
+        """Return the accelerators of every workload, `Other AI` and `Idle` included."""
+        found: dict[str, Floats] = {}
+        for column, task in enumerate(self.tasks):
+            own = self.fleet.allocation.units[:, column]
+            found[task.workload] = found.get(task.workload, 0.0) + own
+        at_work = self.fleet.allocation.units.sum(axis=1)
+        other = self.around.other_ai * self.fleet.installed
+        if other.any():
+            found[OTHER_AI] = other
+        idle = np.maximum(self.fleet.installed - at_work - other, 0.0)
+        if idle.sum() > 1e-6 * self.fleet.installed.sum():
+            found[IDLE] = idle
+        return found
+
+
+def stock(
+    road: Roadmap,
+    demands: Sequence[Demand],
+    operations: Sequence[Operation],
+    cells: Sequence[CellYear],
+    around: Sequence[Surroundings],
+    wanted: Sequence[Mapping[Task, float]],
+) -> list[Year]:
+    """Buy the fleet that the demand of every year needs."""
+    tasks = tuple(dict.fromkeys(task for year in wanted for task in year))
+    paths = {
+        task: at_delivery([year.get(task, 0.0) for year in wanted], road.lag) for task in tasks
+    }
+    tables, columns = [], []
+    for t, demand in enumerate(demands):
+        later = {task: float(paths[task][t]) for task in tasks}
+        table = goodput(cells[t], later, demand, operations[t])
+        empty = np.zeros(len(road.accelerators))
+        tables.append(np.stack([table.get(task, empty) for task in tasks], axis=1))
+        columns.append(np.array([later[t_] if t_ in table else 0.0 for t_ in tasks]))
+    networks = [tuple(share_of(a, s.network) for a in road.accelerators) for s in around]
+    fleet = build(
+        road.years,
+        road.mixes,
+        tables,
+        columns,
+        road.lifetime,
+        available=np.array([1.0 - s.other_ai for s in around]),
+        ceiling=_ceiling(road, around, networks),
+    )
+    return [
+        Year(
+            road.years[t],
+            demands[t],
+            operations[t],
+            cells[t],
+            around[t],
+            tasks,
+            columns[t],
+            fleet[t],
+            networks[t],
+        )
+        for t in range(len(road.years))
+    ]
+
+
+def _ceiling(
+    road: Roadmap, around: Sequence[Surroundings], networks: Sequence[tuple[Share, ...]]
+) -> Ceiling | None:
+    """Return the limit that the power of facilities puts on the fleet."""
+    if all(s.power_limit is None for s in around):
+        return None
+    limit = np.array([np.inf if s.power_limit is None else s.power_limit for s in around])
+    return Ceiling(
+        limit,
+        np.array(
+            [
+                [
+                    nameplate(a, n.watts) * s.site.pue
+                    for a, n in zip(road.accelerators, row, strict=True)
+                ]
+                for s, row in zip(around, networks, strict=True)
+            ]
+        ),
+    )
+
+
+def draws(road: Roadmap, year: Year) -> dict[str, tuple[Draw, ...]]:
+    """Return the mean watts of one accelerator of each kind on every workload.
+
+    `Other AI` works its accelerators as the rest of the fleet does on the average; nothing is
+    published about how hard recommenders and vision models do.
+    """
+    found: dict[str, tuple[Draw, ...]] = {}
+    for index, machine in enumerate(road.accelerators):
+        per_task = [
+            draw(
+                machine,
+                use(year.cells, task, index, year.operation),
+                year.networks[index].watts,
+                year.around.site,
+            )
+            for task in year.tasks
+        ]
+        weight = year.fleet.allocation.units[index]
+        mean = _mean(per_task, weight) if weight.any() else _mean(per_task, np.ones(len(per_task)))
+        still = draw(machine, Use(0.0, 0.0, 0.0), year.networks[index].watts, year.around.site)
+        for workload in year.units():
+            members = [c for c, task in enumerate(year.tasks) if task.workload == workload]
+            own = [per_task[c] for c in members]
+            if workload == IDLE:
+                value = still
+            elif not members or not weight[members].any():
+                value = mean
+            else:
+                value = _mean(own, weight[members])
+            found[workload] = (*found.get(workload, ()), value)
+    return found
+
+
+def _mean(values: Sequence[Draw], weight: Floats) -> Draw:
+    """Return the weighted mean of draws."""
+    return Draw(
+        float(np.average([v.it for v in values], weights=weight)),
+        float(np.average([v.facility for v in values], weights=weight)),
+    )
+
+
+def capex(road: Roadmap, years: Sequence[Year]) -> list[dict[str, float]]:
+    """Return the capital spending of every year by part, USD/year."""
+    plates = [
+        float(
+            y.fleet.installed
+            @ [nameplate(a, n.watts) for a, n in zip(road.accelerators, y.networks, strict=True)]
+        )
+        for y in years
+    ]
+    return [
+        cost.capex(
+            y.fleet.shipped,
+            np.array([y.around.price.get(a.name, a.price) for a in road.accelerators]),
+            np.array([n.price for n in y.networks]),
+            y.around.server_share,
+            new,
+            y.around.facility_price,
+        )
+        for y, new in zip(years, cost.additions(plates), strict=True)
+    ]
+
+
+def energies(watts: Sequence[Mapping[str, float]], lag: float) -> list[dict[str, float]]:
+    """Return the energy of every year by workload from the mean power at year ends, Wh/year."""
+    names = tuple(dict.fromkeys(name for year in watts for name in year))
+    series = {name: energy([year.get(name, 0.0) for year in watts], lag) for name in names}
+    return [{name: series[name][t] for name in names} for t in range(len(watts))]
