@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from computesim.projection.anchors import anchors
-from computesim.projection.cells import asked, measure
+from computesim.projection.cells import measure
 from computesim.projection.demand import demand_at
 from computesim.projection.memo import Memo, default_folder
 from computesim.projection.roadmap import network_at, operation_at, roadmap, site_at
@@ -77,7 +77,7 @@ def simulate(
             progress(done, scenario.simulation.replications * len(road.years), f"simulating {year}")
         cells.append(measure(demands[t], road.in_fleet(t), operations[t], memo))
     around = [_surroundings(scenario, catalog, year) for year in road.years]
-    return stock(road, demands, operations, cells, around, [asked(d) for d in demands])
+    return stock(road, demands, operations, cells, around, memo)
 
 
 def _surroundings(scenario: Scenario, catalog: Catalog, year: int) -> Surroundings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from computesim.projection.demand import demand_at
@@ -54,6 +55,8 @@ def anchors(results: Results, scenario: Scenario, catalog: Catalog) -> list[Anch
             elif target.variable == "Tokens" and month.isdigit():
                 ours = _tokens(scenario, catalog, int(year) - 1 + (int(month) - 0.5) / 12)
             else:
+                continue
+            if math.isnan(ours):  # outside the horizon
                 continue
             actual = _in_unit(figure.number, target, results)
             low, high = (_in_unit(b, target, results) for b in figure.bounds)

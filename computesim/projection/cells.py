@@ -56,6 +56,7 @@ class Operation:
     availability: float = 1.0  #: share of time in which a node is in service
     spare_share: float = 0.0  #: spares over nodes in use
     operational_share: float = 1.0  #: of training accelerators, with a job on them
+    serving_share: float = 1.0  #: of serving accelerators, in a pool sized for its busiest hour
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,12 +153,13 @@ def goodput(
 
     Notes
     -----
-    Serving pools are sized for the busiest hour, with spares for nodes in repair; training
-    machines carry a job for a part of their time. Experiments take their multiple of the
-    accelerator-time of the final runs.
+    Serving pools are sized for the busiest hour, with spares for nodes in repair and with what
+    regions, model versions and redundancy keep out of the pools; training machines carry a job
+    for a part of their time. Experiments take their multiple of the accelerator-time of the
+    final runs.
     """
     kept = operation.availability / (1.0 + operation.spare_share)
-    pool = kept / operation.play.peak_to_mean
+    pool = kept * operation.serving_share / operation.play.peak_to_mean
     job = kept * operation.operational_share
     table: dict[Task, Floats] = {}
     for task, row in cells.serving.items():
@@ -182,8 +184,8 @@ def use(cells: CellYear, task: Task, index: int, operation: Operation) -> Use:
     """Return how hard a task works accelerator `index`, idle time between jobs included."""
     share = operation.operational_share
     if task in cells.serving:
-        cell = cells.serving[task][index]
-        return Use(cell.compute, cell.bandwidth, cell.busy)
+        cell, pooled = cells.serving[task][index], operation.serving_share
+        return Use(cell.compute * pooled, cell.bandwidth * pooled, cell.busy * pooled)
     if task in cells.pretraining:
         job = cells.pretraining[task][index]
         return Use(

@@ -1,29 +1,32 @@
 """The fleet: how many accelerators of each kind a demand needs, bought year by year.
 
-Accelerators are indexed by their order of release and workloads by their order
-in the demand. The goodput table says how much of a workload one accelerator
-gets done; a zero means that it cannot do that workload at its service level.
+Accelerators are indexed by their order of release and tasks by their order in the
+demand. The goodput table says how much of a task one accelerator gets done; a
+zero means that it cannot do that task at its service level. Who does what is a
+linear program: every accelerator goes where it saves most of the others.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from computesim.errors import SimulationError
 
 Floats = NDArray[np.float64]
-_DONE = 1e-9  # share of a demand that may be left over by rounding
+_TIDY = 1e-6  # weight of accelerators at work beside accelerators bought: idle ones stay idle
 
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
     """Which accelerators do what."""
 
-    units: Floats  #: shape (accelerators, workloads), accelerators at work
-    unmet: Floats  #: shape (workloads,), demand that is left, in its own unit
+    units: Floats  #: shape (accelerators, tasks), accelerators at work
+    unmet: Floats  #: shape (tasks,), demand that is left, in its own unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,96 +40,94 @@ class FleetYear:
     allocation: Allocation
 
 
-def allocate(units: Floats, goodput: Floats, demand: Floats) -> Allocation:
-    """Share accelerators out over workloads, the scarce ones first, then all in proportion.
-
-    Parameters
-    ----------
-    units : ndarray of float64, shape (accelerators,)
-        Accelerators there are, in order of release.
-    goodput : ndarray of float64, shape (accelerators, workloads)
-        Demand that one accelerator satisfies; 0 where it cannot.
-    demand : ndarray of float64, shape (workloads,)
-        What is asked, in the unit of the goodput.
-
-    Returns
-    -------
-    Allocation
-
-    Notes
-    -----
-    Work that only some of the accelerators can do goes first, to those that can, the scarcest
-    work before the rest. Then an accelerator covers the same share of every remaining demand, so
-    that the order does not matter. No accelerator is matched to the workload that it is relatively
-    best at: schedulers of real fleets do some of that, so the count is slightly high where
-    generations differ much.
-    """
-    left = demand.astype(np.float64)
-    free = units.astype(np.float64)
-    work = np.zeros_like(goodput)
-    able = (goodput > 0) & (units > 0)[:, None]
-    reach = units @ able  # accelerators that can do each workload
-    for column in np.argsort(reach, kind="stable"):
-        if 0 < reach[column] < units.sum() and left[column] > 0:
-            capacity = np.where(able[:, column], free * goodput[:, column], 0.0)
-            share = min(1.0, left[column] / capacity.sum()) if capacity.any() else 0.0
-            taken = np.where(able[:, column], share * free, 0.0)
-            work[:, column] += taken
-            free = free - taken
-            left[column] = max(left[column] - share * capacity.sum(), 0.0)
-    for index, count in enumerate(free):
-        need = np.divide(left, goodput[index], out=np.zeros_like(left), where=able[index])
-        wanted = need.sum()
-        if wanted > 0:
-            done = need * min(1.0, count / wanted)
-            work[index] += done
-            left = np.maximum(left - done * goodput[index], 0.0)
-    return Allocation(work, np.where(left > _DONE * demand, left, 0.0))
-
-
-def purchase(stock: Floats, mix: Floats, goodput: Floats, demand: Floats) -> float:
-    """Return how many accelerators of a mix must join a stock so that a demand is met.
+def purchase(
+    stock: Floats, mix: Floats, goodput: Floats, demand: Floats, most: float = np.inf
+) -> tuple[float, Allocation]:
+    """Return how many accelerators of a mix must join a stock, and who does what then.
 
     Parameters
     ----------
     stock : ndarray of float64, shape (accelerators,)
         Accelerators that are there already.
     mix : ndarray of float64, shape (accelerators,)
-        Shares of the accelerators that are bought.
-    goodput : ndarray of float64, shape (accelerators, workloads)
-    demand : ndarray of float64, shape (workloads,)
+        What comes with one unit of the purchase.
+    goodput : ndarray of float64, shape (accelerators, tasks)
+        Demand that one accelerator satisfies; 0 where it cannot.
+    demand : ndarray of float64, shape (tasks,)
+        What is asked, in the unit of the goodput.
+    most : float
+        Units that can be bought at most.
 
     Returns
     -------
-    float
-        Accelerators to buy; 0 if the stock is enough.
+    tuple of float and Allocation
+        Units bought, 0 if the stock is enough.
 
     Notes
     -----
-    What nothing in the mix can do is left to the stock; buying more would not help.
+    Least A such that shares y of the demands can be spread over accelerators:
+    ``Σ_g y[g, w] = 1`` for every task and ``Σ_w y[g, w] · D[w] / G[g, w] ≤ stock[g] + A · mix[g]``.
+    Where `most` is too little, all tasks are cut by the same share. A task that neither stock nor
+    mix can do stays undone. Real schedulers do worse than the optimum.
     """
-    able = (mix[:, None] * goodput).sum(axis=0) > 0
-    left = np.where(able, allocate(stock, goodput, demand).unmet, 0.0)
-    if not left.any():
-        return 0.0
+    there = (stock > 0) | ((mix > 0) & (most > 0))
+    able = (goodput > 0) & there[:, None] & (demand > 0)
+    doable: NDArray[np.bool_] = np.asarray(able.any(axis=0))
+    rows, columns = np.nonzero(able)
+    if not len(rows):
+        return 0.0, Allocation(np.zeros_like(goodput), demand * (demand > 0))
+    need = demand[columns] / goodput[rows, columns]  # accelerators that do a whole task
+    count, share, shares = _program(stock, mix, rows, columns, need, doable, None)
+    if count > most:
+        count, share, shares = _program(stock, mix, rows, columns, need, doable, most)
+    units = np.zeros_like(goodput)
+    units[rows, columns] = shares * need
+    unmet = np.where(doable, (1.0 - share) * demand, demand)
+    return count, Allocation(units, np.where(unmet > 1e-7 * demand, unmet, 0.0))
 
-    def unmet(count: float) -> float:
-        rest = allocate(stock + count * mix, goodput, demand).unmet
-        share = np.divide(rest, demand, out=np.zeros_like(rest), where=demand > 0)
-        return float(np.max(share[able]))
 
-    high = 1.0 + max(
-        float(left[w] / (mix * goodput[:, w]).sum()) for w in np.flatnonzero(left)
-    ) * len(demand)
-    while unmet(high) > 0:
-        high *= 2
-    low = 0.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (middle, high) if unmet(middle) > 0 else (low, middle)
-        if high - low <= 1e-7 * high:
-            break
-    return high
+def _program(
+    stock: Floats,
+    mix: Floats,
+    rows: NDArray[np.intp],
+    columns: NDArray[np.intp],
+    need: Floats,
+    doable: NDArray[np.bool_],
+    bought: float | None,
+) -> tuple[float, float, Floats]:
+    """Solve for the least purchase, or for the largest common share when it is given.
+
+    The variables are the shares y of the possible pairs, then the purchase (as a multiple of a
+    typical one, to keep the numbers near 1) or the common share.
+    """
+    from scipy.optimize import linprog  # a quarter of a second that a known fleet does not pay
+
+    typical = float(sum(need[columns == w].min() for w in np.flatnonzero(doable)))
+    pairs = np.arange(len(rows))
+    capacity = np.zeros((len(stock), len(rows) + 1))
+    capacity[rows, pairs] = need / typical
+    served = np.zeros((len(doable), len(rows) + 1))
+    served[columns, pairs] = 1.0
+    if bought is None:
+        capacity[:, -1] = -mix
+        limit, right, last = stock / typical, np.ones(int(doable.sum())), 1.0
+    else:
+        served[doable, -1] = -1.0
+        limit = (stock + bought * mix) / typical
+        right, last = np.zeros(int(doable.sum())), -1.0
+    found: Any = linprog(
+        np.append(_TIDY * need / typical, last),
+        A_ub=capacity,
+        b_ub=limit,
+        A_eq=served[doable],
+        b_eq=right,
+        bounds=[(0.0, None)] * len(rows) + [(0.0, None if bought is None else 1.0)],
+        method="highs",
+    )
+    if not found.success:
+        raise SimulationError(f"no allocation of the fleet was found: {found.message}")
+    end = float(found.x[-1])
+    return (end * typical, 1.0, found.x[:-1]) if bought is None else (bought, end, found.x[:-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +154,8 @@ def build(
     years : sequence of int
     mixes : ndarray of float64, shape (years, accelerators)
         Shares of what is sold in each year.
-    goodput : sequence of ndarray of float64, one of shape (accelerators, workloads) a year
-    demand : sequence of ndarray of float64, one of shape (workloads,) a year
+    goodput : sequence of ndarray of float64, one of shape (accelerators, tasks) a year
+    demand : sequence of ndarray of float64, one of shape (tasks,) a year
         At the end of each year.
     lifetime : float, years
         Age at which a cohort is retired; a fraction of a year retires that share early.
@@ -179,14 +180,13 @@ def build(
         mix = mixes[t]
         before = _alive(cohorts, t, lifetime, len(mix))
         retired = _alive(cohorts, t - 1, lifetime, len(mix)) - before
-        count = purchase(share * before, share * mix, goodput[t], demand[t])
+        most = np.inf
         if ceiling is not None:
             room = float(ceiling.limit[t] - before @ ceiling.weight[t])
-            count = min(count, max(0.0, room / float(mix @ ceiling.weight[t])))
+            most = max(0.0, room / float(mix @ ceiling.weight[t]))
+        count, allocation = purchase(share * before, share * mix, goodput[t], demand[t], most)
         cohorts.append(count * mix)
-        installed = before + cohorts[-1]
-        allocation = allocate(share * installed, goodput[t], demand[t])
-        fleet.append(FleetYear(year, cohorts[-1], retired, installed, allocation))
+        fleet.append(FleetYear(year, cohorts[-1], retired, before + cohorts[-1], allocation))
     return fleet
 
 

@@ -7,7 +7,6 @@ is as large as the rollouts of one step need to run all at once.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -106,10 +105,7 @@ def _measure(demand: RLDemand, accelerator: Accelerator, play: Play, failures: F
     sync = SYNC_SECONDS + weight_bytes(demand.model, recipe.rollout_dtype) / node
     waiting = demand.verifier_seconds if not recipe.schedule.overlapped else 0.0
     seconds = rollout / job + waiting + learning + sync
-    if recipe.schedule.overlapped:
-        wall = max(rollout / job, learning) + sync
-    else:
-        wall = seconds
+    wall = max(rollout / job, learning) + sync if recipe.schedule.overlapped else seconds
     share = rollout / job / seconds
     compute, bandwidth = _intensity(run, step, load, accelerator)
     learning_share = learning / seconds

@@ -82,6 +82,7 @@ def operation_at(scenario: Scenario, year: float, replication: int) -> Operation
         availability=availability(per_node_day, reliability.repair.at(year)),
         spare_share=reliability.spare_share.at(year),
         operational_share=reliability.operational_share.at(year),
+        serving_share=scenario.traffic.serving_share.at(year),
     )
 
 

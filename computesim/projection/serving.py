@@ -7,7 +7,8 @@ same requests (common random numbers) are played on every accelerator.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -22,12 +23,11 @@ from computesim.sim.capacity import (
     ServiceLevel,
     in_flight,
     max_serving_rate,
-    mean_lengths,
-    steady_state,
 )
 from computesim.sim.engine import ServingRun, simulate_serving
+from computesim.sim.fluid import mean_lengths, steady_state
 from computesim.sim.output import latencies, quantile
-from computesim.sim.service import Service, check_service
+from computesim.sim.service import Floats, Ints, Service, check_service
 from computesim.sim.streams import stream
 from computesim.sim.trace import Trace, scaled
 from computesim.workload.transformer import serving_load
@@ -125,44 +125,38 @@ def sample_trace(streams: tuple[Stream, ...], play: Play) -> Trace:
         its cached part, the others find all of it.
     """
     weight = np.array([s.requests for s in streams])
-    sequences = float(np.average([s.samples for s in streams], weights=weight))
-    n = max(50, round(play.requests / sequences))
-    chosen = np.searchsorted(
-        np.cumsum(weight) / weight.sum(), stream(play.seed, "product").random(n), side="right"
-    ).clip(max=len(streams) - 1)
-    repeats = np.array([s.samples for s in streams])[chosen]
+    samples = np.array([s.samples for s in streams])
+    n = max(50, round(play.requests / float(np.average(samples, weights=weight))))
+    uniform = stream(play.seed, "product").random(n)
+    product = np.searchsorted(np.cumsum(weight) / weight.sum(), uniform, side="right")
+    product = product.clip(max=len(streams) - 1)
+    each = np.repeat(np.arange(n), samples[product])  # the request of every sequence
+    of = product[each]  # its stream
 
-    def lengths(name: str, means: list[float], spreads: list[float], size: int) -> np.ndarray:
-        mean, sd = np.array(means)[which], np.array(spreads)[which]
-        normal = stream(play.seed, name).standard_normal(size)
-        return np.rint(mean * np.exp(sd * normal - sd**2 / 2)).astype(np.int64)
+    prompt = _lengths(play, "prompt_tokens", [s.prompt_tokens for s in streams], product)
+    prompt = prompt.clip(min=1)[each]
+    share = np.array([s.cached_share for s in streams])[of]
+    opens = np.diff(each, prepend=-1) > 0
+    cached = np.where(opens, np.floor(prompt * share).astype(np.int64), prompt)
+    spreads = [s.spread for s in streams]
+    reasoning = _lengths(
+        play, "reasoning_tokens", [s.reasoning_tokens for s in streams], of, spreads
+    )
+    answer = _lengths(
+        play, "answer_tokens", [s.answer_tokens for s in streams], of, [ANSWER_SPREAD]
+    )
+    return Trace(np.cumsum(_gaps(n, play))[each], prompt, cached, (reasoning + answer).clip(min=1))
 
-    which = chosen
-    prompt = lengths(
-        "prompt_tokens", [s.prompt_tokens for s in streams], [PROMPT_SPREAD] * len(streams), n
-    ).clip(min=1)
-    which = np.repeat(chosen, repeats)
-    reasoning = lengths(
-        "reasoning_tokens",
-        [s.reasoning_tokens for s in streams],
-        [s.spread for s in streams],
-        len(which),
-    )
-    answer = lengths(
-        "answer_tokens",
-        [s.answer_tokens for s in streams],
-        [ANSWER_SPREAD] * len(streams),
-        len(which),
-    )
-    gaps = _gaps(n, play)
-    prompts = np.repeat(prompt, repeats)
-    share = np.array([s.cached_share for s in streams])[which]
-    is_first = np.zeros(len(which), bool)
-    is_first[np.cumsum(repeats) - repeats] = True
-    cached = np.where(is_first, np.floor(prompts * share).astype(np.int64), prompts)
-    return Trace(
-        np.repeat(np.cumsum(gaps), repeats), prompts, cached, (reasoning + answer).clip(min=1)
-    )
+
+def _lengths(
+    play: Play, name: str, means: list[float], of: Ints, spreads: Sequence[float] = (PROMPT_SPREAD,)
+) -> Ints:
+    """Return lognormal lengths, one for each entry of `of`, the stream that it belongs to."""
+    mean = np.array(means)[of]
+    sd = np.array(spreads)[of] if len(spreads) > 1 else spreads[0]
+    normal = stream(play.seed, name).standard_normal(len(of))
+    rounded: Ints = np.rint(mean * np.exp(sd * normal - sd**2 / 2)).astype(np.int64)
+    return rounded
 
 
 def as_service(step: StepModel) -> Service:
@@ -181,13 +175,14 @@ def as_service(step: StepModel) -> Service:
     )
 
 
-def _gaps(n: int, play: Play) -> np.ndarray:
+def _gaps(n: int, play: Play) -> Floats:
     """Return gamma distributed times between requests with mean 1 s."""
     shape = 1.0 / max(play.burstiness, 1e-3) ** 2
-    return stream(play.seed, "arrivals").gamma(shape, 1.0 / shape, n)
+    gaps: Floats = stream(play.seed, "arrivals").gamma(shape, 1.0 / shape, n)
+    return gaps
 
 
-def _first_of_group(trace: Trace) -> np.ndarray:
+def _first_of_group(trace: Trace) -> Ints:
     """Return the indices of the sequences that open a request."""
     return np.flatnonzero(np.diff(trace.arrival, prepend=-1.0) > 0)
 

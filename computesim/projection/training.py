@@ -12,7 +12,6 @@ from computesim.hardware.reliability import effective_time
 from computesim.projection.demand import PretrainingDemand
 from computesim.workload.transformer import train_flop_per_token, training_load
 
-
 SMALLEST_JOB = 64  # accelerators
 #: twice the accelerators must speed a run up by this factor to be used
 WORTH_GROWING = 1.4

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from computesim.projection.cells import use
+from computesim.projection.cells import Task, use
 from computesim.projection.demand import COT, EXPERIMENTS, PRETRAINING, RL, YEAR, Demand
 from computesim.projection.power import nameplate
 from computesim.projection.roadmap import Roadmap
@@ -63,8 +63,8 @@ def remarks(years: Sequence[Year]) -> list[str]:
         ):
             if left > 0:
                 found.append(
-                    f"{year.year}: {left / asked:.0%} of {task.workload} ({task.part}) stays undone: "
-                    "nothing in the fleet does it at its service level"
+                    f"{year.year}: {left / asked:.0%} of {task.workload} ({task.part}) stays "
+                    "undone: nothing in the fleet does it at its service level"
                 )
     return found
 
@@ -127,11 +127,10 @@ def _machines(road: Roadmap, year: Year) -> Pairs:
         yield f"Accelerators|Retired|{machine.name}", float(year.fleet.retired[index])
         yield f"H100-equivalents by generation|{machine.name}", installed * weight[index]
         yield f"Power|Accelerator TDP|{machine.name}", installed * machine.tdp
-    for workload, units in _unmet(road, year).items():
-        yield f"Unmet|{workload}", units
+    yield from ((f"Unmet|{name}", count) for name, count in _unmet(year).items())
 
 
-def _unmet(road: Roadmap, year: Year) -> dict[str, float]:
+def _unmet(year: Year) -> dict[str, float]:
     """Return the accelerators that would have been bought but for a limit, by workload."""
     left = year.fleet.allocation.unmet
     found: dict[str, float] = {}
@@ -195,50 +194,35 @@ def _parts(year: Year, units: np.ndarray) -> dict[str, float]:
 
 
 def _quality(road: Roadmap, year: Year) -> Pairs:
-    """Yield goodput, MFU, latencies and utilisation: what the simulation measured."""
-    units = year.fleet.allocation.units
-    for index, machine in enumerate(road.accelerators):
-        if not year.fleet.installed[index]:
-            continue
-        for workload, names in _by_workload(year).items():
-            weight = units[index, names]
-            if not weight.any():
-                continue
-            tasks = [year.tasks[c] for c in names]
-            if tasks[0] in year.cells.serving:
-                value = [year.cells.serving[t][index].output_tokens for t in tasks]
-                yield f"Goodput|{workload}|{machine.name}", float(np.average(value, weights=weight))
-            elif tasks[0] in year.cells.pretraining:
-                value = [year.cells.pretraining[t][index].mfu for t in tasks]
-                yield f"MFU|{workload}|{machine.name}", float(np.average(value, weights=weight))
-            elif tasks[0] in year.cells.rl:
-                value = [year.cells.rl[t][index].utilisation for t in tasks]
-                yield f"MFU|{workload}|{machine.name}", float(np.average(value, weights=weight))
-    for workload, names in _by_workload(year).items():
-        weight = units[:, names]
-        busy = [
-            [use(year.cells, year.tasks[c], i, year.operation).busy for c in names]
-            for i in range(len(road.accelerators))
-        ]
-        if weight.any():
-            yield f"Utilisation|{workload}", float(np.average(busy, weights=weight))
-    yield from _latencies(year)
+    """Yield goodput, MFU, utilisation and latencies: what the simulation measured."""
+    sums: dict[str, tuple[float, float]] = {}
 
+    def add(name: str, value: float, units: float) -> None:
+        total, weight = sums.get(name, (0.0, 0.0))
+        sums[name] = total + value * units, weight + units
 
-def _latencies(year: Year) -> Pairs:
-    """Yield the latencies of each tier, averaged over accelerators."""
     for column, task in enumerate(year.tasks):
-        weight = year.fleet.allocation.units[:, column]
-        if task.workload == COT and task in year.cells.serving and weight.any():
-            held = [(c, w) for c, w in zip(year.cells.serving[task], weight, strict=True) if w > 0]
-            for name in ("ttft", "tpot"):
-                mean = sum(getattr(c, name) * w for c, w in held) / sum(w for _, w in held)
-                yield f"Service|{task.part}|{name.upper()} p90", float(mean)
+        for index, machine in enumerate(road.accelerators):
+            units = float(year.fleet.allocation.units[index, column])
+            if units > 0:
+                for name, value in _measured(year, task, index):
+                    add(name.format(machine.name), value, units)
+                busy = use(year.cells, task, index, year.operation).busy
+                add(f"Utilisation|{task.workload}", busy, units)
+    for name, (total, weight) in sums.items():
+        yield name, total / weight
 
 
-def _by_workload(year: Year) -> Mapping[str, list[int]]:
-    """Return the columns of each workload."""
-    found: dict[str, list[int]] = {}
-    for column, task in enumerate(year.tasks):
-        found.setdefault(task.workload, []).append(column)
-    return found
+def _measured(year: Year, task: Task, index: int) -> Pairs:
+    """Yield what was measured of one task on accelerator `index`; {} stands for its name."""
+    cells = year.cells
+    if task in cells.serving:
+        cell = cells.serving[task][index]
+        yield f"Goodput|{task.workload}|{{}}", cell.output_tokens
+        if task.workload == COT:
+            yield f"Service|{task.part}|TTFT p90", cell.ttft
+            yield f"Service|{task.part}|TPOT p90", cell.tpot
+    elif task in cells.pretraining:
+        yield f"MFU|{task.workload}|{{}}", cells.pretraining[task][index].mfu
+    elif task in cells.rl:
+        yield f"MFU|{task.workload}|{{}}", cells.rl[task][index].utilisation

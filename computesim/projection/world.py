@@ -9,9 +9,10 @@ import numpy as np
 
 from computesim.hardware.power import Site
 from computesim.projection import cost
-from computesim.projection.cells import CellYear, Operation, Task, Use, goodput, use
+from computesim.projection.cells import CellYear, Operation, Task, Use, asked, goodput, use
 from computesim.projection.demand import OTHER_AI, Demand
-from computesim.projection.fleet import Ceiling, Floats, FleetYear, at_delivery, build
+from computesim.projection.fleet import Allocation, Ceiling, FleetYear, Floats, at_delivery, build
+from computesim.projection.memo import Memo
 from computesim.projection.network import Plan, Share, share_of
 from computesim.projection.power import Draw, draw, energy, nameplate
 from computesim.projection.roadmap import Roadmap
@@ -62,15 +63,27 @@ class Year:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class FleetTable:
+    """The fleet of every year as plain lists, as a memo keeps it."""
+
+    shipped: list[list[float]]
+    retired: list[list[float]]
+    installed: list[list[float]]
+    units: list[list[list[float]]]
+    unmet: list[list[float]]
+
+
 def stock(
     road: Roadmap,
     demands: Sequence[Demand],
     operations: Sequence[Operation],
     cells: Sequence[CellYear],
     around: Sequence[Surroundings],
-    wanted: Sequence[Mapping[Task, float]],
+    memo: Memo,
 ) -> list[Year]:
     """Buy the fleet that the demand of every year needs."""
+    wanted = [asked(demand) for demand in demands]
     tasks = tuple(dict.fromkeys(task for year in wanted for task in year))
     paths = {
         task: at_delivery([year.get(task, 0.0) for year in wanted], road.lag) for task in tasks
@@ -81,17 +94,9 @@ def stock(
         table = goodput(cells[t], later, demand, operations[t])
         empty = np.zeros(len(road.accelerators))
         tables.append(np.stack([table.get(task, empty) for task in tasks], axis=1))
-        columns.append(np.array([later[t_] if t_ in table else 0.0 for t_ in tasks]))
+        columns.append(np.array([later[task] if task in table else 0.0 for task in tasks]))
     networks = [tuple(share_of(a, s.network) for a in road.accelerators) for s in around]
-    fleet = build(
-        road.years,
-        road.mixes,
-        tables,
-        columns,
-        road.lifetime,
-        available=np.array([1.0 - s.other_ai for s in around]),
-        ceiling=_ceiling(road, around, networks),
-    )
+    fleet = _bought(road, tables, columns, around, networks, memo)
     return [
         Year(
             road.years[t],
@@ -105,6 +110,43 @@ def stock(
             networks[t],
         )
         for t in range(len(road.years))
+    ]
+
+
+def _bought(
+    road: Roadmap,
+    tables: Sequence[Floats],
+    columns: Sequence[Floats],
+    around: Sequence[Surroundings],
+    networks: Sequence[tuple[Share, ...]],
+    memo: Memo,
+) -> list[FleetYear]:
+    """Return the fleet of every year, from the memo where it has been bought before."""
+    available = np.array([1.0 - s.other_ai for s in around])
+    ceiling = _ceiling(road, around, networks)
+    limits = [] if ceiling is None else [ceiling.limit, ceiling.weight]
+    key = tuple(a.tobytes() for a in (road.mixes, *tables, *columns, available, *limits))
+
+    def compute() -> FleetTable:
+        fleet = build(road.years, road.mixes, tables, columns, road.lifetime, available, ceiling)
+        return FleetTable(
+            [f.shipped.tolist() for f in fleet],
+            [f.retired.tolist() for f in fleet],
+            [f.installed.tolist() for f in fleet],
+            [f.allocation.units.tolist() for f in fleet],
+            [f.allocation.unmet.tolist() for f in fleet],
+        )
+
+    known = memo.get(FleetTable, (road.years, road.lifetime, key), compute)
+    return [
+        FleetYear(
+            year,
+            np.array(known.shipped[t]),
+            np.array(known.retired[t]),
+            np.array(known.installed[t]),
+            Allocation(np.array(known.units[t]), np.array(known.unmet[t])),
+        )
+        for t, year in enumerate(road.years)
     ]
 
 

@@ -80,3 +80,8 @@ class Traffic(Part):
         {"value": 1.5, "source": "estimate"},
         "Coefficient of variation of the time between requests; 1 for a Poisson stream.",
     )
+    serving_share: Annotated[Value, Quantity("1", minimum=0.01, maximum=1)] = optional(
+        {"low": 0.3, "central": 0.55, "high": 0.78, "source": "estimate"},
+        "Share of the serving accelerators that belong to a pool sized for its busiest hour; the "
+        "rest is spread over regions, model versions and redundancy, which is not simulated.",
+    )

@@ -10,55 +10,69 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from computesim.projection.fleet import Ceiling, allocate, at_delivery, build, purchase
+from computesim.projection.fleet import Ceiling, at_delivery, build, purchase
 
 positive = st.floats(0.1, 100)
 tables = hnp.arrays(np.float64, (3, 4), elements=positive)
+counts = hnp.arrays(np.float64, 3, elements=positive)
+demands = hnp.arrays(np.float64, 4, elements=positive)
+MIX = np.array([0.5, 0.3, 0.2])
 
 
-@given(
-    tables,
-    hnp.arrays(np.float64, 3, elements=positive),
-    hnp.arrays(np.float64, 4, elements=positive),
-)
-def test_nothing_is_allocated_twice_and_work_is_conserved(goodput, units, demand) -> None:
-    result = allocate(units, goodput, demand)
-    assert (result.units.sum(axis=1) <= units * (1 + 1e-9)).all()
-    done = (result.units * goodput).sum(axis=0)
-    assert done + result.unmet == pytest.approx(demand, rel=1e-6)
+@given(tables, counts, demands)
+def test_nothing_is_used_twice_and_all_work_is_done(goodput, stock, demand) -> None:
+    count, result = purchase(stock, MIX, goodput, demand)
+    assert (result.units.sum(axis=1) <= (stock + count * MIX) * (1 + 1e-6) + 1e-6).all()
+    assert (result.units * goodput).sum(axis=0) == pytest.approx(demand, rel=1e-5)
+    assert not result.unmet.any()
 
 
-@given(tables, hnp.arrays(np.float64, 4, elements=positive))
+@given(tables, demands)
 def test_a_purchase_is_just_enough(goodput, demand) -> None:
-    mix = np.array([0.5, 0.3, 0.2])
-    count = purchase(np.zeros(3), mix, goodput, demand)
-    assert not allocate(count * mix, goodput, demand).unmet.any()
-    assert allocate(0.999 * count * mix, goodput, demand).unmet.any()
+    count, _ = purchase(np.zeros(3), MIX, goodput, demand)
+    again, _ = purchase(count * 1.0001 * MIX, MIX, goodput, demand)
+    assert again == pytest.approx(0, abs=1e-3 * count)
+    more, _ = purchase(0.99 * count * MIX, MIX, goodput, demand)
+    assert more == pytest.approx(0.01 * count, rel=1e-3)
 
 
-@given(tables, hnp.arrays(np.float64, 4, elements=positive))
-def test_without_gaps_a_purchase_is_the_closed_form(goodput, demand) -> None:
-    mix = np.array([0.5, 0.3, 0.2])
-    need = (demand / goodput).sum(axis=1)  # accelerators of each kind that would do everything
-    assert purchase(np.zeros(3), mix, goodput, demand) == pytest.approx(
-        1 / (mix / need).sum(), rel=1e-5
+@given(demands)
+def test_where_accelerators_differ_only_in_speed_the_purchase_is_a_closed_form(demand) -> None:
+    goodput = np.outer([1.0, 2.0, 5.0], [1.0, 3.0, 0.5, 2.0])
+    count, _ = purchase(np.zeros(3), MIX, goodput, demand)
+    assert count == pytest.approx((demand / goodput[0]).sum() / (MIX @ [1.0, 2.0, 5.0]), rel=1e-5)
+
+
+def test_accelerators_go_where_they_save_most_of_the_others() -> None:
+    goodput = np.array([[1.0, 0.1], [1.0, 1.0]])
+    _, result = purchase(
+        np.array([10.0, 10.0]), np.array([0.0, 1.0]), goodput, np.array([10.0, 10.0])
     )
+    assert result.units == pytest.approx(np.array([[10.0, 0.0], [0.0, 10.0]]), abs=1e-6)
 
 
-def test_an_accelerator_that_cannot_do_a_workload_leaves_it_to_the_others() -> None:
+def test_an_accelerator_that_cannot_do_a_task_leaves_it_to_the_others() -> None:
     goodput = np.array([[1.0, 0.0], [1.0, 1.0]])
-    result = allocate(np.array([10.0, 10.0]), goodput, np.array([8.0, 8.0]))
+    count, result = purchase(np.array([10.0, 10.0]), np.ones(2), goodput, np.array([8.0, 8.0]))
+    assert count == 0
     assert not result.unmet.any()
     assert result.units[0, 1] == 0
-    assert result.units[1, 1] == pytest.approx(8.0)
 
 
-def test_what_nothing_on_sale_can_do_stays_unmet_and_buys_nothing() -> None:
+def test_what_nothing_can_do_stays_unmet_and_buys_nothing() -> None:
     goodput = np.array([[1.0, 0.0]])
-    assert purchase(np.zeros(1), np.ones(1), goodput, np.array([0.0, 5.0])) == 0
+    assert purchase(np.zeros(1), np.ones(1), goodput, np.array([0.0, 5.0]))[0] == 0
     fleet = build([1], np.ones((1, 1)), [goodput], [np.array([10.0, 5.0])], 5.0)
     assert fleet[0].installed.sum() == pytest.approx(10.0)
     assert fleet[0].allocation.unmet == pytest.approx([0.0, 5.0])
+
+
+@given(tables, demands, st.floats(0.05, 0.95))
+def test_a_limit_cuts_every_task_by_the_same_share(goodput, demand, share) -> None:
+    enough, _ = purchase(np.zeros(3), MIX, goodput, demand)
+    count, result = purchase(np.zeros(3), MIX, goodput, demand, most=share * enough)
+    assert count == pytest.approx(share * enough)
+    assert result.unmet / demand == pytest.approx(np.full(4, 1 - share), rel=1e-4)
 
 
 def test_a_cohort_retires_at_its_age_and_is_replaced() -> None:
