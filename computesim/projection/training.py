@@ -56,6 +56,11 @@ class TrainingCell:
     effective: float = 0.0  #: share of wall time with progress (ETTR)
     accelerators: int = 0  #: of one job
 
+    @property
+    def speed(self) -> float:
+        """Model FLOP/s of the whole job."""
+        return self.flop * self.accelerators
+
 
 def measure(
     demand: PretrainingDemand, accelerator: Accelerator, failures: Failures
@@ -65,9 +70,9 @@ def measure(
     Parameters
     ----------
     demand : PretrainingDemand
-        A job has at least `accelerators`, and as many as its duration asks for as long as it
-        pays: each doubling must make the run 1.4 times as fast. A job that its batch cannot feed
-        is halved.
+        A job has `accelerators`, or as many more as its duration asks for, as long as it pays:
+        the last doubling must make the run 1.4 times as fast. A job that its batch does not feed
+        is halved until it does.
     accelerator : Accelerator
     failures : Failures
 
@@ -78,18 +83,18 @@ def measure(
     """
     if accelerator.nic_bandwidth <= 0 and accelerator.scaleup_domain < demand.accelerators:
         return TrainingCell()
-    size = round_up(demand.accelerators)
-    best = _job(demand, accelerator, failures, size)
-    while not best.flop and size > SMALLEST_JOB:  # more accelerators than the batch can feed
-        size = round_up(size / 2)
-        best = _job(demand, accelerator, failures, size)
-    while best.flop and best.flop * best.accelerators * demand.duration < demand.run_flop:
-        size *= 2
-        larger = _job(demand, accelerator, failures, size)
-        if larger.flop * size < WORTH_GROWING * best.flop * best.accelerators:
-            break  # the batch does not feed a larger job: the run takes longer instead
+    best = _job(demand, accelerator, failures, round_up(demand.accelerators))
+    while best.accelerators > SMALLEST_JOB:  # a batch that does not feed so many
+        smaller = _job(demand, accelerator, failures, round_up(best.accelerators / 2))
+        if best.speed >= WORTH_GROWING * smaller.speed > 0:
+            break
+        best = smaller
+    while 0 < best.speed * demand.duration < demand.run_flop:
+        larger = _job(demand, accelerator, failures, round_up(best.accelerators * 2))
+        if larger.speed < WORTH_GROWING * best.speed:
+            break  # the run takes longer instead
         best = larger
-    return best
+    return best if best.flop > 0 else TrainingCell()
 
 
 def _job(
@@ -100,7 +105,7 @@ def _job(
     try:
         step = best_layout(load, accelerator, size, demand.batch_tokens, demand.dtype)
     except CapacityError:
-        return TrainingCell()
+        return TrainingCell(accelerators=size)
     effective = failures.effective_time(size, accelerator)
     per_token = train_flop_per_token(demand.model, demand.seq_len)
     return TrainingCell(
