@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import math
+import calendar
 from typing import TYPE_CHECKING, NamedTuple
 
-from computesim.projection.demand import demand_at
+from computesim.projection.demand import COT, OTHER, OTHER_AI, YEAR, demand_at
 from computesim.results import Anchor, Results
 
 if TYPE_CHECKING:
     from computesim.catalog import Catalog
     from computesim.scenario import Scenario
+
+SHARE = "Share|Inference"  # computed here: not a variable of the table
 
 
 class Target(NamedTuple):
@@ -20,7 +22,6 @@ class Target(NamedTuple):
     series: str  #: name in the history table
     variable: str  #: ours
     factor: float  #: how far apart the two may be, as a ratio
-    per: float = 1.0  #: base units of the figure for one unit of the variable
 
 
 TARGETS = (
@@ -28,7 +29,9 @@ TARGETS = (
     Target("Chip TDP of AI accelerators sold", "world-chip-tdp", "Power|Accelerator TDP", 1.5),
     Target("AI facility power capacity", "ai-facility-power", "Power|Provisioned", 1.5),
     Target("Electricity of AI servers", "ai-electricity", "Energy", 1.5),
-    Target("Tokens processed in the world", "tokens-world", "Tokens", 2.0),
+    Target("800G modules shipped", "modules-800g", "Network shipped|Optics|800G", 1.5),
+    Target("Inference share of a lab's compute", "inference-share-openai", SHARE, 1.5),
+    Target("Tokens a day in the world", "tokens-world", "Tokens", 2.0),
 )
 
 
@@ -48,47 +51,71 @@ def anchors(results: Results, scenario: Scenario, catalog: Catalog) -> list[Anch
     """
     found: list[Anchor] = []
     for target in TARGETS:
+        unit = "1" if target.variable == SHARE else results.unit(target.variable)
         for date, figure in catalog.series("history", target.series).items():
-            year, _, month = date.partition("-")
-            if not month and int(year) in results.years:
-                ours = results.series(target.variable)[int(year)]
-            elif target.variable == "Tokens" and month.isdigit():
-                ours = _tokens(scenario, catalog, int(year) - 1 + (int(month) - 0.5) / 12)
-            else:
+            ours = _ours(results, scenario, catalog, target, date)
+            if ours is None:
                 continue
-            if math.isnan(ours):  # outside the horizon
-                continue
-            actual = _in_unit(figure.number, target, results)
-            low, high = (_in_unit(b, target, results) for b in figure.bounds)
-            ratio = ours / actual
+            actual = _in_unit(figure.number, unit)
+            low, high = (_in_unit(bound, unit) for bound in figure.bounds)
             found.append(
                 Anchor(
-                    name=target.name + (f", {date}" if month else ""),
-                    year=int(year),
-                    unit=results.unit(target.variable),
+                    name=target.name + (f" in {_month(date)}" if "-" in date else ""),
+                    year=int(date[:4]),
+                    unit=unit,
                     ours=ours,
                     actual=actual,
                     low=low,
                     high=high,
                     factor=target.factor,
-                    within=1 / target.factor <= ratio <= target.factor,
+                    within=1 / target.factor <= ours / actual <= target.factor,
                     source=figure.source,
-                    variable=target.variable if not month else "",
+                    variable="" if "-" in date or target.variable == SHARE else target.variable,
                 )
             )
     return found
 
 
-def _tokens(scenario: Scenario, catalog: Catalog, year: float) -> float:
+def _ours(
+    results: Results, scenario: Scenario, catalog: Catalog, target: Target, date: str
+) -> float | None:
+    """Return our figure at a date (a year's end, or a month), None outside the horizon."""
+    year, _, month = date.partition("-")
+    if month:
+        if target.variable != "Tokens" or not month.isdigit():
+            return None
+        return _tokens(scenario, catalog, int(year) - 1 + (int(month) - 0.5) / 12)
+    if int(year) not in results.years:
+        return None
+    if target.variable == SHARE:
+        return _inference_share(results, int(year))
+    return results.series(target.variable).get(int(year), 0.0)
+
+
+def _month(date: str) -> str:
+    """Return the name of the month of a date such as 2026-05."""
+    return calendar.month_name[int(date.split("-")[1])]
+
+
+def _inference_share(results: Results, year: int) -> float:
+    """Return the share of inference in the accelerators of labs and their products."""
+    parts = {
+        name.split("|")[1]: results.series(name)[year]
+        for name in results.variables("H100-equivalents|*")
+    }
+    labs = sum(parts.values()) - parts.get(OTHER_AI, 0.0)
+    return (parts.get(COT, 0.0) + parts.get(OTHER, 0.0)) / labs if labs > 0 else 0.0
+
+
+def _tokens(scenario: Scenario, catalog: Catalog, year: float) -> float | None:
     """Return the tokens of a day at a time within a year; 2025.4 is May 2026."""
     if not scenario.years[0] <= year <= scenario.years[-1]:
-        return float("nan")
+        return None
     flows = demand_at(scenario, catalog, year).cloud.values()
     return sum(flow.prompt + flow.output for flow in flows)
 
 
-def _in_unit(number: float, target: Target, results: Results) -> float:
-    """Return a figure in base units as a number in the unit of the variable."""
-    per_day, per_hour = 86400.0, 3600.0
-    factors = {"token/day": per_day, "Wh/year": 365.25 * 86400.0 / per_hour}
-    return number * factors.get(results.unit(target.variable), 1.0)
+def _in_unit(number: float, unit: str) -> float:
+    """Return a figure in base units as a number in the unit of a variable."""
+    factors = {"token/day": 86400.0, "Wh/year": YEAR / 3600.0, "transceiver": YEAR}
+    return number * factors.get(unit, 1.0)

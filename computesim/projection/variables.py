@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -202,27 +203,49 @@ def _quality(road: Roadmap, year: Year) -> Pairs:
         sums[name] = total + value * units, weight + units
 
     for column, task in enumerate(year.tasks):
-        for index, machine in enumerate(road.accelerators):
+        for index in range(len(road.accelerators)):
             units = float(year.fleet.allocation.units[index, column])
             if units > 0:
-                for name, value in _measured(year, task, index):
-                    add(name.format(machine.name), value, units)
                 busy = use(year.cells, task, index, year.operation).busy
                 add(f"Utilisation|{task.workload}", busy, units)
+                if task.workload == COT and task in year.cells.serving:
+                    cell = year.cells.serving[task][index]
+                    add(f"Service|{task.part}|TTFT p90", cell.ttft, units)
+                    add(f"Service|{task.part}|TPOT p90", cell.tpot, units)
     for name, (total, weight) in sums.items():
         yield name, total / weight
+    for index, machine in enumerate(road.accelerators):
+        for name, value in _measured(year, index).items():
+            yield f"{name}|{machine.name}", value
 
 
-def _measured(year: Year, task: Task, index: int) -> Pairs:
-    """Yield what was measured of one task on accelerator `index`; {} stands for its name."""
+def _measured(year: Year, index: int) -> dict[str, float]:
+    """Return what accelerator `index` would do of each workload if it did all of it alone.
+
+    A workload of which it cannot do a part (a tier, a group of labs) is left out. Work over the
+    accelerators that it takes: shares of a whole are averaged over the time spent on them.
+    """
+    work: dict[str, float] = {}
+    taken: dict[str, float] = {}
+    for task, wanted in zip(year.tasks, year.wanted, strict=True):
+        if wanted <= 0:
+            continue
+        for name, rate, value in _rates(year, task, index):
+            need = wanted / rate if rate > 0 else math.inf
+            work[name] = work.get(name, 0.0) + (need * value if rate > 0 else 0.0)
+            taken[name] = taken.get(name, 0.0) + need
+    return {name: work[name] / taken[name] for name in work if math.isfinite(taken[name])}
+
+
+def _rates(year: Year, task: Task, index: int) -> Iterator[tuple[str, float, float]]:
+    """Yield name, rate in the unit of the task, and the value that is reported at that rate."""
     cells = year.cells
     if task in cells.serving:
         cell = cells.serving[task][index]
-        yield f"Goodput|{task.workload}|{{}}", cell.output_tokens
-        if task.workload == COT:
-            yield f"Service|{task.part}|TTFT p90", cell.ttft
-            yield f"Service|{task.part}|TPOT p90", cell.tpot
+        yield f"Goodput|{task.workload}", cell.requests, cell.output_tokens
     elif task in cells.pretraining:
-        yield f"MFU|{task.workload}|{{}}", cells.pretraining[task][index].mfu
+        job = cells.pretraining[task][index]
+        yield f"MFU|{task.workload}", job.flop, job.mfu
     elif task in cells.rl:
-        yield f"MFU|{task.workload}|{{}}", cells.rl[task][index].utilisation
+        run = cells.rl[task][index]
+        yield f"MFU|{task.workload}", run.steps, run.utilisation
