@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from computesim.projection.anchors import anchors
 from computesim.projection.cells import measure
-from computesim.projection.demand import demand_at
 from computesim.projection.memo import Memo, default_folder
+from computesim.projection.reading import demand_at
 from computesim.projection.roadmap import network_at, operation_at, roadmap, site_at
 from computesim.projection.variables import remarks, rows
 from computesim.projection.world import Surroundings, Year, stock

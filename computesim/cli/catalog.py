@@ -21,13 +21,15 @@ _SCENARIOS, _SOURCES = "scenarios", "sources"
 @app.command("list")
 def list_(
     table: Annotated[
-        str, typer.Argument(metavar="[TABLE]", help="scenarios, accelerators, models, sources...")
+        str, typer.Argument(metavar="TABLE", help="scenarios, accelerators, models, sources...")
     ] = "",
-    name: Annotated[str, typer.Argument(metavar="[NAME]", help="One thing, in full.")] = "",
+    name: Annotated[str, typer.Argument(metavar="NAME", help="One thing, in full.")] = "",
     catalog: options.Catalog = None,
     as_json: options.Json = False,
 ) -> None:
-    """List what is known: tables, the names in one, or every figure of a name with its source.
+    """List scenarios, accelerators, models and sources.
+
+    Without a table all tables, with one its names, with a name every figure and its source.
 
     Example: computesim list accelerators h100-sxm
     """
@@ -50,7 +52,8 @@ def list_(
     if as_json:
         print_json(found)
     else:
-        typer.echo(columns([[_text(cell) for cell in row.values()] for row in found]))
+        cells = [[_text(cell) for cell in row.values()] for row in found]
+        typer.echo(columns([list(found[0]), *cells]))
 
 
 def known_tables() -> tuple[str, ...]:

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from computesim.cli.output import columns
-
 if TYPE_CHECKING:
     from computesim.hardware.serving import ServingLayout, StepModel
     from computesim.quantities import ServingLoad
@@ -16,7 +14,6 @@ if TYPE_CHECKING:
     from computesim.sim.trace import Trace
 
 _LAYOUT_TPOT = 0.05  # s/token that the choice of a layout aims at where nothing is promised
-_PERCENTILES = (50, 90, 99)
 
 
 class Promise(NamedTuple):
@@ -136,7 +133,7 @@ def pool_of(
 
 def _context(trace: Trace) -> float:
     """Return the mean context of a sequence that is found decoding, tokens."""
-    from computesim.sim.capacity import mean_lengths
+    from computesim.sim.fluid import mean_lengths
 
     return mean_lengths(trace).context
 
@@ -162,9 +159,10 @@ def play(
         requests arrive), `promise`.
     """
     from computesim.projection.serving import as_service
-    from computesim.sim.capacity import in_flight, mean_lengths, steady_state
+    from computesim.sim.capacity import in_flight
     from computesim.sim.engine import simulate_serving
-    from computesim.sim.output import summarise
+    from computesim.sim.fluid import mean_lengths, steady_state
+    from computesim.sim.output import saturated, summarise
     from computesim.sim.service import check_service
 
     service, table = check_service(as_service(pool.step), pool.step.weight_seconds)
@@ -175,7 +173,9 @@ def play(
     skip = len(trace) - len(asked.trace)
     run = simulate_serving(trace, service, table, pool.replicas, engine=engine)
     figures = {**summarise(run, skip), **_throughput(run, skip)}
-    figures["requests"] = len(asked.trace)
+    own = run.requests[skip:]
+    figures["requests"] = len(own)
+    figures["saturated"] = saturated(own["arrival"], own["first"])
     machines = pool.replicas * pool.step.n_accelerators
     figures["output_tokens_per_second_per_accelerator"] = (
         figures["output_tokens_per_second"] / machines
@@ -263,60 +263,3 @@ def _verdict(promise: Promise, figures: dict[str, Any]) -> dict[str, Any]:
         return {}
     kept = all(figures[f"{name}_p90"] <= value for name, value in terms.items())
     return {**terms, "kept": kept and not figures["saturated"]}
-
-
-def text(found: dict[str, Any]) -> str:
-    """Return what `play` found as a page of text.
-
-    Parameters
-    ----------
-    found : dict
-    """
-    pool, step, asked, figures = (found[k] for k in ("pool", "step", "requests", "figures"))
-    degrees = ", ".join(f"{name} {pool[name]}" for name in ("tp", "ep", "pp", "dp"))
-    source = f"trace {asked['trace']}" if asked["trace"] else "drawn"
-    rows = [
-        ("pool", f"{pool['replicas']} replicas of {pool['accelerators_per_replica']} x "
-                 f"{pool['accelerator']} ({degrees})"),
-        ("model", f"{pool['model']} in {pool['dtype']}"),
-        ("requests", f"{figures['requests']:,.0f} {source}, {asked['rate']:.4g}/s, prompt "
-                     f"{asked['prompt_tokens']:,.0f} ({asked['cached_tokens']:,.0f} cached), "
-                     f"output {asked['output_tokens']:,.0f} tokens"),
-        ("decode step", f"{_ms(step['decode_one'])} for 1 sequence, {_ms(step['decode_full'])} "
-                        f"for {step['full_batch']} (context {step['context']:,.0f}; "
-                        f"{_ms(step['fixed'])} of it fixed)"),
-        ("prefill", f"{_ms(step['prefill'])} for a mean prompt alone"),
-        ("KV cache", f"{step['kv_capacity_tokens']:,.0f} tokens a replica, at most "
-                     f"{figures['peak_kv_tokens'] / step['kv_capacity_tokens']:.0%} reserved"),
-    ]  # fmt: skip
-    head = ["", *(f"p{p}" for p in _PERCENTILES)]
-    latency = [
-        [name, *(_ms(figures[f"{key}_p{p}"]) for p in _PERCENTILES)]
-        for name, key in (("TTFT", "ttft"), ("TPOT", "tpot"), ("end to end", "e2e"))
-    ]
-    return "\n\n".join((columns(rows), columns([head, *latency]), columns(_done(found))))
-
-
-def _done(found: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return the lines on throughput, load and the promise."""
-    figures, promise = found["figures"], found["promise"]
-    backlog = "yes: the backlog grows, latencies depend on the length of the run"
-    rows = [
-        ("throughput", f"{figures['requests_per_second']:.4g} requests/s, "
-                       f"{figures['output_tokens_per_second']:,.0f} output tokens/s, "
-                       f"{figures['output_tokens_per_second_per_accelerator']:,.1f} per accelerator"),
-        ("utilisation", f"{figures['utilisation']:.0%} of the time with a step in progress"),
-        ("mean batch", f"{figures['mean_batch']:.1f} sequences of a busy replica"),
-        ("saturated", backlog if figures["saturated"] else "no"),
-    ]  # fmt: skip
-    if promise:
-        terms = (
-            f"p90 {n.upper()} within {_ms(promise[n])}" for n in Promise._fields if n in promise
-        )
-        rows.append(("promise", f"{', '.join(terms)}: {'kept' if promise['kept'] else 'MISSED'}"))
-    return rows
-
-
-def _ms(seconds: float) -> str:
-    """Return a time with three digits in s or ms."""
-    return f"{seconds:,.3g} s" if seconds >= 1.0 else f"{1e3 * seconds:.3g} ms"

@@ -25,7 +25,8 @@ def runs_of(names: Sequence[str], catalog: Path | None = None) -> list[Results]:
     catalog : Path, optional
         Folder of the user's own tables, for the scenarios that are run.
     """
-    from computesim import Results, load_results, load_scenario, project
+    from computesim import Results, load_results, load_scenario
+    from computesim.project import project
 
     read = [load_results(n) if Path(n).is_dir() else load_scenario(n, (), catalog) for n in names]
     with progress() as tell:

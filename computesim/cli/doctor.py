@@ -33,7 +33,9 @@ class Finding(NamedTuple):
 
 @app.command()
 def doctor(as_json: options.Json = False) -> None:
-    """Look at this machine: libraries, caches, fonts, cores; exit code 1 if something is broken.
+    """Look whether this machine has what is needed.
+
+    Libraries, kernels, caches, fonts, cores; the exit code is 1 if something required is broken.
 
     Example: computesim doctor
     """
@@ -124,13 +126,11 @@ def _pictures() -> Iterator[Finding]:
     """Look for the fonts of the charts, and for a browser."""
     import shutil
 
-    from matplotlib.font_manager import fontManager
-
+    from computesim.report.matplotlib_render import fonts_here
     from computesim.report.theme import FONTS
 
-    there = {entry.name for entry in fontManager.ttflist}
-    font = next((name for name in FONTS if name in there), "")
-    yield Finding("font", bool(font), False, font or f"none of {', '.join(FONTS)}")
+    fonts = ", ".join(fonts_here())
+    yield Finding("fonts", bool(fonts), False, fonts or f"none of {', '.join(FONTS)}")
     browser = next((path for name in _BROWSERS if (path := shutil.which(name))), "")
     yield Finding("browser", bool(browser), False, browser or "none: only kaleido needs one")
 

@@ -25,7 +25,9 @@ def validate(
     catalog: options.Catalog = None,
     as_json: options.Json = False,
 ) -> None:
-    """Check a scenario; all faults are listed at once, with file, line and remedy.
+    """Check a scenario and list all faults at once.
+
+    Each with its file and line, what was found, what is accepted and the near miss.
 
     Example: computesim validate baseline
     """
@@ -61,12 +63,14 @@ def _estimates(scenario: Scenario, inputs: list[Row]) -> int:
 @app.command()
 def show(
     scenario: options.Scenario,
-    key: Annotated[str, typer.Argument(metavar="[KEY]", help="Only this entry or branch.")] = "",
+    key: Annotated[str, typer.Argument(metavar="KEY", help="Only this entry or branch.")] = "",
     overrides: options.Overrides = None,
     catalog: options.Catalog = None,
     as_json: options.Json = False,
 ) -> None:
-    """Print a scenario in full, each value with its range, its source and where it was set.
+    """Print every value of a scenario with its source.
+
+    With its range as well, and the file and line that sets it.
 
     Example: computesim show baseline products.chat
     """
@@ -79,7 +83,7 @@ def show(
     rows = [row for row in every if not key or f"{row.key}.".startswith(f"{key}.")]
     if not rows:
         known = {row.key[:end] for row in every for end in _ends(row.key)}
-        stop(f"{read.name} has no {key} {near_miss(key, sorted(known))}".strip(), WRONG_INPUT)
+        stop(f"{read.name} has no {key}; {near_miss(key, sorted(known))}".strip("; "), WRONG_INPUT)
     if as_json:
         print_json({"scenario": read.name, "hash": read.hash, "rows": [asdict(r) for r in rows]})
     else:
@@ -109,11 +113,14 @@ def sources(
     catalog: options.Catalog = None,
     as_json: options.Json = False,
 ) -> None:
-    """Print the bibliography of a scenario, and how many of its inputs are estimates.
+    """Print the bibliography of a scenario.
+
+    And how many of its inputs are estimates.
 
     Example: computesim sources baseline
     """
-    from computesim import load_results, load_scenario, project
+    from computesim import load_results, load_scenario
+    from computesim.project import project
     from computesim.report.sourcing import count_estimates
 
     if Path(scenario).is_dir():
@@ -154,7 +161,9 @@ def _told(results: Results, estimates: int, count: int) -> str:
 def schema(
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it here.")] = None,
 ) -> None:
-    """Print the JSON Schema of scenario files, for the editor.
+    """Print the JSON Schema of scenario files.
+
+    With it an editor completes and checks scenarios.
 
     Example: computesim schema --out scenario.schema.json
     """

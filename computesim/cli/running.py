@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 @app.command()
 def run(
     scenario: options.Scenario,
-    out: Annotated[
-        Path, typer.Option(metavar="DIR", help="Results go to DIR/<scenario>-<hash>.")
-    ] = Path("out"),
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Results go to DIR/NAME-HASH.")] = Path(
+        "out"
+    ),
     overrides: options.Overrides = None,
     charts: options.Charts = "",
     catalog: options.Catalog = None,
@@ -32,7 +32,8 @@ def run(
 
     Example: computesim run baseline --out out
     """
-    from computesim import load_scenario, project
+    from computesim import load_scenario
+    from computesim.project import project
     from computesim.results import output_folder
 
     kinds = options.formats(charts)
@@ -83,7 +84,9 @@ def compare(
     catalog: options.Catalog = None,
     as_json: options.Json = False,
 ) -> None:
-    """Hold scenarios against the first one, year by year; what is not yet run is run.
+    """Hold scenarios against the first one, year by year.
+
+    Scenarios are run; folders of results are taken as they are.
 
     Example: computesim compare baseline my-scenario.yaml --out out
     """
@@ -108,7 +111,9 @@ def report(
     charts: options.Charts = "",
     as_json: options.Json = False,
 ) -> None:
-    """Make report, tables and charts again from the results of a run.
+    """Make the report of a run again.
+
+    Report, tables and charts, from the saved results.
 
     Example: computesim report out/baseline-* --charts svg
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -13,23 +13,23 @@ from computesim.cli.app import CHECK_FAILED, app
 from computesim.cli.output import print_json
 
 
-class Engine(str, Enum):
+class Engine(StrEnum):
     """What plays the simulation."""
 
     numba = "numba"
     simpy = "simpy"
 
 
-Count = Annotated[int, typer.Option(min=1)]
-Tokens = Annotated[float, typer.Option(min=1)]
-Degree = Annotated[int | None, typer.Option(min=1)]
+_DRAWN = "Mean of the requests that are drawn."
+_DEGREE = "parallel size; all three left out, the best layout is chosen."
+Tokens = Annotated[float, typer.Option(min=1, help=_DRAWN)]
 
 
 @app.command()
 def simulate(
     model: Annotated[str, typer.Option(help="As in `computesim list models`.")],
     accelerator: Annotated[str, typer.Option(help="As in `computesim list accelerators`.")],
-    replicas: Count = 4,
+    replicas: Annotated[int, typer.Option(min=1, help="Copies of the model.")] = 4,
     rate: Annotated[
         float | None, typer.Option(min=1e-9, help="Requests/s of the pool; 1 without a trace.")
     ] = None,
@@ -49,17 +49,17 @@ def simulate(
     ] = 1.0,
     dtype: Annotated[str, typer.Option(help="Of weights and matrix multiplications.")] = "fp8",
     kv_dtype: Annotated[str, typer.Option(help="Of the KV cache.")] = "bf16",
-    tp: Degree = None,
-    ep: Degree = None,
-    pp: Degree = None,
+    tp: Annotated[int | None, typer.Option(min=1, help=f"Tensor {_DEGREE}")] = None,
+    ep: Annotated[int | None, typer.Option(min=1, help=f"Expert {_DEGREE}")] = None,
+    pp: Annotated[int | None, typer.Option(min=1, help=f"Pipeline {_DEGREE}")] = None,
     ttft: Annotated[str, typer.Option(help="Promise to 90 % of the requests: `2 s`.")] = "",
     tpot: Annotated[str, typer.Option(help="Likewise, per output token: `30 ms`.")] = "",
-    engine: Engine = Engine.numba,
-    seed: Annotated[int, typer.Option(min=0)] = 1,
+    engine: Annotated[Engine, typer.Option(help="Compiled kernel, or its twin.")] = Engine.numba,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of all random streams.")] = 1,
     catalog: options.Catalog = None,
     as_json: options.Json = False,
 ) -> None:
-    """Simulate one pool of replicas that serves one model, request by request.
+    """Simulate a pool that serves one model, request by request.
 
     With --ttft or --tpot the exit code is 1 where the promise is missed. With a trace, --rate
     replays it at that rate. Where no layout is given the best one that fits is chosen.
@@ -67,6 +67,7 @@ def simulate(
     Example: computesim simulate --model deepseek-v3 --accelerator h800-sxm --rate 4 --tpot 50ms
     """
     from computesim.cli import cell
+    from computesim.cli.cell_text import text
     from computesim.quantities import DTYPE_BYTES
 
     for option, word in (("--dtype", dtype), ("--kv-dtype", kv_dtype)):
@@ -87,6 +88,6 @@ def simulate(
     if as_json:
         print_json(found)
     else:
-        typer.echo(cell.text(found))
+        typer.echo(text(found))
     if found["promise"].get("kept") is False:
         raise typer.Exit(CHECK_FAILED)

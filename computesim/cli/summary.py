@@ -55,8 +55,9 @@ def workload_text(results: Results, year: int) -> str:
         parts = [f"{group}|{name}" for name in WORKLOADS]
         values = [results.series(p).get(year, 0.0) if p in results else 0.0 for p in parts]
         factor, unit = scaled(results.unit(group), max(values))
-        for row, text in zip(rows, (f"{head}, {_short(unit)}", *values), strict=True):
-            row.append(text if isinstance(text, str) else rounded(text / factor))
+        cells = (f"{head}, {_short(unit)}", *(rounded(value / factor) for value in values))
+        for row, cell in zip(rows, cells, strict=True):
+            row.append(cell)
     return aligned(rows)
 
 
@@ -95,9 +96,8 @@ def _warnings(results: Results) -> Iterator[str]:
     """Yield the warnings of a run, the first ones of many."""
     warnings = results.manifest.get("warnings", [])
     yield from (f"Warning: {text}" for text in warnings[:_MOST_WARNINGS])
-    if hidden := len(warnings) - _MOST_WARNINGS:
-        if hidden > 0:
-            yield f"Warning: {hidden} more; they are all in manifest.json"
+    if len(warnings) > _MOST_WARNINGS:
+        yield f"Warning: {len(warnings) - _MOST_WARNINGS} more; they are all in manifest.json"
 
 
 def run_data(results: Results) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import calendar
 from typing import TYPE_CHECKING, NamedTuple
 
-from computesim.projection.demand import COT, OTHER, OTHER_AI, YEAR, demand_at
+from computesim.projection.demand import COT, OTHER, OTHER_AI, YEAR
+from computesim.projection.reading import demand_at
 from computesim.results import Anchor, Results
 
 if TYPE_CHECKING:

@@ -37,12 +37,17 @@ _ABOVE = 0.95  # room for title and question, inch
 _Missing = float("nan")
 
 
+def fonts_here() -> list[str]:
+    """Return the fonts of the theme that this machine has, the preferred one first."""
+    known = set(font_manager.get_font_names())
+    return [name for name in FONTS if name in known]
+
+
 @cache
 def _style() -> dict[str, Any]:
     """Return the settings of matplotlib, with the fonts that this machine has."""
-    known = set(font_manager.get_font_names())
     return {
-        "font.family": [name for name in FONTS if name in known] or ["sans-serif"],
+        "font.family": fonts_here() or ["sans-serif"],
         "font.size": 9.5,
         "text.color": INK,
         "axes.labelcolor": INK,

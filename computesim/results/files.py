@@ -8,8 +8,9 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from io import StringIO
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from computesim.errors import CaseError, Fault
 from computesim.results.manifest import Manifest, plain
@@ -71,26 +72,40 @@ def output_folder(out: Path | str, name: str, digest: str) -> Path:
 
 
 def _write_parquet(results: Results, path: Path) -> None:
-    """Write the long table with pyarrow, texts dictionary-encoded."""
+    """Write the long table with pyarrow, texts dictionary-encoded.
+
+    It takes the way over CSV, which keeps every float: arrays made of lists import pandas.
+    """
     import pyarrow as pa
+    import pyarrow.csv as pc
     import pyarrow.parquet as pq
 
     text = pa.dictionary(pa.int32(), pa.string())
-    types = dict(
-        zip(COLUMNS, (text, text, text, pa.int32(), pa.int32(), pa.float64()), strict=True)
+    types = (text, text, text, pa.int32(), pa.int32(), pa.float64())
+    written = StringIO()
+    _write_rows(results, written)
+    table = pc.read_csv(
+        pa.BufferReader(written.getvalue().encode()),
+        parse_options=pc.ParseOptions(newlines_in_values=True),
+        convert_options=pc.ConvertOptions(
+            column_types=dict(zip(COLUMNS, types, strict=True)), null_values=[]
+        ),
     )
-    columns = results.columns()
-    table = pa.table({name: pa.array(columns[name], types[name]) for name in COLUMNS})
     with written_whole(path) as draft:
         pq.write_table(table, draft)
 
 
 def _write_csv(results: Results, path: Path) -> None:
-    """Write the long table as CSV; a float is written so that it reads back as the same float."""
+    """Write the long table as CSV."""
     with written_whole(path) as draft, draft.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows(zip(*results.columns().values(), strict=True))
+        _write_rows(results, file)
+
+
+def _write_rows(results: Results, file: TextIO) -> None:
+    """Write the long table; a float is written so that it reads back as the same float."""
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(zip(*results.columns().values(), strict=True))
 
 
 def save_results(

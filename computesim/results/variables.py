@@ -49,7 +49,7 @@ VARIABLES = (
         True,
         "Accelerator packages that the work of the year needs, spares and peak load included.",
     ),
-    Variable("Accelerators|Installed", "accelerator", True, "Packages in service at year end."),
+    Variable("Accelerators|Installed", "accelerator", True, "Packages sold and not retired."),
     Variable("Accelerators|Shipped", "accelerator", True, "Packages shipped in the calendar year."),
     Variable("Accelerators|Retired", "accelerator", True, "Packages taken out in the year."),
     Variable(
@@ -62,7 +62,7 @@ VARIABLES = (
         "H100-equivalents by generation",
         "H100e",
         True,
-        "Accelerators in service at year end, weighed by dense 8-bit peak.",
+        "Accelerators sold and not retired, weighed by dense 8-bit peak.",
     ),
     Variable("Power|Accelerator TDP", "W", True, "Thermal design power of the chips in service."),
     Variable("Power|IT", "W", True, "Mean electric power of the IT equipment over the year."),
@@ -81,9 +81,12 @@ VARIABLES = (
     Variable("Network shipped|Copper cables", "cable", True, "Copper cables bought in the year."),
     Variable("Capex", "USD/year", True, "Capital spending on what is shipped in the year."),
     Variable(
-        "Goodput", "token/s", False, "Tokens per second and accelerator within the service level."
+        "Goodput",
+        "token/s",
+        False,
+        "Output tokens/s of one accelerator of a pool at its level.",
     ),
-    Variable("MFU", "1", False, "Model FLOP over the dense peak of the dtype, causal attention."),
+    Variable("MFU", "1", False, "Model FLOP over the dense bf16 peak, causal attention."),
     Variable("Utilisation", "1", False, "Share of time in which required accelerators work."),
     Variable("Service", "s", False, "Latency at the 90th percentile."),
     Variable("Unmet", "accelerator", True, "Required accelerators beyond what the limits allow."),

@@ -155,12 +155,14 @@ def logistic(
     Parameters
     ----------
     year : float, year
-    ceiling, floor : float
-        Values in the far future and the far past.
+    ceiling : float
+        Value in the far future.
     midpoint : float, year
         When half of the way is done.
     rate : float, 1/year
         Early growth.
+    floor : float
+        Value in the far past.
 
     Returns
     -------

@@ -1,0 +1,47 @@
+"""The generated pages and pictures of docs/: `python -m computesim.docs` writes them again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+
+
+def pages() -> dict[str, str]:
+    """Return the generated pages by file name."""
+    from computesim.cli.reference import reference_page
+    from computesim.scenario import format_page
+
+    return {"scenario-format.md": format_page(), "commands.md": reference_page()}
+
+
+def pictures(folder: Path) -> list[Path]:
+    """Run the baseline and draw the pictures of the README.
+
+    Parameters
+    ----------
+    folder : Path
+        Where they go.
+    """
+    from computesim.project import project
+    from computesim.report.export import draw
+    from computesim.report.figures import compute_by_workload
+    from computesim.scenario import load_scenario
+
+    chart = compute_by_workload(project(load_scenario("baseline")))
+    return draw([replace(chart, key="workload-split")], folder, ["svg"]) if chart else []
+
+
+def main() -> None:
+    """Write every generated page and picture."""
+    from computesim.results.files import write_text
+
+    for name, text in pages().items():
+        print(write_text(DOCS / name, text))
+    for picture in pictures(DOCS / "images"):
+        print(picture)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,223 @@
+"""A scenario in one year as plain demand: the one place of this room that reads users and labs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from computesim.projection.demand import (
+    COT,
+    DAY,
+    OTHER,
+    YEAR,
+    Demand,
+    PretrainingDemand,
+    RLDemand,
+    ServingDemand,
+    Stream,
+)
+from computesim.workload.adoption import TokenFlow, Usage, daily_tokens
+from computesim.workload.post_training import rl_step
+from computesim.workload.reasoning import lognormal_length, representative_lengths
+from computesim.workload.rl_recipe import RLRecipe, Schedule, Verifier
+from computesim.workload.search import SearchPlan
+
+if TYPE_CHECKING:
+    from computesim.catalog import Catalog
+    from computesim.scenario import Scenario
+    from computesim.scenario.labs import Lab, PostTraining
+    from computesim.scenario.products import Product
+    from computesim.workload.architecture import Architecture
+
+
+def demand_at(scenario: Scenario, catalog: Catalog, year: float) -> Demand:
+    """Return what a scenario asks at a time.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    catalog : Catalog
+    year : float
+        The end of a calendar year; 2025.36 lies 0.36 of a year after the end of 2025.
+
+    Returns
+    -------
+    Demand
+    """
+    usages = {name: _usage(p, year) for name, p in scenario.products.items()}
+    cloud = {COT: TokenFlow(), OTHER: TokenFlow()}
+    device = {COT: TokenFlow(), OTHER: TokenFlow()}
+    for usage in usages.values():
+        for workload, part in _split(usage).items():
+            tokens = daily_tokens(part)
+            cloud[workload] += tokens.cloud
+            device[workload] += tokens.device
+    return Demand(
+        serving=tuple(_serving(scenario, catalog, usages, year)),
+        pretraining=tuple(_pretraining(n, lab, catalog, year) for n, lab in scenario.labs.items()),
+        rl=tuple(_rl(n, lab, catalog, year) for n, lab in scenario.labs.items()),
+        experiments={
+            name: (lab.experiments.multiple.at(year), lab.experiments.efficiency.at(year))
+            for name, lab in scenario.labs.items()
+        },
+        cloud=cloud,
+        device=device,
+    )
+
+
+def _usage(product: Product, year: float) -> Usage:
+    """Return how a product is used in a year."""
+    return Usage(
+        users=product.users.at(year),
+        requests_per_user=product.requests_per_user_per_day.at(year),
+        prompt_tokens=product.prompt_tokens.at(year),
+        answer_tokens=product.answer_tokens.at(year),
+        cached_share=product.cached_share.at(year),
+        reasoning_share=product.reasoning_share.at(year),
+        reasoning_tokens=product.reasoning_tokens.at(year),
+        samples=product.samples.at(year),
+        on_device_share=product.on_device_share.at(year),
+    )
+
+
+def _split(usage: Usage) -> dict[str, Usage]:
+    """Return the requests with and those without reasoning as two usages."""
+    thinking = usage.requests_per_user * usage.reasoning_share
+    return {
+        COT: replace(usage, requests_per_user=thinking, reasoning_share=1.0),
+        OTHER: replace(
+            usage,
+            requests_per_user=usage.requests_per_user - thinking,
+            reasoning_share=0.0,
+            reasoning_tokens=0.0,
+            samples=1.0,
+        ),
+    }
+
+
+def _serving(
+    scenario: Scenario, catalog: Catalog, usages: dict[str, Usage], year: float
+) -> list[ServingDemand]:
+    """Return the demand on every tier, with and without reasoning."""
+    found = []
+    for name, tier in scenario.tiers.items():
+        members = [
+            (p, usages[key]) for key, p in scenario.products.items() if p.tier.at(year) == name
+        ]
+        for workload in (COT, OTHER):
+            streams = tuple(
+                _stream(_split(usage)[workload], product.reasoning_spread.at(year))
+                for product, usage in members
+            )
+            busy = tuple(stream for stream in streams if stream.requests > 0)
+            if busy:
+                found.append(
+                    ServingDemand(
+                        workload,
+                        name,
+                        catalog.model(tier.model.at(year)),
+                        tier.dtype.at(year),
+                        tier.kv_dtype.at(year),
+                        tier.ttft.at(year),
+                        tier.tpot.at(year),
+                        busy,
+                    )
+                )
+    return found
+
+
+def _stream(usage: Usage, spread: float) -> Stream:
+    """Return a usage as requests per second in data centres."""
+    requests = usage.users * usage.requests_per_user * (1.0 - usage.on_device_share) / DAY
+    return Stream(
+        requests,
+        usage.prompt_tokens,
+        usage.cached_share,
+        usage.answer_tokens,
+        usage.reasoning_tokens,
+        spread,
+        max(1, round(usage.samples)),
+    )
+
+
+def _pretraining(name: str, lab: Lab, catalog: Catalog, year: float) -> PretrainingDemand:
+    """Return the final pretraining runs of a group of labs."""
+    plan = lab.pretraining
+    model = catalog.model(plan.model.at(year))
+    return PretrainingDemand(
+        lab=name,
+        model=model,
+        runs=lab.count.at(year) * plan.runs_per_year.at(year) / YEAR,
+        run_flop=plan.flop.at(year),
+        dtype=plan.dtype.at(year),
+        seq_len=min(round(plan.seq_len.at(year)), model.context_length),
+        batch_tokens=plan.batch_tokens.at(year),
+        accelerators=plan.accelerators.at(year),
+        duration=plan.duration.at(year),
+    )
+
+
+def _rl(name: str, lab: Lab, catalog: Catalog, year: float) -> RLDemand:
+    """Return the RL runs of a group of labs."""
+    plan = lab.post_training
+    model = catalog.model((plan.model or lab.pretraining.model).at(year))
+    recipe = _recipe(plan, model, catalog, year)
+    return RLDemand(
+        lab=name,
+        model=model,
+        steps=lab.count.at(year) * plan.runs_per_year.at(year) * plan.steps.at(year) / YEAR,
+        recipe=recipe,
+        response_tokens=plan.response_tokens.at(year),
+        response_spread=plan.response_spread.at(year),
+        max_response_tokens=plan.max_response_tokens.at(year),
+        verifier_seconds=plan.verifier.seconds.at(year),
+        dtype=plan.dtype.at(year),
+        works=rl_step(model, recipe).parts,
+    )
+
+
+def _recipe(plan: PostTraining, model: Architecture, catalog: Catalog, year: float) -> RLRecipe:
+    """Return the recipe of one RL step."""
+
+    def named(choice: str) -> Architecture | None:
+        return None if choice == "none" else catalog.model(choice)
+
+    kind = plan.verifier.kind.at(year)
+    judge = named(plan.verifier.model.at(year)) or (model if kind == "reward_model" else None)
+    search = plan.search
+    scorer = named(search.process_reward_model.at(year))
+    lengths = representative_lengths(
+        lognormal_length(
+            plan.response_tokens.at(year),
+            plan.response_spread.at(year),
+            plan.max_response_tokens.at(year),
+        ),
+        8,
+    )
+    depth = round(search.depth.at(year))
+    return RLRecipe(
+        prompts=plan.prompts_per_step.at(year),
+        group_size=plan.group_size.at(year),
+        prompt_tokens=plan.prompt_tokens.at(year),
+        response_lengths=lengths,
+        search=SearchPlan(
+            method=search.method.at(year),
+            samples=round(search.samples.at(year)),
+            depth=depth,
+            branching=round(search.branching.at(year)),
+            width=round(search.width.at(year)),
+            simulations=round(search.simulations.at(year)),
+            # a short response is searched in shorter steps, not in fewer
+            step_tokens=min(search.step_tokens.at(year), min(lengths) / depth),
+            scored=scorer is not None,
+        ),
+        keep_share=plan.keep_share.at(year),
+        updates=plan.updates.at(year),
+        reference=plan.reference,
+        critic=model if plan.critic else None,
+        verifier=Verifier(kind, plan.verifier.seconds.at(year), model=judge),
+        process_reward_model=scorer,
+        schedule=Schedule(plan.mode.at(year)),
+        rollout_dtype=(plan.rollout_dtype or plan.dtype).at(year),
+        kv_dtype=plan.kv_dtype.at(year),
+    )
