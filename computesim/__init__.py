@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from computesim.catalog import Catalog, load_catalog
     from computesim.errors import ComputesimError
-    from computesim.project import project
+    from computesim.pipeline import project
     from computesim.results import Results, load_results
     from computesim.scenario import Scenario, load_scenario
 
@@ -30,7 +30,7 @@ _HOME = {
     "load_catalog": "computesim.catalog",
     "load_results": "computesim.results",
     "load_scenario": "computesim.scenario",
-    "project": "computesim.project",
+    "project": "computesim.pipeline",
 }
 
 __all__ = [
@@ -48,9 +48,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'computesim' has no attribute '{name}'")
-    value = getattr(import_module(_HOME[name]), name)
-    globals()[name] = value  # before the module `project` hides the function of that name
-    return value
+    return getattr(import_module(_HOME[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -24,7 +24,7 @@ def pictures(folder: Path) -> list[Path]:
     folder : Path
         Where they go.
     """
-    from computesim.project import project
+    from computesim.pipeline import project
     from computesim.report.export import draw
     from computesim.report.figures import compute_by_workload
     from computesim.scenario import load_scenario

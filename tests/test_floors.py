@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "scenario": {"catalog"},
     "projection": {"workload", "hardware", "sim", "catalog", "scenario", "results"},
     "results": set(),
-    "project": {"workload", "hardware", "sim", "catalog", "scenario", "projection", "results"},
+    "pipeline": {"workload", "hardware", "sim", "catalog", "scenario", "projection", "results"},
     "report": {"results"},
     "docs": {"*"},
     "cli": {"*"},

@@ -162,7 +162,7 @@ def play(
     from computesim.sim.capacity import in_flight
     from computesim.sim.engine import simulate_serving
     from computesim.sim.fluid import mean_lengths, steady_state
-    from computesim.sim.output import saturated, summarise
+    from computesim.sim.output import summarise
     from computesim.sim.service import check_service
 
     service, table = check_service(as_service(pool.step), pool.step.weight_seconds)
@@ -173,9 +173,7 @@ def play(
     skip = len(trace) - len(asked.trace)
     run = simulate_serving(trace, service, table, pool.replicas, engine=engine)
     figures = {**summarise(run, skip), **_throughput(run, skip)}
-    own = run.requests[skip:]
-    figures["requests"] = len(own)
-    figures["saturated"] = saturated(own["arrival"], own["first"])
+    figures["requests"] = len(run.requests) - skip
     machines = pool.replicas * pool.step.n_accelerators
     figures["output_tokens_per_second_per_accelerator"] = (
         figures["output_tokens_per_second"] / machines

@@ -26,7 +26,7 @@ def runs_of(names: Sequence[str], catalog: Path | None = None) -> list[Results]:
         Folder of the user's own tables, for the scenarios that are run.
     """
     from computesim import Results, load_results, load_scenario
-    from computesim.project import project
+    from computesim.pipeline import project
 
     read = [load_results(n) if Path(n).is_dir() else load_scenario(n, (), catalog) for n in names]
     with progress() as tell:

@@ -120,7 +120,7 @@ def sources(
     Example: computesim sources baseline
     """
     from computesim import load_results, load_scenario
-    from computesim.project import project
+    from computesim.pipeline import project
     from computesim.report.sourcing import count_estimates
 
     if Path(scenario).is_dir():

@@ -33,7 +33,7 @@ def run(
     Example: computesim run baseline --out out
     """
     from computesim import load_scenario
-    from computesim.project import project
+    from computesim.pipeline import project
     from computesim.results import output_folder
 
     kinds = options.formats(charts)

@@ -257,7 +257,7 @@ def summarise(run: ServingRun, skip: int = 0, until: float = np.inf) -> dict[str
     run : ServingRun
         A run.
     skip : int
-        Requests of the warm-up, left out of the percentiles.
+        Requests of the warm-up, left out of the percentiles and of the judgement of saturation.
     until : float, s
         End of the observation for the percentiles.
 
@@ -276,7 +276,7 @@ def summarise(run: ServingRun, skip: int = 0, until: float = np.inf) -> dict[str
         "utilisation": run.utilisation,
         "mean_batch": run.mean_batch,
         "peak_kv_tokens": float(run.replicas["peak_kv_tokens"].max()),
-        "saturated": saturated(requests["arrival"], requests["first"]),
+        "saturated": saturated(requests["arrival"][skip:], requests["first"][skip:]),
     }
     for name, values in latencies(run, skip, until)._asdict().items():
         for percent in (50, 90, 99):
