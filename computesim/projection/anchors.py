@@ -29,7 +29,7 @@ TARGETS = (
     Target("World AI compute sold", "world-h100e", "H100-equivalents by generation", 1.5),
     Target("Chip TDP of AI accelerators sold", "world-chip-tdp", "Power|Accelerator TDP", 1.5),
     Target("AI facility power capacity", "ai-facility-power", "Power|Provisioned", 1.5),
-    Target("Electricity of AI servers", "ai-electricity", "Energy", 1.5),
+    Target("Electricity of AI servers", "ai-electricity", "Energy", 1.5),  # without PUE
     Target("800G modules shipped", "modules-800g", "Network shipped|Optics|800G", 1.5),
     Target("Inference share of a lab's compute", "inference-share-openai", SHARE, 1.5),
     Target("Tokens a day in the world", "tokens-world", "Tokens", 2.0),
@@ -71,7 +71,9 @@ def anchors(results: Results, scenario: Scenario, catalog: Catalog) -> list[Anch
                     factor=target.factor,
                     within=1 / target.factor <= ours / actual <= target.factor,
                     source=figure.source,
-                    variable="" if "-" in date or target.variable == SHARE else target.variable,
+                    variable=""
+                    if "-" in date or target.variable in (SHARE, "Energy")
+                    else target.variable,
                 )
             )
     return found
@@ -90,7 +92,10 @@ def _ours(
         return None
     if target.variable == SHARE:
         return _inference_share(results, int(year))
-    return results.series(target.variable).get(int(year), 0.0)
+    ours = results.series(target.variable).get(int(year), 0.0)
+    if target.variable == "Energy":
+        ours *= results.series("Power|IT")[int(year)] / results.series("Power|Facility")[int(year)]
+    return ours
 
 
 def _month(date: str) -> str:

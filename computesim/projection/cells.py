@@ -158,7 +158,8 @@ def goodput(
     for a part of their time. Experiments take their multiple of the accelerator-time of the
     final runs.
     """
-    kept = operation.availability / (1.0 + operation.spare_share)
+    # spares stand in for nodes in repair; what they do not cover is missing
+    kept = min(operation.availability, 1.0 / (1.0 + operation.spare_share))
     pool = kept * operation.serving_share / operation.play.peak_to_mean
     job = kept * operation.operational_share
     table: dict[Task, Floats] = {}
@@ -169,14 +170,11 @@ def goodput(
     for task, runs in cells.rl.items():
         table[task] = job * np.array([cell.steps for cell in runs])
     for lab, (multiple, _) in demand.experiments.items():
-        final = [
-            task for task in (Task(PRETRAINING, lab), Task(RL, lab)) if wanted.get(task, 0) > 0
-        ]
-        with np.errstate(divide="ignore"):
-            need = multiple * sum((wanted[task] / table[task] for task in final), np.zeros(1))
-            table[Task(EXPERIMENTS, lab)] = np.broadcast_to(
-                np.where(need > 0, 1.0 / need, np.inf), len(next(iter(table.values())))
-            ).copy()
+        final = [t for t in (Task(PRETRAINING, lab), Task(RL, lab)) if wanted.get(t, 0) > 0]
+        if final and multiple > 0:
+            with np.errstate(divide="ignore"):
+                need = sum((wanted[task] / table[task] for task in final), np.zeros(1))
+            table[Task(EXPERIMENTS, lab)] = 1.0 / (multiple * need)
     return table
 
 
@@ -188,9 +186,8 @@ def use(cells: CellYear, task: Task, index: int, operation: Operation) -> Use:
         return Use(cell.compute * pooled, cell.bandwidth * pooled, cell.busy * pooled)
     if task in cells.pretraining:
         job = cells.pretraining[task][index]
-        return Use(
-            job.compute * share, TRAINING_BANDWIDTH * share, job.busy * job.effective * share
-        )
+        busy = job.busy * job.effective * share
+        return Use(job.compute * job.effective * share, training.TRAINING_BANDWIDTH * busy, busy)
     if task in cells.rl:
         run = cells.rl[task][index]
         return Use(run.compute * share, run.bandwidth * share, run.busy * share)
@@ -198,7 +195,3 @@ def use(cells: CellYear, task: Task, index: int, operation: Operation) -> Use:
     if task.workload == EXPERIMENTS and final in cells.pretraining:
         return use(cells, final, index, operation)
     return Use(0.0, 0.0, 0.0)  # not asked for in this year
-
-
-#: memory bandwidth in use while matrix multiplications of training run, fraction; estimate
-TRAINING_BANDWIDTH = 0.3

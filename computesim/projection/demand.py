@@ -32,7 +32,7 @@ class Stream:
     answer_tokens: float
     reasoning_tokens: float  #: 0 for a request that does not reason
     spread: float  #: standard deviation of the logarithm of the reasoning length
-    samples: int  #: chains in parallel
+    samples: float  #: chains in parallel, a mean
 
     @property
     def output_tokens(self) -> float:

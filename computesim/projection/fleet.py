@@ -74,7 +74,7 @@ def purchase(
     able = (goodput > 0) & there[:, None] & (demand > 0)
     doable: NDArray[np.bool_] = np.asarray(able.any(axis=0))
     rows, columns = np.nonzero(able)
-    if not len(rows):
+    if not len(rows):  # nothing is asked, or nothing can be done
         return 0.0, Allocation(np.zeros_like(goodput), demand * (demand > 0))
     need = demand[columns] / goodput[rows, columns]  # accelerators that do a whole task
     count, share, shares = _program(stock, mix, rows, columns, need, doable, None)

@@ -10,7 +10,7 @@ from computesim.hardware.fabric import Fabric, FabricBill, fabric_bill
 
 #: accelerators whose scale-up domain is at least this large are joined by it, a torus of cubes
 #: with optical circuit switches; pods of 256 (TPU v5e, v6e) have none and meet in the fabric
-TORUS_DOMAIN = 1024
+TORUS_DOMAIN = 2048
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,14 +78,16 @@ def energy(watts: Sequence[float], lag: float) -> list[float]:
     Notes
     -----
     Power grows by a constant rate between year ends a and b, so that its mean over the year is
-    ``(b − a) / ln(b / a)``; service lags sale, which divides it by ``(b / a)^lag``. Before the
-    first year there is nothing, and power rises from zero in a straight line.
+    ``(b − a) / ln(b / a)``; service lags sale, which divides it by ``(b / a)^lag``. Where there
+    was nothing before, power rises from zero in a straight line, ``(1 − lag)² / 2`` of its end.
     """
     found = []
     for t, after in enumerate(watts):
         before = watts[t - 1] if t else 0.0
-        if before <= 0 or after <= 0:
-            mean = max(after, 0.0) / 2.0 * (1.0 - lag)
+        if before <= 0:
+            mean = after / 2.0 * (1.0 - lag) ** 2
+        elif after <= 0:
+            mean = before / 2.0
         elif math.isclose(before, after, rel_tol=1e-9):
             mean = after
         else:

@@ -136,7 +136,7 @@ def _stream(usage: Usage, spread: float) -> Stream:
         usage.answer_tokens,
         usage.reasoning_tokens,
         spread,
-        max(1, round(usage.samples)),
+        usage.samples,
     )
 
 

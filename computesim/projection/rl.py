@@ -18,7 +18,12 @@ from computesim.hardware.serving import serving_layout, serving_step
 from computesim.hardware.step import StepModel
 from computesim.projection.demand import RLDemand
 from computesim.projection.serving import MEMORY_SHARE, Play, as_service
-from computesim.projection.training import Failures, hardware_share, round_up
+from computesim.projection.training import (
+    TRAINING_BANDWIDTH,
+    Failures,
+    hardware_share,
+    round_up,
+)
 from computesim.quantities import ServingLoad
 from computesim.sim.engine import RolloutRun, simulate_rollout
 from computesim.sim.streams import stream
@@ -31,6 +36,7 @@ ROLLOUT_TPOT = 0.1  # s/token, estimate
 #: seconds of a weight update beside the transfer: 6 to 25 s published for 235 B to 1 T parameters
 #: nearly whatever the number of accelerators (checkpoint-engine, Tulu 3)
 SYNC_SECONDS = 5.0
+GENERATIONS = 4  #: of rollouts in an asynchronous run, the first of which begins all at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,7 @@ def measure(demand: RLDemand, accelerator: Accelerator, play: Play, failures: Fa
     demand : RLDemand
     accelerator : Accelerator
     play : Play
-        About `requests` rollouts are simulated, on as many replicas as they fill.
+        Rollouts fill at least one replica, and more while there are `requests`.
     failures : Failures
 
     Returns
@@ -68,8 +74,8 @@ def measure(demand: RLDemand, accelerator: Accelerator, play: Play, failures: Fa
     -----
     Synchronous and one-step-off runs wait for the last rollout of a step; asynchronous ones
     replace each finished rollout by a new one, so that no replica waits for the tail. The
-    learner works on the same accelerators in turn (synchronous) or on its own share of them;
-    accelerator-seconds are the same, wall time is not.
+    learner works on the same accelerators in turn or on its own balanced share of them; either
+    way a step takes the accelerator-seconds of both.
     """
     try:
         return _measure(demand, accelerator, play, failures)
@@ -81,19 +87,23 @@ def _measure(demand: RLDemand, accelerator: Accelerator, play: Play, failures: F
     recipe = demand.recipe
     load = serving_load(demand.model, recipe.rollout_dtype, recipe.kv_dtype)
     cost = search_cost(recipe.search, demand.response_tokens)
-    growth = cost.generated_tokens / (cost.sequences * demand.response_tokens)
-    sequences = recipe.prompts * recipe.group_size / recipe.keep_share * cost.sequences
+    # a search runs as so many sequences side by side, each as long as its critical path
+    growth = cost.critical_tokens / demand.response_tokens
+    lanes = max(1.0, cost.generated_tokens / cost.critical_tokens)
+    sequences = recipe.prompts * recipe.group_size / recipe.keep_share * lanes
     context = recipe.prompt_tokens + demand.response_tokens * growth / 2
     longest = recipe.prompt_tokens + demand.max_response_tokens * growth
     step = serving_step(load, accelerator, serving_layout(load, accelerator, context, ROLLOUT_TPOT))
     if step.kv_capacity_tokens < longest:
         layout = serving_layout(load, accelerator, longest, ROLLOUT_TPOT)
         step = serving_step(load, accelerator, layout)
-    together = _together(step, recipe.prompt_tokens + demand.response_tokens * growth)
+    full = _together(step, recipe.prompt_tokens + demand.response_tokens * growth)
+    together = max(1, round(min(full, sequences)))
     replicas = max(1, round(sequences / together))
-    run = _rollouts(demand, step, min(play.requests, sequences), together, growth, play)
-    per_sequence = run.makespan * len(run.replicas) / run.n_finished  # replica-seconds
-    rollout = per_sequence * sequences * step.n_accelerators  # accelerator-seconds of a step
+    run = _rollouts(demand, step, together, growth, play)
+    # replica-seconds of one sequence; those that are not finished have their tokens
+    each = run.makespan * len(run.replicas) * _mean_output(run) / run.tokens
+    rollout = each * sequences * step.n_accelerators  # accelerator-seconds of a step
 
     job, learner = _learner(demand, accelerator, replicas * step.n_accelerators)
     after = {k: w.flop for k, w in demand.works.items() if k not in ("prefill", "decode")}
@@ -105,20 +115,19 @@ def _measure(demand: RLDemand, accelerator: Accelerator, play: Play, failures: F
     sync = SYNC_SECONDS + weight_bytes(demand.model, recipe.rollout_dtype) / node
     waiting = demand.verifier_seconds if not recipe.schedule.overlapped else 0.0
     seconds = rollout / job + waiting + learning + sync
-    wall = max(rollout / job, learning) + sync if recipe.schedule.overlapped else seconds
     share = rollout / job / seconds
     compute, bandwidth = _intensity(run, step, load, accelerator)
     learning_share = learning / seconds
     hardware = hardware_share(learner, accelerator, demand.dtype)
     total = sum(work.flop for work in demand.works.values())
     return RLCell(
-        steps=failures.effective_time(job, accelerator) / (seconds * job),
-        step_seconds=wall,
+        steps=failures.effective_time(job) / (seconds * job),
+        step_seconds=seconds,
         rollout_seconds=rollout / job,
         learner_seconds=learning,
         accelerators=job,
         compute=share * compute + learning_share * hardware,
-        bandwidth=share * bandwidth + learning_share * 0.3,
+        bandwidth=share * bandwidth + learning_share * learner.busy * TRAINING_BANDWIDTH,
         busy=share * run.utilisation + learning_share * learner.busy,
         utilisation=total / (seconds * job * accelerator.peak("bf16")),
     )
@@ -130,15 +139,15 @@ def _together(step: StepModel, tokens: float) -> int:
 
 
 def _rollouts(
-    demand: RLDemand, step: StepModel, n: float, together: int, growth: float, play: Play
+    demand: RLDemand, step: StepModel, together: int, growth: float, play: Play
 ) -> RolloutRun:
-    """Simulate the rollouts of a step on as many replicas as they fill."""
+    """Simulate rollouts on as many full replicas as the requests of a cell fill, at least one."""
     recipe = demand.recipe
-    replicas = max(1, round(n / together))
-    size = replicas * together if replicas > 1 else round(n)
+    replicas = max(1, play.requests // together)
+    size = replicas * together
     is_open = recipe.schedule.mode == "asynchronous"
-    if is_open:  # twice the rollouts, half of them awaited: replicas never run dry
-        size *= 2
+    if is_open:  # replicas never run dry: the run ends when the last rollout has begun
+        size *= GENERATIONS
     mean, sd = demand.response_tokens, demand.response_spread
     normal = stream(play.seed, "rollout_tokens").standard_normal(size)
     tokens = np.minimum(mean * np.exp(sd * normal - sd**2 / 2), demand.max_response_tokens)
@@ -153,9 +162,14 @@ def _rollouts(
         step.weight_seconds,
         replicas,
         cached_tokens=cached,
-        stop_after=size // 2 if is_open else None,
+        stop_after=size - replicas * together if is_open else None,
         engine=play.engine,
     )
+
+
+def _mean_output(run: RolloutRun) -> float:
+    """Return the mean length of the rollouts that were asked for."""
+    return float(run.requests["output_tokens"].mean())
 
 
 def _learner(

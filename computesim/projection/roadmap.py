@@ -44,13 +44,18 @@ class Roadmap:
 def roadmap(scenario: Scenario, catalog: Catalog) -> Roadmap:
     """Return what is sold in each year of a scenario."""
     years = scenario.years
-    shares = [scenario.fleet.shipments.at(year) for year in years]
-    names = sorted({name for mix in shares for name, share in mix.items() if share > 0})
+    shares: list[dict[str, float]] = []
+    for year in years:
+        mix: dict[str, float] = {}
+        for name, share in scenario.fleet.shipments.at(year).items():
+            own = catalog.resolve("accelerators", name)  # an alias adds to the name it stands for
+            mix[own] = mix.get(own, 0.0) + share
+        shares.append(mix)
+    sold = {name for mix in shares for name, share in mix.items() if share > 0}
     machines = sorted(
-        (catalog.accelerator(name) for name in names), key=lambda a: (a.release_year, a.name)
+        (catalog.accelerator(name) for name in sold), key=lambda a: (a.release_year, a.name)
     )
-    by_name = [{catalog.resolve("accelerators", n): s for n, s in mix.items()} for mix in shares]
-    mixes = np.array([[mix.get(a.name, 0.0) for a in machines] for mix in by_name])
+    mixes = np.array([[mix.get(a.name, 0.0) for a in machines] for mix in shares])
     mixes /= mixes.sum(axis=1, keepdims=True)
     return Roadmap(
         years,
@@ -87,11 +92,16 @@ def operation_at(scenario: Scenario, year: float, replication: int) -> Operation
 
 
 def site_at(scenario: Scenario, catalog: Catalog, year: float) -> Site:
-    """Return the site of a year; a PUE of the scenario replaces that of the catalog."""
+    """Return the site of a year; figures of the scenario replace those of the catalog."""
     site = catalog.site(scenario.site.name.at(year))
-    if scenario.site.pue is None:
-        return site
-    return replace(site, pue=scenario.site.pue.at(year), pue_half_load=0.0)
+    own, price = scenario.site, scenario.prices.electricity
+    if own.pue is not None:
+        site = replace(site, pue=own.pue.at(year), pue_half_load=0.0)
+    if own.carbon_intensity is not None:
+        site = replace(site, carbon_intensity=own.carbon_intensity.at(year))
+    if price is not None:
+        site = replace(site, electricity_price=price.at(year))
+    return site
 
 
 def network_at(scenario: Scenario, catalog: Catalog, year: float) -> Plan:

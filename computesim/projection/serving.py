@@ -7,8 +7,9 @@ same requests (common random numbers) are played on every accelerator.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -17,22 +18,27 @@ from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.serving import serving_layout, serving_step
 from computesim.hardware.step import StepModel
-from computesim.projection.demand import ServingDemand, Stream
+from computesim.projection.demand import ServingDemand
 from computesim.quantities import ServingLoad
-from computesim.sim.capacity import (
-    ServiceLevel,
-    in_flight,
-    max_serving_rate,
+from computesim.sim.capacity import ServiceLevel, max_serving_rate
+from computesim.sim.fluid import (
+    MeanLengths,
+    SteadyState,
+    fluid_rate,
+    mean_lengths,
+    steady_state,
 )
-from computesim.sim.engine import ServingRun, simulate_serving
-from computesim.sim.fluid import mean_lengths, steady_state
 from computesim.sim.output import latencies, quantile
 from computesim.sim.service import Floats, Ints, Service, check_service
 from computesim.sim.streams import stream
-from computesim.sim.trace import Trace, scaled
+from computesim.sim.trace import Trace
 from computesim.workload.transformer import serving_load
 
-REPLICAS = 4  #: of one cell; larger pools share load a little better
+MOST_REPLICAS = 4  #: of one cell; larger pools share load a little better
+ENOUGH_ACCELERATORS = 32  #: of one cell: large replicas smooth their load by themselves
+RESIDENCES = 2.5  #: arrivals last this many times as long as a request stays
+MOST_REQUESTS = 30_000  #: of one cell
+JUDGED = 0.6  #: share of the arrivals that are judged; the rest keeps the pool full meanwhile
 #: ln-sd of visible answers: 18 chat models on LM Arena, 1.1 to 1.4 (ML.ENERGY leaderboard v3)
 ANSWER_SPREAD = 1.1
 #: ln-sd of prompts within one product; estimate, production traces span products and show more
@@ -80,22 +86,32 @@ def measure(demand: ServingDemand, accelerator: Accelerator, play: Play) -> Cell
         All zero if the model does not fit, or if even an idle replica misses the service level.
     """
     load = serving_load(demand.model, demand.dtype, demand.kv_dtype)
-    trace = sample_trace(demand.streams, play)
+    trace = sample_trace(demand, play)
     try:
         step = _replica(load, accelerator, trace, demand.tpot)
     except CapacityError:
         return Cell()
-    service = as_service(step)
+    replicas = max(1, min(MOST_REPLICAS, ENOUGH_ACCELERATORS // step.n_accelerators))
+    service, table = check_service(as_service(step), step.weight_seconds)
+    lengths = mean_lengths(trace)
+    guess = fluid_rate(lengths, service, table, demand.tpot)
+    if guess == 0.0:  # a single sequence is too slow
+        return Cell()
+    residing = steady_state(guess, lengths, service, table).batch * replicas
+    longer = min(round(RESIDENCES * residing), MOST_REQUESTS)
+    if longer > play.requests:  # arrivals must go on while requests come and leave
+        trace = sample_trace(demand, replace(play, requests=longer))
     level = ServiceLevel(demand.ttft, demand.tpot)
     found = max_serving_rate(
-        trace, service, step.weight_seconds, REPLICAS, level, seed=play.seed, engine=play.engine
+        trace, service, table, replicas, level, seed=play.seed, engine=play.engine, judged=JUDGED
     )
     if found.rate == 0.0 or found.run is None:
         return Cell()
-    seen = latencies(found.run, found.skip)
-    share = found.rate / (REPLICAS * step.n_accelerators)  # sequences/s per accelerator
-    day = _run(trace, found.rate / play.peak_to_mean, step, play)
-    compute, bandwidth = _intensity(day, step, load, accelerator)
+    seen = latencies(found.run, found.skip, end=found.skip + round(JUDGED * len(trace)))
+    share = found.rate / (replicas * step.n_accelerators)  # sequences/s per accelerator
+    day = found.rate / (replicas * play.peak_to_mean)
+    mean = steady_state(day, lengths, service, table)
+    compute, bandwidth = _intensity(mean, day, lengths, step, load, accelerator)
     return Cell(
         requests=share * len(_first_of_group(trace)) / len(trace),
         output_tokens=share * float(trace.output_tokens.mean()),
@@ -103,49 +119,52 @@ def measure(demand: ServingDemand, accelerator: Accelerator, play: Play) -> Cell
         tpot=quantile(seen.tpot, level.share),
         compute=compute,
         bandwidth=bandwidth,
-        busy=day.utilisation,
-        batch=day.mean_batch,
+        busy=1.0 - math.exp(-mean.batch - day * mean.step_seconds),
+        batch=mean.batch,
         accelerators=step.n_accelerators,
     )
 
 
-def sample_trace(streams: tuple[Stream, ...], play: Play) -> Trace:
+def sample_trace(demand: ServingDemand, play: Play) -> Trace:
     """Return requests of a mix of streams at a rate of 1/s; parallel samples arrive together.
 
     Parameters
     ----------
-    streams : tuple of Stream
-        Chosen in proportion to their request rates.
+    demand : ServingDemand
+        Streams are chosen in proportion to their request rates.
     play : Play
 
     Returns
     -------
     Trace
-        About `play.requests` sequences. The first sample of a request reads the prompt beyond
-        its cached part, the others find all of it.
+        About `play.requests` sequences, cut at the context of the model. The first sample of a
+        request reads the prompt beyond its cached part, the others find all of it.
     """
+    streams = demand.streams
     weight = np.array([s.requests for s in streams])
     samples = np.array([s.samples for s in streams])
     n = max(50, round(play.requests / float(np.average(samples, weights=weight))))
-    uniform = stream(play.seed, "product").random(n)
-    product = np.searchsorted(np.cumsum(weight) / weight.sum(), uniform, side="right")
+    uniform = stream(play.seed, "product").random((2, n))
+    product = np.searchsorted(np.cumsum(weight) / weight.sum(), uniform[0], side="right")
     product = product.clip(max=len(streams) - 1)
-    each = np.repeat(np.arange(n), samples[product])  # the request of every sequence
+    repeats = np.floor(samples[product] + uniform[1]).astype(np.int64)  # 2.5 is two or three
+    each = np.repeat(np.arange(n), repeats)  # the request of every sequence
     of = product[each]  # its stream
 
+    context = demand.model.context_length
     prompt = _lengths(play, "prompt_tokens", [s.prompt_tokens for s in streams], product)
-    prompt = prompt.clip(min=1)[each]
+    prompt = prompt.clip(min=1, max=context - 1)[each]
     share = np.array([s.cached_share for s in streams])[of]
     opens = np.diff(each, prepend=-1) > 0
     cached = np.where(opens, np.floor(prompt * share).astype(np.int64), prompt)
     spreads = [s.spread for s in streams]
-    reasoning = _lengths(
-        play, "reasoning_tokens", [s.reasoning_tokens for s in streams], of, spreads
-    )
+    means = [s.reasoning_tokens for s in streams]
+    reasoning = _lengths(play, "reasoning_tokens", means, of, spreads)
     answer = _lengths(
         play, "answer_tokens", [s.answer_tokens for s in streams], of, [ANSWER_SPREAD]
     )
-    return Trace(np.cumsum(_gaps(n, play))[each], prompt, cached, (reasoning + answer).clip(min=1))
+    output = np.minimum((reasoning + answer).clip(min=1), context - prompt)
+    return Trace(np.cumsum(_gaps(n, play))[each], prompt, cached, output)
 
 
 def _lengths(
@@ -198,28 +217,29 @@ def _replica(load: ServingLoad, accelerator: Accelerator, trace: Trace, tpot: fl
     return step
 
 
-def _run(trace: Trace, rate: float, step: StepModel, play: Play) -> ServingRun:
-    """Play a trace at a rate, with the sequences of the steady state in flight at the start."""
-    service, table = check_service(as_service(step), step.weight_seconds)
-    state = steady_state(rate / REPLICAS, mean_lengths(trace), service, table)
-    slow = scaled(trace, rate / trace.rate)
-    warm = in_flight(slow, round(state.batch * REPLICAS), play.seed)
-    return simulate_serving(warm, service, table, REPLICAS, engine=play.engine)
-
-
 def _intensity(
-    run: ServingRun, step: StepModel, load: ServingLoad, accelerator: Accelerator
+    state: SteadyState,
+    rate: float,
+    lengths: MeanLengths,
+    step: StepModel,
+    load: ServingLoad,
+    accelerator: Accelerator,
 ) -> tuple[float, float]:
-    """Return the fractions of peak FLOP/s and of memory bandwidth in use, mean over a run."""
-    time = REPLICAS * step.n_accelerators * run.makespan
-    totals = run.replicas
-    tokens = float(totals["prefill_tokens"].sum() + totals["decode_tokens"].sum())
-    context = float((run.requests["prompt_tokens"] + run.requests["output_tokens"] / 2).mean())
+    """Return the fractions of peak FLOP/s and of memory bandwidth in use at a rate per replica.
+
+    The fluid limit is enough here: at the mean load of the day nothing waits.
+    """
     per_token = load.flop_per_token + load.attention_flop_per_token
-    flop = tokens * (per_token + load.attention_flop_per_pair * context)
-    compute = flop / (time * accelerator.peak(load.weight_dtype))
-    bandwidth = float(totals["memory_seconds"].sum()) / (REPLICAS * run.makespan)
-    return min(compute, 1.0), min(bandwidth * MEMORY_SHARE, 1.0)
+    pairs = lengths.pairs + lengths.later * lengths.context
+    flop = (lengths.fresh + lengths.later) * per_token + pairs * load.attention_flop_per_pair
+    compute = rate * flop / (step.n_accelerators * accelerator.peak(load.weight_dtype))
+    tokens = state.batch + rate * lengths.fresh * state.step_seconds
+    index = min(max(round(tokens), 1), step.token_budget)
+    memory = float(step.weight_seconds[index]) + state.batch * (
+        step.per_kv_token * lengths.context + step.per_sequence
+    )
+    bandwidth = memory / state.step_seconds * MEMORY_SHARE
+    return min(compute, 1.0), min(bandwidth, 1.0)
 
 
 #: bytes over (memory seconds × bandwidth): attained HBM efficiency of weight and cache streams,

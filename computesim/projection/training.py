@@ -12,7 +12,11 @@ from computesim.hardware.reliability import effective_time
 from computesim.projection.demand import PretrainingDemand
 from computesim.workload.transformer import train_flop_per_token, training_load
 
-SMALLEST_JOB = 64  # accelerators
+#: memory bandwidth in use while matrix multiplications of training run, fraction; estimate
+TRAINING_BANDWIDTH = 0.3
+NODE = 8  #: accelerators of the node for which failure rates are published
+SMALLEST_JOB = 64  #: accelerators
+LARGEST_JOB = 2**22  #: accelerators
 #: twice the accelerators must speed a run up by this factor to be used
 WORTH_GROWING = 1.4
 
@@ -26,22 +30,22 @@ class Failures:
     checkpoint_interval: float = 1800.0  #: s
     checkpoint_stall: float = 0.0  #: s
 
-    def effective_time(self, accelerators: float, accelerator: Accelerator) -> float:
+    def effective_time(self, accelerators: float) -> float:
         """Return the share of wall time in which a job of so many accelerators makes progress.
 
         The interval between checkpoints is halved until a failure costs no more than a checkpoint:
         operators of large jobs checkpoint more often.
         """
-        nodes = accelerators / accelerator.node_accelerators
-        interval = self.checkpoint_interval
+        nodes = accelerators / NODE
+        interval = max(self.checkpoint_interval, self.checkpoint_stall, 1.0)
         best = 0.0
         while interval >= max(self.checkpoint_stall, 1.0):
             share = effective_time(
                 nodes, self.per_node_day, self.restart, interval, self.checkpoint_stall
             )
-            if share <= best:
+            if 0 < share < best:
                 break
-            best, interval = share, interval / 2
+            best, interval = max(share, best), interval / 2
         return best
 
 
@@ -83,10 +87,10 @@ def measure(
     """
     if accelerator.nic_bandwidth <= 0 and accelerator.scaleup_domain < demand.accelerators:
         return TrainingCell()
-    best = _job(demand, accelerator, failures, round_up(demand.accelerators))
+    best = _first_that_runs(demand, accelerator, failures)
     while best.accelerators > SMALLEST_JOB:  # a batch that does not feed so many
         smaller = _job(demand, accelerator, failures, round_up(best.accelerators / 2))
-        if best.speed >= WORTH_GROWING * smaller.speed > 0:
+        if smaller.speed * WORTH_GROWING <= best.speed:
             break
         best = smaller
     while 0 < best.speed * demand.duration < demand.run_flop:
@@ -94,7 +98,26 @@ def measure(
         if larger.speed < WORTH_GROWING * best.speed:
             break  # the run takes longer instead
         best = larger
-    return best if best.flop > 0 else TrainingCell()
+    return best
+
+
+def _first_that_runs(
+    demand: PretrainingDemand, accelerator: Accelerator, failures: Failures
+) -> TrainingCell:
+    """Return the job of the size asked for, or of the nearest size that holds model and batch."""
+    asked = round_up(demand.accelerators)
+    sizes = [asked]
+    while sizes[-1] > SMALLEST_JOB:
+        sizes.append(round_up(sizes[-1] / 2))
+    larger = asked
+    while larger < LARGEST_JOB:
+        larger = round_up(larger * 2)
+        sizes.append(larger)
+    for size in sizes:
+        cell = _job(demand, accelerator, failures, size)
+        if cell.flop > 0:
+            return cell
+    return TrainingCell()
 
 
 def _job(
@@ -104,9 +127,9 @@ def _job(
     load = training_load(demand.model, demand.seq_len)
     try:
         step = best_layout(load, accelerator, size, demand.batch_tokens, demand.dtype)
-    except CapacityError:
-        return TrainingCell(accelerators=size)
-    effective = failures.effective_time(size, accelerator)
+    except (CapacityError, ValueError):  # does not fit, or less than a sequence a step
+        return TrainingCell()
+    effective = failures.effective_time(size)
     per_token = train_flop_per_token(demand.model, demand.seq_len)
     return TrainingCell(
         flop=per_token * step.tokens_per_second * effective,

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from computesim.hardware.power import carbon_grams, electricity_cost
 from computesim.projection.cells import Task, use
 from computesim.projection.demand import COT, EXPERIMENTS, PRETRAINING, RL, YEAR, Demand
 from computesim.projection.power import nameplate
@@ -45,6 +46,7 @@ def rows(road: Roadmap, years: Sequence[Year], replication: int) -> list[Row]:
             *_machines(road, year),
             *watts[t].items(),
             *((f"Energy|{name}", value) for name, value in energy[t].items()),
+            *_bills(year, energy[t]),
             *_network(years, t),
             *((f"Capex|{part}", value) for part, value in spending[t].items()),
             *_quality(road, year),
@@ -157,6 +159,14 @@ def _power(road: Roadmap, year: Year) -> dict[str, float]:
         found[f"Power|Facility|{workload}"] = float(units @ [d.facility for d in drawn[workload]])
         found[f"Power|Provisioned|{workload}"] = float(units @ plate) * year.around.site.pue
     return found
+
+
+def _bills(year: Year, energy: dict[str, float]) -> Pairs:
+    """Yield price and emissions of the electricity of a year, given in Wh."""
+    site = year.around.site
+    for name, watt_hours in energy.items():
+        yield f"Electricity cost|{name}", electricity_cost(site, watt_hours * 3600.0)
+        yield f"Emissions|{name}", carbon_grams(site, watt_hours * 3600.0)
 
 
 def _network(years: Sequence[Year], t: int) -> Pairs:

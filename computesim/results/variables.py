@@ -71,6 +71,10 @@ VARIABLES = (
     ),
     Variable("Power|Provisioned", "W", True, "Facility power that must be built for the peak."),
     Variable("Energy", "Wh/year", True, "Electricity at the meter of the data centres."),
+    Variable("Electricity cost", "USD/year", True, "Electricity at the price of the site."),
+    Variable(
+        "Emissions", "gCO2/year", True, "Carbon dioxide of that electricity, where it is made."
+    ),
     Variable("Network|Switches", "switch", True, "Scale-out switches in service."),
     Variable("Network|Optics", "transceiver", True, "Optical transceivers in service, by speed."),
     Variable("Network|NICs", "NIC", True, "Network adapters of the scale-out fabric in service."),

@@ -30,9 +30,9 @@ class Fleet(Part):
         {"low": "3 year", "central": "5 year", "high": "7 year", "source": "estimate"},
         "Time in service before an accelerator is retired.",
     )
-    deployment_lag: Seconds = optional(
+    deployment_lag: Annotated[Value, Quantity("s", minimum=0, maximum=31557600)] = optional(
         {"low": "0.125 year", "central": "0.25 year", "high": "0.5 year", "source": "estimate"},
-        "Time from shipment to service.",
+        "Time from shipment to service, at most a year.",
     )
 
 

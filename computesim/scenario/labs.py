@@ -13,7 +13,6 @@ from computesim.scenario.fields import (
     Name,
     Quantity,
     Seconds,
-    Share,
     Tokens,
     Word,
 )
@@ -85,14 +84,16 @@ class PostTraining(Part):
     steps: Count = required("Optimiser-level RL steps of one run.")
     prompts_per_step: AtLeastOne = required("Prompts of one step.")
     group_size: AtLeastOne = required("Rollouts per prompt (the G of GRPO).")
-    keep_share: Share = optional(
+    keep_share: Annotated[Value, Quantity("1", minimum=0.01, maximum=1)] = optional(
         1, "Share of the groups that teach something and are kept (dynamic sampling)."
     )
     updates: Count = optional(1, "Times that the learner passes over the kept tokens of a step.")
     prompt_tokens: Tokens = optional(
         {"value": 1000, "source": "estimate"}, "Mean tokens of one prompt."
     )
-    response_tokens: Tokens = required("Mean tokens of one rollout, reasoning included.")
+    response_tokens: Annotated[Value, Quantity("token", minimum=1)] = required(
+        "Mean tokens of one rollout, reasoning included."
+    )
     response_spread: Count = optional(
         {"value": 0.8, "source": "estimate"},
         "Spread of the rollout length: standard deviation of its logarithm.",

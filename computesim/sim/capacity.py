@@ -84,6 +84,7 @@ def max_serving_rate(
     tolerance: float = 0.03,
     seed: int = 1,
     engine: Engine = "numba",
+    judged: float = 1.0,
 ) -> RateSearch:
     """Return the highest arrival rate at which a pool keeps a service level.
 
@@ -105,6 +106,9 @@ def max_serving_rate(
         Seed of the sequences that are in flight at the start.
     engine : {"numba", "simpy"}
         The compiled kernel or its twin.
+    judged : float
+        Share of the arrivals that are judged, the first ones: those at the end of a trace decode
+        while nobody joins any more, faster than in the steady state.
 
     Returns
     -------
@@ -127,7 +131,8 @@ def max_serving_rate(
         state = steady_state(rate / n_replicas, lengths, plain, table)
         return round(state.batch * n_replicas)
 
-    most = flying(2.3 * guess)  # no rate that is tried below is higher
+    most_tried = 4.0 * guess
+    most = flying(most_tried)
     warm = in_flight(trace, most, seed)
     most = len(warm) - len(trace)
 
@@ -137,15 +142,16 @@ def max_serving_rate(
             _without(warm, skip, most, rate / trace.rate), plain, table, n_replicas, engine=engine
         )
         runs[rate] = run, skip
-        return meets(run, level, skip)
+        return meets(run, level, skip, skip + max(1, round(judged * len(trace))))
 
     high, low = 1.12 * guess, 0.7 * guess  # mostly right, and four halvings wide
     found = max_rate(keeps, low, high, tolerance)
     while found.rate == 0.0 and low > guess / 200:  # the level asks for less than full load
         high, low = low, low / 4
         found = max_rate(keeps, low, high, tolerance)
-    if found.unbounded:
-        found = max_rate(keeps, high, 2 * high, tolerance)
+    while found.unbounded and high < most_tried:  # the fluid limit was too careful
+        high = min(2 * high, most_tried)
+        found = max_rate(keeps, found.rate, high, tolerance)
     run, skip = runs.get(found.rate, (None, 0))
     return RateSearch(found.rate, len(runs), found.unbounded, run, skip)
 
@@ -161,7 +167,7 @@ def _without(trace: Trace, start: int, end: int, factor: float) -> Trace:
     )
 
 
-def meets(run: ServingRun, level: ServiceLevel, skip: int = 0) -> bool:
+def meets(run: ServingRun, level: ServiceLevel, skip: int = 0, end: int | None = None) -> bool:
     """Tell whether a run keeps a service level and does not build up a backlog.
 
     Parameters
@@ -172,12 +178,15 @@ def meets(run: ServingRun, level: ServiceLevel, skip: int = 0) -> bool:
         What has to be kept.
     skip : int
         Requests of the warm-up, left out.
+    end : int, optional
+        First request that is not judged, counted like `skip`; all are by default. The backlog is
+        judged over all arrivals.
 
     Returns
     -------
     bool
     """
-    seen = latencies(run, skip)
+    seen = latencies(run, skip, end=end)
     if quantile(seen.ttft, level.share) > level.ttft:
         return False
     if seen.tpot.size and quantile(seen.tpot, level.share) > level.tpot:

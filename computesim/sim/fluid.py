@@ -79,23 +79,25 @@ def steady_state(
     Notes
     -----
     Little's law closes the circle: the batch is ``rate·later·s`` for steps of s seconds on
-    average; a share ``rate·fresh·s / chunk`` of the steps reads a chunk of prompt besides. The
-    least fixed point is found by iteration from below.
+    average; a share ``rate·fresh·s / chunk`` of the steps reads a chunk of prompt besides, or all
+    of them read several prompts. The least fixed point is found by iteration from below.
     """
     most = min(float(service.max_batch), service.kv_capacity_tokens / lengths.need)
-    seconds, wanted, share = 0.0, 0.0, 0.0
+    seconds, wanted, full = 0.0, 0.0, False
     for _ in range(200):
         wanted = rate * lengths.later * seconds
         batch = min(wanted, most)
-        chunk = min(service.token_budget - batch, lengths.fresh)
+        # several prompts share a step when they come faster than one a step
+        chunk = min(service.token_budget - batch, lengths.fresh * max(1.0, rate * seconds))
         share = rate * lengths.fresh * seconds / chunk
         plain = _step(batch, 0.0, 0.0, lengths.context, service, weight_seconds)
         pairs = lengths.pairs * chunk / lengths.fresh
         mixed = _step(batch, chunk, pairs, lengths.context, service, weight_seconds)
         before, seconds = seconds, plain + min(share, 1.0) * (mixed - plain)
-        if seconds - before <= 1e-3 * seconds or share >= 1.0 or wanted >= most:
+        full = chunk >= service.token_budget - batch and share >= 1.0
+        if seconds - before <= 1e-3 * seconds or full or wanted >= most:
             break
-    return SteadyState(seconds, batch, wanted >= most or share >= 1.0)
+    return SteadyState(seconds, batch, wanted >= most or full)
 
 
 def _step(

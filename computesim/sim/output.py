@@ -26,7 +26,9 @@ class Latencies(NamedTuple):
     e2e: Floats  #: arrival to last token, s
 
 
-def latencies(run: ServingRun, skip: int = 0, until: float = np.inf) -> Latencies:
+def latencies(
+    run: ServingRun, skip: int = 0, until: float = np.inf, end: int | None = None
+) -> Latencies:
     """Return the latencies of the requests after a warm-up.
 
     Parameters
@@ -37,12 +39,15 @@ def latencies(run: ServingRun, skip: int = 0, until: float = np.inf) -> Latencie
         Requests of the warm-up, left out; the first ones in order of arrival.
     until : float, s
         End of the observation: later arrivals are left out, what happens later is infinite.
+    end : int, optional
+        First request that is left out at the end; none by default.
 
     Returns
     -------
     Latencies
     """
-    seen = run.requests[skip : int(np.searchsorted(run.requests["arrival"], until, "right"))]
+    arrived = int(np.searchsorted(run.requests["arrival"], until, "right"))
+    seen = run.requests[skip : arrived if end is None else min(end, arrived)]
     if seen.size == 0:
         raise SimulationError("no request is left after the warm-up")
     first = np.where(seen["first"] <= until, seen["first"], np.inf)

@@ -15,6 +15,7 @@ from computesim.projection.training import Failures
 from computesim.workload.post_training import rl_step
 from computesim.workload.reasoning import lognormal_length, representative_lengths
 from computesim.workload.rl_recipe import RLRecipe, Schedule
+from computesim.workload.search import SearchPlan, search_cost
 
 CATALOG = load_catalog()
 CHAT = Stream(1.0, 1000, 0.0, 300, 0, 1.0, 1)
@@ -30,7 +31,7 @@ def demand(*streams: Stream, model: str = "llama-3.1-70b", tpot: float = 0.05) -
 
 
 def test_the_trace_has_the_means_that_were_asked_for() -> None:
-    trace = sample_trace((CHAT, THINKING), replace(PLAY, requests=40_000))
+    trace = sample_trace(demand(CHAT, THINKING), replace(PLAY, requests=40_000))
     assert trace.prompt_tokens.mean() == pytest.approx(1000, rel=0.03)
     assert trace.output_tokens.mean() == pytest.approx((300 + 4300) / 2, rel=0.05)
     assert trace.rate == pytest.approx(1.0, rel=0.02)
@@ -39,13 +40,13 @@ def test_the_trace_has_the_means_that_were_asked_for() -> None:
 
 
 def test_burstiness_is_the_variation_of_the_gaps() -> None:
-    trace = sample_trace((CHAT,), Play(requests=40_000, burstiness=2.0))
+    trace = sample_trace(demand(CHAT), Play(requests=40_000, burstiness=2.0))
     gaps = np.diff(trace.arrival)
     assert gaps.std() / gaps.mean() == pytest.approx(2.0, rel=0.08)
 
 
 def test_parallel_samples_arrive_together_and_read_the_prompt_once() -> None:
-    trace = sample_trace((replace(THINKING, samples=4, cached_share=0.25),), PLAY)
+    trace = sample_trace(demand(replace(THINKING, samples=4, cached_share=0.25)), PLAY)
     assert len(trace) == 400
     groups = trace.arrival.reshape(-1, 4)
     assert (groups == groups[:, :1]).all()
@@ -53,6 +54,28 @@ def test_parallel_samples_arrive_together_and_read_the_prompt_once() -> None:
     assert (fresh[:, 1:] == 0).all()
     prompt = trace.prompt_tokens.reshape(-1, 4)[:, 0]
     assert fresh[:, 0] == pytest.approx(0.75 * prompt, abs=1)
+
+
+def test_a_mean_of_two_and_a_half_samples_is_two_or_three() -> None:
+    trace = sample_trace(demand(replace(THINKING, samples=2.5)), replace(PLAY, requests=20_000))
+    requests = len(np.unique(trace.arrival))
+    assert len(trace) / requests == pytest.approx(2.5, rel=0.02)
+
+
+def test_no_request_is_longer_than_the_context_of_the_model() -> None:
+    asked = demand(replace(THINKING, prompt_tokens=100_000, reasoning_tokens=50_000))
+    trace = sample_trace(asked, replace(PLAY, requests=2000))
+    assert (trace.prompt_tokens + trace.output_tokens).max() <= asked.model.context_length
+
+
+def test_the_goodput_holds_in_a_much_longer_run() -> None:
+    """The pool of a cell is replayed at its rate for many residence times."""
+    asked = demand(Stream(1.0, 4000, 0.5, 300, 2000, 1.0, 1), model="frontier-2025", tpot=0.025)
+    machine = CATALOG.accelerator("gb200")
+    cell = serving.measure(asked, machine, Play(requests=1000))
+    longer = serving.measure(asked, machine, Play(requests=40_000))
+    assert cell.accelerators == longer.accelerators
+    assert cell.requests == pytest.approx(longer.requests, rel=0.15)
 
 
 def test_goodput_of_deepseek_on_h800_is_near_the_disclosed_service() -> None:
@@ -126,7 +149,20 @@ def test_llama_3_405b_trains_at_its_published_utilisation() -> None:
 def test_failures_cost_what_the_published_run_lost() -> None:
     """More than 90 % effective time at 3.79 failures per 1000 node-days (Llama 3 herd)."""
     failures = Failures(0.00379, restart=600, checkpoint_interval=1800, checkpoint_stall=5)
-    assert 0.9 < failures.effective_time(16384, CATALOG.accelerator("h100-sxm")) < 0.97
+    assert 0.9 < failures.effective_time(16384) < 0.97
+
+
+def test_a_job_that_fails_faster_than_it_saves_checkpoints_more_often() -> None:
+    failures = Failures(0.00379, restart=600, checkpoint_interval=10_800, checkpoint_stall=5)
+    assert failures.effective_time(65_536) > 0.6
+    assert failures.effective_time(1_000) > failures.effective_time(100_000) > 0
+
+
+def test_a_model_that_does_not_fit_on_the_job_gets_a_larger_one() -> None:
+    cell = training.measure(
+        llama_405b(accelerators=8), CATALOG.accelerator("h100-sxm"), NO_FAILURES
+    )
+    assert cell.accelerators >= 128  # 405 B parameters with their optimiser take 6.5 TB
 
 
 def test_a_deadline_makes_the_job_larger() -> None:
@@ -179,6 +215,30 @@ def test_a_synchronous_rl_run_is_far_from_the_utilisation_of_pretraining() -> No
     cell = rl.measure(r1_zero(), CATALOG.accelerator("h800-sxm"), Play(requests=512), NO_FAILURES)
     assert 0.003 < cell.utilisation < 0.25
     assert cell.rollout_seconds > cell.learner_seconds
+
+
+def test_rollouts_on_large_replicas_are_as_cheap_per_token_as_full_batches() -> None:
+    """A step twice as large fills twice the replicas: the same cost per rollout."""
+    machine = CATALOG.accelerator("gb300")
+    once = r1_zero("asynchronous")
+    recipe = replace(once.recipe, prompts=2048)
+    twice = replace(recipe, prompts=4096)
+    small = rl.measure(replace(once, recipe=recipe), machine, Play(requests=500), NO_FAILURES)
+    large = rl.measure(replace(once, recipe=twice), machine, Play(requests=500), NO_FAILURES)
+    cost = [c.rollout_seconds * c.accelerators for c in (small, large)]
+    assert cost[1] / cost[0] == pytest.approx(2.0, rel=0.1)
+
+
+def test_the_critical_path_of_a_tree_is_shorter_than_its_tokens() -> None:
+    """Eight branches cost eight times the tokens, not eight times the length."""
+    machine = CATALOG.accelerator("h200-sxm")
+    plain = r1_zero()
+    tree = SearchPlan(method="beam", depth=4, branching=4, width=4, step_tokens=400.0)
+    searched = replace(plain, recipe=replace(plain.recipe, search=tree))
+    tokens = search_cost(tree, 8000).generated_tokens / 8000
+    ours = [rl.measure(d, machine, Play(requests=500), NO_FAILURES) for d in (plain, searched)]
+    cost = [c.rollout_seconds * c.accelerators for c in ours]
+    assert 0.5 * tokens < cost[1] / cost[0] < 1.5 * tokens
 
 
 def test_asynchronous_rollouts_do_not_wait_for_the_tail() -> None:

@@ -84,6 +84,11 @@ def test_energy_of_growing_power_is_the_integral_of_its_path(growth, lag) -> Non
     assert energy([100.0, 100.0 * growth], lag)[1] == pytest.approx(numeric, rel=1e-4)
 
 
+def test_a_workload_that_ends_still_takes_energy_in_its_last_year() -> None:
+    assert energy([100.0, 100.0, 0.0], 0.25)[2] == pytest.approx(0.5 * 876600)
+    assert energy([100.0], 0.5) == pytest.approx([876600 / 8])
+
+
 def test_capital_spending_is_the_sum_of_what_is_bought() -> None:
     parts = capex(
         np.array([10.0, 5.0]), np.array([2.0, 4.0]), np.array([1.0, 0.0]), 0.5, 100.0, 3.0
