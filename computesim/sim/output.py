@@ -161,8 +161,11 @@ def time_weighted_mean(time: Floats, value: npt.ArrayLike, start: float, end: fl
     """
     if not end > start:
         raise SimulationError(f"no time between {start} s and {end} s")
-    edges = np.clip(np.concatenate((time, [np.inf])), start, end)
-    return float(np.dot(np.asarray(value, dtype=np.float64), np.diff(edges)) / (end - start))
+    level = np.asarray(value, dtype=np.float64)
+    first, last = np.searchsorted(time, start, "right"), np.searchsorted(time, end, "left")
+    held = np.concatenate(([level[first - 1] if first else 0.0], level[first:last]))
+    edges = np.concatenate(([start], time[first:last], [end]))
+    return float(np.dot(held, np.diff(edges)) / (end - start))
 
 
 def saturated(arrival: Floats, start: Floats, growth: float = 0.05) -> bool:
