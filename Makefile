@@ -13,7 +13,7 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 18
 
 $(VENV)/bin/python:
-	$(PYTHON) .ci/venv.py $(VENV)
+	$(PYTHON) .ci/environment.py $(VENV)
 
 $(VENV)/.run: pyproject.toml | $(VENV)/bin/python
 	$(PIP) --editable .

@@ -4,7 +4,7 @@ Debian splits `ensurepip` off into python3-venv, so that `python3 -m venv` fails
 on a fresh machine. The environment is then made without pip, and pip is brought
 from the package index, as a wheel, which is able to install itself.
 
-Usage: python3 .ci/venv.py FOLDER
+Usage: python3 .ci/environment.py FOLDER
 """
 
 import json
