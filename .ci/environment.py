@@ -7,8 +7,8 @@ from the package index, as a wheel, which is able to install itself.
 Usage: python3 .ci/environment.py FOLDER
 """
 
-import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,22 +18,25 @@ import urllib.request
 import venv
 from pathlib import Path
 
-INDEX = os.environ.get("PIP_INDEX_URL", "https://pypi.org/simple")
+INDEX = os.environ.get("PIP_INDEX_URL", "https://pypi.org/simple").rstrip("/")
+WHEEL = re.compile(r'href="([^"]*/(pip-(\d+(?:\.\d+)+)-py3-none-any\.whl)[^"]*)"([^>]*)')
 
 
 def pip_wheel(folder: Path) -> Path:
-    """Download the newest pip wheel that runs on this Python into `folder`."""
-    page = INDEX.rstrip("/") + "/pip/"
-    request = urllib.request.Request(
-        page, headers={"Accept": "application/vnd.pypi.simple.v1+json"}
-    )
+    """Download the newest pip wheel into `folder`.
+
+    The HTML form of the index is read, which every index and mirror serves.
+    """
+    page = f"{INDEX}/pip/"
+    request = urllib.request.Request(page, headers={"Accept": "text/html"})
     with urllib.request.urlopen(request, timeout=60) as answer:
-        files = json.load(answer)["files"]
-    wheels = [f for f in files if f["filename"].endswith(".whl") and not f.get("yanked")]
-    stable = [f for f in wheels if all(p.isdigit() for p in f["filename"].split("-")[1].split("."))]
-    newest = max(stable, key=lambda f: [int(p) for p in f["filename"].split("-")[1].split(".")])
-    target = folder / newest["filename"]
-    with urllib.request.urlopen(urllib.parse.urljoin(page, newest["url"]), timeout=60) as answer:
+        links = WHEEL.findall(answer.read().decode())
+    usable = [link for link in links if "data-yanked" not in link[3]]
+    if not usable:
+        raise ValueError("the index lists no wheel of pip")
+    newest = max(usable, key=lambda link: [int(part) for part in link[2].split(".")])
+    target = folder / newest[1]
+    with urllib.request.urlopen(urllib.parse.urljoin(page, newest[0]), timeout=60) as answer:
         target.write_bytes(answer.read())
     return target
 
@@ -45,17 +48,17 @@ def main(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     try:
         import ensurepip  # noqa: F401
-
-        venv.create(folder, with_pip=True)
-        return
     except ImportError:
         venv.create(folder, with_pip=False)
+    else:
+        venv.create(folder, with_pip=True)
+        return
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     try:
         with tempfile.TemporaryDirectory() as scratch:
             wheel = pip_wheel(Path(scratch))
             subprocess.run([python, f"{wheel}/pip", "install", "-q", wheel], check=True)
-    except (OSError, ValueError, KeyError, subprocess.CalledProcessError) as error:
+    except (OSError, ValueError, subprocess.CalledProcessError) as error:
         shutil.rmtree(folder, ignore_errors=True)
         sys.exit(f"no pip could be brought from {INDEX} ({error}); apt-get install python3-venv")
 
