@@ -43,7 +43,7 @@ def pip_wheel(folder: Path) -> Path:
 
 def main(folder: Path) -> None:
     """Make the environment, and leave nothing behind when that fails."""
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - it runs before anything checks the version
         sys.exit(f"computesim needs Python 3.11 or newer; this is {sys.version.split()[0]}")
     shutil.rmtree(folder, ignore_errors=True)
     try:
