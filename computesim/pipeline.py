@@ -59,6 +59,19 @@ def project(
     return results
 
 
+def check(scenario: Scenario) -> None:
+    """Read the demand of every year, so that values that do not go together are found.
+
+    Raises
+    ------
+    ScenarioError
+        For instance a tree search without simulations or steps longer than a response.
+    """
+    catalog = scenario.catalog()
+    for year in scenario.years:
+        demand_at(scenario, catalog, year)
+
+
 def simulate(
     scenario: Scenario,
     catalog: Catalog,

@@ -33,9 +33,11 @@ def validate(
     """
     from computesim import load_scenario
     from computesim.errors import ScenarioError
+    from computesim.pipeline import check
 
     try:
         read = load_scenario(scenario, overrides or (), catalog)
+        check(read)
     except ScenarioError as error:
         if not as_json:
             raise

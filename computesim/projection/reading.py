@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from computesim.errors import Fault, ScenarioError
 from computesim.projection.demand import (
     COT,
     DAY,
@@ -16,6 +17,7 @@ from computesim.projection.demand import (
     ServingDemand,
     Stream,
 )
+from computesim.quantities import Work
 from computesim.workload.adoption import TokenFlow, Usage, daily_tokens
 from computesim.workload.post_training import rl_step
 from computesim.workload.reasoning import lognormal_length, representative_lengths
@@ -55,7 +57,7 @@ def demand_at(scenario: Scenario, catalog: Catalog, year: float) -> Demand:
     return Demand(
         serving=tuple(_serving(scenario, catalog, usages, year)),
         pretraining=tuple(_pretraining(n, lab, catalog, year) for n, lab in scenario.labs.items()),
-        rl=tuple(_rl(n, lab, catalog, year) for n, lab in scenario.labs.items()),
+        rl=tuple(_rl(scenario, name, catalog, year) for name in scenario.labs),
         experiments={
             name: (lab.experiments.multiple.at(year), lab.experiments.efficiency.at(year))
             for name, lab in scenario.labs.items()
@@ -157,11 +159,12 @@ def _pretraining(name: str, lab: Lab, catalog: Catalog, year: float) -> Pretrain
     )
 
 
-def _rl(name: str, lab: Lab, catalog: Catalog, year: float) -> RLDemand:
+def _rl(scenario: Scenario, name: str, catalog: Catalog, year: float) -> RLDemand:
     """Return the RL runs of a group of labs."""
+    lab = scenario.labs[name]
     plan = lab.post_training
     model = catalog.model((plan.model or lab.pretraining.model).at(year))
-    recipe = _recipe(plan, model, catalog, year)
+    recipe, works = _step(scenario, name, plan, model, catalog, year)
     return RLDemand(
         lab=name,
         model=model,
@@ -172,8 +175,33 @@ def _rl(name: str, lab: Lab, catalog: Catalog, year: float) -> RLDemand:
         max_response_tokens=plan.max_response_tokens.at(year),
         verifier_seconds=plan.verifier.seconds.at(year),
         dtype=plan.dtype.at(year),
-        works=rl_step(model, recipe).parts,
+        works=works,
     )
+
+
+def _step(
+    scenario: Scenario,
+    name: str,
+    plan: PostTraining,
+    model: Architecture,
+    catalog: Catalog,
+    year: float,
+) -> tuple[RLRecipe, dict[str, Work]]:
+    """Return the recipe of a step and its work; what does not go together is a fault."""
+    try:
+        recipe = _recipe(plan, model, catalog, year)
+        return recipe, rl_step(model, recipe).parts
+    except ValueError as error:
+        key = f"labs.{name}.post_training.search"
+        origin = scenario.origin(f"{key}.method")
+        fault = Fault(
+            key,
+            f"{error} (in {year:g})",
+            "values that go together; see docs/scenario-format.md",
+            origin.file,
+            origin.line,
+        )
+        raise ScenarioError([fault], scenario.name) from error
 
 
 def _recipe(plan: PostTraining, model: Architecture, catalog: Catalog, year: float) -> RLRecipe:

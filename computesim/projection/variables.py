@@ -9,7 +9,16 @@ import numpy as np
 
 from computesim.hardware.power import carbon_grams, electricity_cost
 from computesim.projection.cells import Task, use
-from computesim.projection.demand import COT, EXPERIMENTS, PRETRAINING, RL, YEAR, Demand
+from computesim.projection.demand import (
+    COT,
+    EXPERIMENTS,
+    OTHER,
+    OTHER_AI,
+    PRETRAINING,
+    RL,
+    YEAR,
+    Demand,
+)
 from computesim.projection.power import nameplate
 from computesim.projection.roadmap import Roadmap
 from computesim.projection.world import Year, capex, draws, energies
@@ -74,7 +83,7 @@ def remarks(years: Sequence[Year]) -> list[str]:
 
 def flop(demand: Demand) -> dict[str, float]:
     """Return the model FLOP of a year by workload and part, FLOP/year."""
-    found: dict[str, float] = {}
+    found = {f"{w}|{part}": 0.0 for w in (COT, OTHER) for part in ("Prefill", "Decode")}
 
     def add(name: str, rate: float) -> None:
         found[name] = found.get(name, 0.0) + rate * YEAR
@@ -144,6 +153,9 @@ def _unmet(year: Year) -> dict[str, float]:
         met = float(year.wanted[column]) - float(left[column])
         missing = units * float(left[column]) / met if met > 0 else 0.0
         found[task.workload] = found.get(task.workload, 0.0) + missing
+    if found:  # the rest of AI is cut like the work of labs and products
+        share = year.around.other_ai
+        found[OTHER_AI] = share / (1.0 - share) * sum(found.values())
     return found
 
 

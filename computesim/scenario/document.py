@@ -25,7 +25,7 @@ extends: baseline
 name: long-thoughts
 products:
   chat:
-    reasoning_share: {path: {2022: 0, 2025: 0.1, 2032: 0.9}, source: estimate}
+    reasoning_share: {path: {2022: 0, 2025: 0.1, 2030: 0.9}, source: estimate}
 ```
 
 `computesim init my-scenario` writes a commented start, `computesim validate FILE` lists everything
@@ -61,7 +61,7 @@ Every number below may be written in any of these forms.
 - `catalog` names a folder with your own accelerators, models, fabrics, sites or sources, in the
   format of the shipped tables.
 - `--set products.chat.users=2e9` overrides one entry from the command line; the value is YAML, so
-  `--set 'limits.facility_power={2022: 1 GW, 2032: 100 GW}'` works as well.
+  `--set 'limits.facility_power={2022: 1 GW, 2030: 100 GW}'` works as well.
 """
 
 _FORMS = (

@@ -67,7 +67,7 @@ class Search(Part):
     )
     depth: AtLeastOne = optional(1, "Sequential expansions: steps of a tree, rounds of revision.")
     branching: AtLeastOne = optional(1, "Continuations tried from one state.")
-    width: AtLeastOne = optional(1, "States kept after each expansion.")
+    width: Count = optional(1, "States kept after each expansion; 0 keeps all of a tree.")
     samples: AtLeastOne = optional(1, "Independent samples per rollout (samples, consensus).")
     simulations: Count = optional(0, "Simulations per move (mcts).")
     step_tokens: Tokens = optional("256 token", "Tokens of one step of a tree.")

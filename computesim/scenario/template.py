@@ -10,7 +10,7 @@ _TEXT = """\
 # Take away the `# ` before a line to set it. Every number may be
 #   a number             1e9
 #   a quantity           30 ms
-#   a path over years    {{2022: 1e9, 2032: 3e9, interpolation: geometric, beyond: hold}}
+#   a path over years    {{2022: 1e9, 2030: 3e9, interpolation: geometric, beyond: hold}}
 #   a range              {{low: 1, central: 2, high: 4}}
 #   a distribution       {{distribution: lognormal, median: 2, sigma: 0.5}}
 # and may carry `source:` (a key of `computesim list sources`, or `estimate`) and `note:`.
@@ -21,13 +21,13 @@ name: {name}
 title: {title}
 # question: What if every chat request reasons?
 
-# horizon: {{first_year: 2022, last_year: 2032}}
+# horizon: {{first_year: 2022, last_year: 2030}}
 
 # Who asks, how often, and with how many tokens.
 # products:
 #   chat:
-#     users: {{path: {{2022: 10e6, 2025: 1e9, 2032: 4e9}}, interpolation: geometric}}
-#     reasoning_share: {{path: {{2022: 0, 2024: 0.01, 2032: 1.0}}, source: estimate}}
+#     users: {{path: {{2022: 10e6, 2025: 1e9, 2030: 4e9}}, interpolation: geometric}}
+#     reasoning_share: {{path: {{2022: 0, 2024: 0.01, 2030: 1.0}}, source: estimate}}
 #     reasoning_tokens: {{low: 2000, central: 8000, high: 30000, source: estimate}}
 #     samples: 4
 #     on_device_share: 10 %
@@ -55,11 +55,11 @@ title: {title}
 # labs:
 #   frontier:
 #     pretraining:
-#       flop: {{path: {{2022: 3e24, 2032: 1e27}}, interpolation: geometric, source: estimate}}
+#       flop: {{path: {{2022: 3e24, 2030: 1e27}}, interpolation: geometric, source: estimate}}
 #     post_training:
-#       steps: {{path: {{2022: 200, 2032: 100_000}}, interpolation: geometric, source: estimate}}
+#       steps: {{path: {{2022: 200, 2030: 100_000}}, interpolation: geometric, source: estimate}}
 #       group_size: 32
-#       response_tokens: {{path: {{2022: 400, 2032: 60_000}}, interpolation: geometric}}
+#       response_tokens: {{path: {{2022: 400, 2030: 60_000}}, interpolation: geometric}}
 #       search: {{method: tree, depth: 8, branching: 4, width: 2, step_tokens: 512}}
 #       mode: asynchronous
 #     experiments: {{multiple: 5}}
@@ -73,7 +73,7 @@ title: {title}
 # site: {{pue: 1.1}}
 # network: {{topology: clos, oversubscription: 2}}
 # prices: {{electricity: 0.06 USD/kWh, accelerators: {{h100-sxm: 25000}}}}
-# limits: {{facility_power: {{2022: 2 GW, 2025: 30 GW, 2032: 150 GW, interpolation: geometric}}}}
+# limits: {{facility_power: {{2022: 2 GW, 2025: 30 GW, 2030: 150 GW, interpolation: geometric}}}}
 
 # simulation: {{replications: 5, requests: 2000}}
 """

@@ -143,7 +143,7 @@ def test_the_example_of_the_reference_page_loads(tmp_path: Path) -> None:
     (example,) = re.findall(r"```yaml\n(.*?)```", format_page(), re.DOTALL)
     (tmp_path / "example.yaml").write_text(example)
     scenario = load_scenario(tmp_path / "example.yaml")
-    assert scenario.products["chat"].reasoning_share.at(2032) == 0.9
+    assert scenario.products["chat"].reasoning_share.at(2030) == 0.9
 
 
 def test_a_new_scenario_is_the_baseline_until_something_is_switched_on(tmp_path: Path) -> None:
