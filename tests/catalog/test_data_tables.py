@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -119,3 +120,9 @@ def test_history_of_shipments_names_accelerators_of_the_catalog() -> None:
     shipped = {row.name for row in ROWS["history"] if row.name.startswith("shipments-")}
     assert {name.split("-", 1)[1].removeprefix("h100e-") for name in shipped} <= known
     assert len(shipped) > 40
+
+
+def test_every_table_says_how_it_is_used() -> None:
+    folder = Path(units.__file__).parent / "data"
+    listed = (folder / "README.md").read_text(encoding="utf-8")
+    assert all(f"| `{table.name}` |" in listed for table in folder.glob("*.csv"))
