@@ -21,7 +21,7 @@ from computesim.projection.demand import (
 )
 from computesim.projection.power import nameplate
 from computesim.projection.roadmap import Roadmap
-from computesim.projection.world import Year, capex, draws, energies
+from computesim.projection.world import IDLE, Year, capex, draws, energies
 from computesim.results import Row, unit_of
 from computesim.workload.adoption import TokenFlow
 
@@ -128,10 +128,13 @@ def _kinds(flow: TokenFlow) -> dict[str, float]:
 def _machines(road: Roadmap, year: Year) -> Pairs:
     """Yield accelerators by workload and by kind."""
     weight = np.array([a.h100_equivalents for a in road.accelerators])
+    unmet = _unmet(year)
     for workload, units in year.units().items():
-        if workload != "Idle":
-            yield f"Accelerators|Required|{workload}", float(units.sum())
-            yield f"H100-equivalents|{workload}", float(units @ weight)
+        at_work = float(units.sum())
+        if workload != IDLE:  # what a limit leaves undone is required as well, of the same kinds
+            more = 1.0 + unmet.get(workload, 0.0) / at_work if at_work > 0 else 1.0
+            yield f"Accelerators|Required|{workload}", at_work * more
+            yield f"H100-equivalents|{workload}", float(units @ weight) * more
     for index, machine in enumerate(road.accelerators):
         installed = float(year.fleet.installed[index])
         yield f"Accelerators|Installed|{machine.name}", installed
@@ -139,7 +142,7 @@ def _machines(road: Roadmap, year: Year) -> Pairs:
         yield f"Accelerators|Retired|{machine.name}", float(year.fleet.retired[index])
         yield f"H100-equivalents by generation|{machine.name}", installed * weight[index]
         yield f"Power|Accelerator TDP|{machine.name}", installed * machine.tdp
-    yield from ((f"Unmet|{name}", count) for name, count in _unmet(year).items())
+    yield from ((f"Unmet|{name}", count) for name, count in unmet.items())
 
 
 def _unmet(year: Year) -> dict[str, float]:

@@ -285,11 +285,15 @@ def test_a_power_limit_holds_and_what_it_leaves_is_reported(run: Run) -> None:
     assert max(limited.series("Power|Provisioned").values()) <= limit * (1 + 1e-6)
     for workload in (*INFERENCE, "Pretraining", "RL post-training"):
         for year in YEARS:
-            done = limited.series(f"Accelerators|Required|{workload}")[year]
+            required = limited.series(f"Accelerators|Required|{workload}")[year]
             left = limited.series(f"Unmet|{workload}")[year]
             asked = free.series(f"Accelerators|Required|{workload}")[year]
             assert left > 0.2 * asked
-            assert done + left == pytest.approx(asked, rel=1e-4)
+            assert required == pytest.approx(asked, rel=1e-4)
+    for year in YEARS:
+        required = limited.series("Accelerators|Required")[year]
+        in_service = limited.series("Accelerators|Installed")[year]
+        assert limited.series("Unmet")[year] == pytest.approx(required - in_service, rel=1e-3)
     assert limited.check_sums() == []
 
 
