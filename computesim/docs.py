@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
-def pages() -> dict[str, str]:
-    """Return the generated pages by file name."""
+def pages() -> dict[str, Callable[[], str]]:
+    """Return what writes the generated pages, by file name."""
     from computesim.cli.reference import reference_page
     from computesim.scenario import format_page
+    from computesim.study.verify_text import page
 
-    return {"scenario-format.md": format_page(), "commands.md": reference_page()}
+    return {
+        "scenario-format.md": format_page,
+        "commands.md": reference_page,
+        "verification.md": page,
+    }
 
 
 def pictures(folder: Path) -> list[Path]:
@@ -37,8 +43,8 @@ def main() -> None:
     """Write every generated page and picture."""
     from computesim.results.files import write_text
 
-    for name, text in pages().items():
-        print(write_text(DOCS / name, text))
+    for name, write in pages().items():
+        print(write_text(DOCS / name, write()))
     for picture in pictures(DOCS / "images"):
         print(picture)
 

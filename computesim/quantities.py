@@ -119,6 +119,9 @@ class TrainingLoad:
     experts_per_token: int
     activation_bytes_per_token_layer: float  #: kept for backward without recomputation, B (bf16)
     kv_width: int  #: keys and values of one token in one layer, elements
+    n_experts: int = 0  #: routed experts of one layer; 0 for a dense model
+    expert_flop_per_token: float = 0.0  #: of the matrices, those of routed experts, FLOP/token
+    extra_flop_per_token: float = 0.0  #: of prediction layers, their LM heads included, FLOP/token
 
     @property
     def flop_per_token(self) -> float:

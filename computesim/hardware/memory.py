@@ -32,6 +32,7 @@ class Recipe:
     kept: tuple[float, float, float] = (1.0, 0.4, 0.0)  #: activations kept, by recompute
     extra_flop: tuple[float, float, float] = (0.0, 0.05, 1.0 / 3.0)
     """FLOP computed again ÷ model FLOP, by recompute: the forward pass is a third"""
+    gradient_wire_bytes: float = 2.0  #: of a gradient when it is summed over replicas, B/parameter
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,11 @@ class TrainingMemory:
     def fits(self) -> bool:
         """Whether all fits."""
         return self.shortage == 0.0
+
+    @property
+    def verdict(self) -> str:
+        """Whether all fits, or by how much it does not, in words."""
+        return "fits" if self.fits else f"does not fit, by {self.shortage / 1e9:.1f} GB"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +97,19 @@ def stage_stretch(load: TrainingLoad, grid: LayoutGrid) -> Floats:
     """Return the layers of the fullest model piece ÷ the mean, at least 1."""
     pieces = grid.pp * grid.vp
     return np.asarray(np.ceil(load.n_layers / pieces) * pieces / load.n_layers)
+
+
+def time_stretch(load: TrainingLoad, grid: LayoutGrid) -> Floats:
+    """Return the time of the slowest model piece ÷ the mean, at least 1.
+
+    The LM head and prediction layers weigh as many layers as their FLOP are worth, and fill up
+    the pieces that have a layer less.
+    """
+    embedding = 6.0 * load.d_model * load.vocab_size
+    layers = load.flop_per_token - load.extra_flop_per_token - embedding
+    worth = load.n_layers * load.flop_per_token / max(layers, 0.5 * load.flop_per_token)
+    pieces = grid.pp * grid.vp
+    return np.asarray(np.maximum(np.ceil(load.n_layers / pieces) * pieces / worth, 1.0))
 
 
 def expert_pieces(grid: LayoutGrid) -> Floats:

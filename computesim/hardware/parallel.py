@@ -9,18 +9,18 @@ import numpy.typing as npt
 
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
-from computesim.hardware.efficiency import Efficiency, ceiling, efficiency
+from computesim.hardware.efficiency import Efficiency, efficiency
 from computesim.hardware.layout import LayoutGrid, TrainingLayout, candidates
 from computesim.hardware.memory import (
     MemoryGrid,
     Recipe,
     TrainingMemory,
     parameters_per_rank,
-    stage_stretch,
+    time_stretch,
     training_memory,
 )
+from computesim.hardware.training_compute import Compute
 from computesim.hardware.training_wire import (
-    ACTIVATION_BYTES,
     Wires,
     context_seconds,
     data_seconds,
@@ -80,33 +80,10 @@ class _Job:
         whole = self.batch_tokens / (grid.dp * grid.microbatch * self.load.seq_len)
         return np.ceil(np.maximum(whole, 1.0) - 1e-9)
 
-    def expert_flop(self) -> float:
-        """Return the FLOP of a token in its routed experts, forward and backward."""
-        if not self.load.n_expert_params:
-            return 0.0
-        embedding = self.load.vocab_size * self.load.d_model
-        dense = self.load.n_params - self.load.n_expert_params - embedding
-        return max(self.load.matmul_flop_per_token - 6.0 * dense, 0.0)
-
     def compute(self, grid: LayoutGrid) -> Floats:
         """Return the compute seconds of one microbatch on the mean stage, shape (k,)."""
-        load, machine, own = self.load, self.accelerator, self.own
-        again = 1.0 + np.array(self.recipe.extra_flop)[grid.recompute]
-        rows = grid.microbatch * load.seq_len / grid.cp
-        peak = machine.peak(self.dtype)
-        top = ceiling(own.training_gemm, machine.supported_dtype(self.dtype))
-        rate = peak * top * rows / (rows + own.half_rows)
-        expert = self.expert_flop()
-        matrices = load.matmul_flop_per_token - expert + expert / own.training_grouped
-        scores = load.attention_flop_per_token / (machine.peak("bf16") * own.training_attention)
-        routed = load.n_moe_layers * load.experts_per_token * load.d_model * ACTIVATION_BYTES
-        moved = load.activation_bytes_per_token_layer * load.n_layers * own.memory_passes
-        moved += routed * own.routing_passes
-        elementwise = moved / (machine.memory_bandwidth * own.hbm)
-        tokens = grid.microbatch * load.seq_len / (grid.tp * grid.cp * grid.pp)
-        launches = load.n_layers * own.training_layer_overhead
-        seconds = tokens * (again * (matrices / rate + scores) + elementwise)
-        return np.asarray(seconds + again * launches / grid.pp, dtype=np.float64)
+        own, recipe = self.own, self.recipe
+        return Compute.of(self.load, self.accelerator, own, self.dtype, recipe).seconds(grid)
 
     def optimiser(self, grid: LayoutGrid) -> Floats:
         """Return the seconds in which the optimiser reads and writes its share of state."""
@@ -125,18 +102,25 @@ class _Job:
     def times(self, grid: LayoutGrid) -> _Times:
         """Return the parts of the step time, arrays of shape (k,)."""
         count = self.microbatches(grid)
-        stretch = stage_stretch(self.load, grid)
+        stretch = time_stretch(self.load, grid)
         compute = self.compute(grid) * stretch
         exposed = tensor_seconds(self.wires, grid) + context_seconds(self.wires, grid)
-        exposed += expert_seconds(self.wires, grid, self.dtype)
+        routing = expert_seconds(self.wires, grid, self.dtype) * stretch
         exposed = exposed * stretch + stage_seconds(self.wires, grid)
+        exposed += routing - np.minimum(routing * self.own.ep_overlap, compute)
         bubble = (grid.pp - 1) / (grid.vp * count)
         pipeline = count * (compute + exposed) * (1.0 + bubble)
         gradients = data_seconds(self.wires, grid, count, self.recipe)
-        hidden = np.minimum(gradients * self.own.dp_overlap, count * compute)
+        overlap = np.where(grid.zero >= 3, self.own.shard_overlap, self.own.dp_overlap)
+        # gradients wait for the last microbatch, weights for the first: one hides both
+        room = np.where(grid.zero >= 3, count, 1.0) * compute
+        hidden = np.minimum(gradients * overlap, room)
         total = pipeline + gradients - hidden + self.optimiser(grid)
+        members = grid.tp * grid.cp * grid.dp * grid.pp
+        doublings = np.log2(np.maximum(members / 8.0, 1.0))
+        jitter = self.own.training_jitter + self.own.straggling * doublings
         return _Times(
-            total=total * (1.0 + self.own.training_jitter),
+            total=total * (1.0 + jitter),
             compute=count * compute,
             exposed=count * exposed + gradients - hidden,
             bubble=bubble / (1.0 + bubble),
@@ -214,7 +198,8 @@ def training_step(
     global_batch_tokens : float, token
         Tokens of one optimiser step.
     dtype : str
-        Of the matrix multiplications: bf16, fp8 or fp4; attention scores stay in bf16.
+        Of the matrix multiplications: bf16, fp8 or fp4; attention scores and the LM head stay in
+        bf16.
     recipe : Recipe, optional
         Bytes per parameter and the price of recomputation.
     congestion : float
@@ -235,7 +220,8 @@ def training_step(
     Notes
     -----
     ``M (compute + exposed) (1 + (pp − 1)/(vp M)) + exposed gradients + optimiser``, stretched by
-    uneven stages and by `training_jitter`. M is rounded up to whole microbatches.
+    uneven stages and by jitter, which grows with the logarithm of the job. M is rounded up to whole
+    microbatches.
 
     Source
     ------

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.collective import (
     Link,
+    all_gather,
     all_reduce,
-    hierarchical_all_reduce,
     scaleout_link,
     scaleup_link,
 )
@@ -84,7 +84,7 @@ def context_seconds(wires: Wires, grid: LayoutGrid) -> Floats:
 
 
 def expert_seconds(wires: Wires, grid: LayoutGrid, dtype: str) -> Floats:
-    """Return the exposed expert-parallel seconds of one microbatch on one stage.
+    """Return the expert-parallel seconds of one microbatch on one stage, before overlap.
 
     Dispatch and combine, forward and backward (and forward again when recomputed). A token goes
     once to each distinct accelerator of its experts, once over the NIC to each distinct domain.
@@ -99,7 +99,7 @@ def expert_seconds(wires: Wires, grid: LayoutGrid, dtype: str) -> Floats:
     once = size * (inner / wires.inner.all_to_all + outer / wires.outer.all_to_all)
     once += np.where(grid.ep > 1, wires.inner.latency / 2, 0.0)
     count = np.where(grid.recompute == 2, 6, 4) * load.n_moe_layers / grid.pp
-    return np.asarray(once * count * (1.0 - wires.own.ep_overlap))
+    return np.asarray(once * count)
 
 
 def _destinations(n_choices: int, n_places: npt.NDArray[np.generic]) -> Floats:
@@ -122,21 +122,30 @@ def data_seconds(wires: Wires, grid: LayoutGrid, n_microbatches: Floats, recipe:
     """Return the seconds of gradients and sharded weights of one step, before overlap.
 
     Gradients are reduce-scattered once and weights gathered once per step, which costs as much as
-    an all-reduce of their mean size; ZeRO-3 gathers weights twice per microbatch instead.
+    an all-reduce of their mean size; ZeRO-3 gathers weights twice per microbatch instead, three
+    times where the forward pass is recomputed.
     """
     dense, expert = parameters_per_rank(wires.load, grid)
     ranks = (grid.dp * grid.cp).astype(np.float64)
     inside = wires.inside(ranks, grid.tp)
-    gathers = np.where(grid.zero >= 3, 2.0 * n_microbatches, 1.0)
-    size = (recipe.gradient_bytes + recipe.weight_bytes * gathers) / 2.0
-    seconds = _sum_over(dense * size, inside, ranks / inside, wires)
+    again = np.where(grid.recompute == 2, 3.0, 2.0)
+    gathers = np.where(grid.zero >= 3, again * n_microbatches, 1.0)
+    rails = np.where(grid.zero >= 3, wires.own.shard_rails, 1.0)
+    size = (recipe.gradient_wire_bytes + recipe.weight_bytes * gathers) / 2.0
+    seconds = _sum_over(dense * size, inside, ranks / inside, wires, rails)
     copies = expert_replicas(grid)
     near = np.where(grid.ep > 1, wires.inside(copies, grid.ep), inside)
-    return seconds + _sum_over(expert * size, near, copies / near, wires)
+    return seconds + _sum_over(expert * size, near, copies / near, wires, rails)
 
 
-def _sum_over(size: Floats, n_inner: Floats, n_outer: Floats, wires: Wires) -> Floats:
-    """Return the seconds of an all-reduce over ranks inside and across domains."""
-    return np.asarray(
-        hierarchical_all_reduce(size, n_inner, np.maximum(n_outer, 1.0), wires.inner, wires.outer)
-    )
+def _sum_over(
+    size: Floats, n_inner: Floats, n_outer: Floats, wires: Wires, rails: Floats
+) -> Floats:
+    """Return the seconds of an all-reduce over ranks inside and across domains.
+
+    `rails` is the share of a domain's NICs that work, at least one of them.
+    """
+    domains = np.maximum(n_outer, 1.0)
+    across = size / np.maximum(n_inner * rails, 1.0)
+    inner = 2.0 * np.asarray(all_gather(size, n_inner, wires.inner))
+    return np.asarray(inner + all_reduce(across, domains, wires.outer))

@@ -246,11 +246,31 @@ def training_load(arch: Architecture, seq_len: int, mtp: bool = True) -> Trainin
         matmul_flop_per_token=_train_matmul_flop(arch, mtp),
         attention_flop_per_token=_train_attention_flop(arch, seq_len, causal=True, mtp=mtp),
         n_params=count.total + with_mtp,
-        n_expert_params=count.expert,
+        n_expert_params=count.expert * _expert_layers(arch, mtp),
         experts_per_token=arch.experts_per_token,
         activation_bytes_per_token_layer=2.0 * _kept_elements(arch),
         kv_width=arch.n_kv_heads * (arch.d_head_qk + arch.d_head_v),
+        n_experts=arch.n_experts,
+        expert_flop_per_token=_train_expert_flop(arch, mtp),
+        extra_flop_per_token=(
+            train_flop_per_token(arch, seq_len, mtp=mtp)
+            - train_flop_per_token(arch, seq_len, mtp=False)
+        ),
     )
+
+
+def _train_expert_flop(arch: Architecture, mtp: bool) -> float:
+    """Return the FLOP of a token in its routed experts, prediction layers included."""
+    if not arch.n_moe_layers:
+        return 0.0
+    share = arch.experts_per_token / arch.n_experts
+    return 6.0 * parameter_count(arch).expert * share * _expert_layers(arch, mtp)
+
+
+def _expert_layers(arch: Architecture, mtp: bool) -> float:
+    """Return the layers of experts with prediction layers ÷ those of the trunk."""
+    extra = arch.mtp_depth if mtp and arch.n_moe_layers else 0
+    return 1.0 + extra / max(arch.n_moe_layers, 1)
 
 
 def _kept_elements(arch: Architecture) -> float:

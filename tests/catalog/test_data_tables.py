@@ -63,6 +63,9 @@ def test_the_tables_cover_all_files_of_the_folder() -> None:
 
 def test_every_source_is_used_by_a_table_or_known_to_be_for_scenarios() -> None:
     used = {row.fields[7] for rows in ROWS.values() for row in rows}
+    for path in (DATA / "cases").glob("*.csv"):
+        with path.open(encoding="utf-8", newline="") as file:
+            used |= {row["source"] for row in csv.DictReader(file)}
     assert used | REFERENCE == set(SOURCES)
     assert not used & REFERENCE
 

@@ -1,0 +1,259 @@
+"""The rollout engine of an RL job, simulated rollout by rollout."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from computesim.hardware.step import StepModel
+from computesim.projection.rl_lengths import rollout_lengths
+from computesim.projection.rl_plan import RLPlan
+from computesim.projection.rl_replica import rollout_replica
+from computesim.projection.serving import MEMORY_SHARE, as_service
+from computesim.quantities import ServingLoad
+from computesim.sim.engine import (
+    Engine,
+    RolloutRun,
+    ServingRun,
+    simulate_queue,
+    simulate_rollout,
+    simulate_serving,
+)
+from computesim.sim.service import Floats, Records
+from computesim.sim.streams import stream
+from computesim.sim.trace import Trace
+from computesim.workload.transformer import serving_load
+
+CYCLES: Final = 6  #: steps of a loop that are played rollout by rollout
+DEEPEST: Final = 4.0  #: batches that are played ahead; the engine is full long before
+AGREED: Final = 2e-3  #: relative change of the times at which a loop has settled
+AHEAD: Final = 1000  #: number of the stream of lengths of an engine that runs ahead
+
+
+@dataclass(frozen=True, slots=True)
+class Rollouts:
+    """What the rollout engine does with the batches of a plan."""
+
+    latency: Floats  #: of each simulated batch from its start to its last verdict, s
+    makespan: float  #: mean of a batch until its last rollout, s
+    verify: float  #: mean from the last rollout to the last verdict, s
+    period: float  #: between batches of the loop that was played, s
+    busy: float  #: seconds of a period in which the mean replica works
+    tokens: float  #: generated per batch
+    compute: float  #: fraction of peak FLOP/s while it works
+    bandwidth: float  #: likewise of the memory bandwidth
+    replicas: int
+    replica: StepModel
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutPool:
+    """The rollout engine of a plan, and the part of it that is simulated."""
+
+    plan: RLPlan
+    step: StepModel
+    load: ServingLoad
+    replicas: int  #: of the engine
+    played: int  #: of them, simulated
+    size: int  #: rollouts of a batch on the simulated replicas
+    seed: int
+    engine: Engine
+
+    @classmethod
+    def of(cls, plan: RLPlan, seed: int, engine: Engine) -> RolloutPool:
+        """Return the pool of a plan."""
+        load = serving_load(plan.model, plan.engine_dtype, plan.kv_dtype)
+        step = rollout_replica(plan, load)
+        replicas = max(plan.split[0] // step.n_accelerators, 1)
+        part = min(1.0, plan.simulated / plan.drawn) if plan.simulated else 1.0
+        played = max(1, round(replicas * part))
+        size = max(1, round(plan.drawn * played / replicas))
+        return cls(plan, step, load, replicas, played, size, seed, engine)
+
+    def trace(self, arrival: Floats, number: int) -> Trace:
+        """Return rollouts whose group shares the prompt; tools' answers are read by each."""
+        plan, size = self.plan, len(arrival)
+        cap, mean = plan.max_output_tokens, plan.mean_output_tokens
+        output = rollout_lengths(size, mean, plan.output_spread, cap, self.seed, number)
+        shared, observed = max(1, round(plan.prompt_tokens)), round(plan.observed_tokens)
+        cached = np.full(size, shared, np.int64)
+        cached[:: plan.group_size] = 0
+        return Trace(arrival, np.full(size, shared + observed, np.int64), cached, output)
+
+    def batch(self, number: int) -> RolloutRun:
+        """Play one batch on idle replicas, from its first to its last rollout."""
+        batch = self.trace(np.zeros(self.size), number)
+        return simulate_rollout(
+            batch.prompt_tokens,
+            batch.output_tokens,
+            as_service(self.step),
+            self.step.weight_seconds,
+            self.played,
+            cached_tokens=batch.cached_tokens,
+            engine=self.engine,
+        )
+
+    def flow(self, refills: Floats, ahead: int) -> ServingRun:
+        """Play batches that are let in at given times, with some rollouts ahead of them."""
+        arrival = np.concatenate([np.zeros(self.size + ahead), np.repeat(refills, self.size)])
+        service, weights = as_service(self.step), self.step.weight_seconds
+        trace = self.trace(arrival, AHEAD)
+        if self.plan.partial_rollouts:
+            trace = self.under_way(trace, self.size + ahead)
+        return simulate_serving(trace, service, weights, self.played, engine=self.engine)
+
+    def under_way(self, trace: Trace, first: int) -> Trace:
+        """Return the trace with its first rollouts as a steady state leaves them: half done.
+
+        A running rollout is long with a probability that grows with its length, and its age is
+        uniform; as many run as the engine has room for, the others of the first have not begun.
+        """
+        room = self.step.kv_capacity_tokens / self.plan.trajectory_tokens
+        n = min(first, max(1, int(min(room, self.step.max_batch))) * self.played)
+        rng = stream(self.seed, "rollouts_under_way")
+        whole = rng.choice(
+            trace.output_tokens, n, p=trace.output_tokens / trace.output_tokens.sum()
+        )
+        left = np.ceil(whole * rng.random(n)).astype(np.int64).clip(min=1)
+        prompt, output = trace.prompt_tokens.copy(), trace.output_tokens.copy()
+        cached = trace.cached_tokens.copy()
+        prompt[:n] += whole - left
+        cached[:n], output[:n] = prompt[:n], left
+        return Trace(trace.arrival, prompt, cached, output)
+
+    def verdicts(self, finish: Floats) -> Floats:
+        """Return when finished rollouts are judged, in order of their finish."""
+        plan, done = self.plan, np.sort(finish)
+        if plan.verifier_seconds <= 0 or not plan.verifier_cores:
+            return done + plan.verifier_seconds
+        cores = max(1, round(plan.verifier_cores * self.played / self.replicas))
+        judged = simulate_queue(done, np.full(done.size, plan.verifier_seconds), cores)
+        return judged.finish
+
+
+def in_turn(pool: RolloutPool, batches: int) -> Rollouts:
+    """Return what an engine does that waits for new weights before each batch.
+
+    Parameters
+    ----------
+    pool : RolloutPool
+    batches : int
+        Batches of different lengths that are simulated.
+
+    Returns
+    -------
+    Rollouts
+        `period` is 0: the learner is not played.
+
+    Notes
+    -----
+    Waits for tools are added to the critical path of the longest rollout: other rollouts of the
+    replica use the time.
+    """
+    runs = [pool.batch(k) for k in range(batches)]
+    judged = np.array([float(pool.verdicts(_finish(run.requests))[-1]) for run in runs])
+    makespan = np.array([run.makespan for run in runs])
+    verify, tools = float(np.mean(judged - makespan)), pool.plan.waiting
+    busy = sum(float(run.replicas["busy_seconds"].sum()) for run in runs)
+    tokens = float(sum(run.tokens for run in runs))
+    last = float(makespan.mean()) + tools
+    return _rollouts(pool, judged + tools, last, verify, 0.0, busy, tokens, batches)
+
+
+def ahead(pool: RolloutPool, learning: float, sync: float) -> Rollouts:
+    """Return what an engine does that runs ahead of the learner.
+
+    Parameters
+    ----------
+    pool : RolloutPool
+    learning, sync : float, s
+        Of one step of the learner, and of new weights.
+
+    Returns
+    -------
+    Rollouts
+
+    Notes
+    -----
+    (1 + staleness) batches are in the engine at first; each step of the learner lets in another.
+    When it can do so depends on when rollouts finish, and the other way round: the times are
+    iterated until they agree. Every pass settles one more batch at least, because a batch depends
+    on earlier ones only. Partial rollouts: the learner takes what is finished first; otherwise
+    the batch that was let in first.
+    """
+    plan = pool.plan
+    depth = min(plan.staleness, DEEPEST)
+    early = round(depth * pool.size)
+    cycles = CYCLES + math.ceil(depth)
+    refills: Floats = np.arange(1.0, cycles + 1) * max(learning + sync, 1.0)
+    for _ in range(cycles + 1):
+        run = pool.flow(refills, early)
+        ready = _ready(pool, run, cycles + 1) + plan.waiting
+        done = np.empty(cycles + 1)
+        last = 0.0
+        for i, at in enumerate(ready):
+            done[i] = last = max(last, at) + learning
+        moved = float(np.abs(done[:-1] + sync - refills).max())
+        refills = done[:-1] + sync
+        if moved <= AGREED * refills[-1]:
+            break
+    half = cycles - CYCLES // 2
+    period = float(done[-1] - done[half - 1]) / (cycles + 1 - half)
+    latency = period * (1.0 + plan.staleness) - learning - sync  # what the loop leaves for it
+    stay = float(np.mean(_finish(run.requests) - np.asarray(run.requests["arrival"])))
+    tokens = float(run.requests["generated"].sum())
+    whole = tokens / (plan.mean_output_tokens * pool.size)
+    each = float(run.replicas["busy_seconds"].sum()) / whole  # of one batch; the end runs dry
+    busy = min(each, period * pool.played) * whole
+    latencies = np.array([max(latency, stay, 0.0)])
+    verify = plan.verifier_seconds
+    return _rollouts(pool, latencies, stay + plan.waiting, verify, period, busy, tokens, whole)
+
+
+def _ready(pool: RolloutPool, run: ServingRun, batches: int) -> Floats:
+    """Return when each batch is judged."""
+    finish, size = _finish(run.requests), pool.size
+    if pool.plan.partial_rollouts:
+        return pool.verdicts(finish)[size - 1 : batches * size : size]
+    own = finish[: batches * size].reshape(batches, size)
+    return np.array([float(pool.verdicts(row)[-1]) for row in own])
+
+
+def _finish(requests: Records) -> Floats:
+    """Return when rollouts finished, s."""
+    return np.asarray(requests["finish"], dtype=np.float64)
+
+
+def _rollouts(
+    pool: RolloutPool,
+    latency: Floats,
+    makespan: float,
+    verify: float,
+    period: float,
+    busy: float,
+    tokens: float,
+    batches: float,
+) -> Rollouts:
+    """Return the means of one batch from the sums over those that were played."""
+    step, load, machine = pool.step, pool.load, pool.plan.accelerator
+    flop = tokens * (load.flop_per_token + load.attention_flop_per_token)
+    compute = flop / (busy * step.n_accelerators * machine.peak(load.weight_dtype))
+    steps = tokens / batches / pool.size  # of a replica that never empties
+    read = float(step.weight_seconds[min(step.max_batch, step.token_budget)])
+    pace = busy / pool.played / batches
+    bandwidth = steps * read / pace * MEMORY_SHARE
+    return Rollouts(
+        latency=latency,
+        makespan=makespan,
+        verify=verify,
+        period=period,
+        busy=pace,
+        tokens=tokens / batches * pool.plan.drawn / pool.size,
+        compute=min(compute, 1.0),
+        bandwidth=min(bandwidth, 1.0),
+        replicas=pool.replicas,
+        replica=step,
+    )

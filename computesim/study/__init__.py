@@ -1,0 +1,1 @@
+"""Questions put to the models: verification against published figures, plans."""

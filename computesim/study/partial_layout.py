@@ -1,0 +1,128 @@
+"""The layout of a training case of which only some degrees were published."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import product
+from typing import Final
+
+from computesim.errors import CapacityError
+from computesim.hardware.accelerator import Accelerator
+from computesim.hardware.layout import RECOMPUTE, TrainingLayout
+from computesim.hardware.parallel import TrainingStep, best_layout, training_step
+from computesim.quantities import TrainingLoad
+
+LARGEST_TP: Final = 16
+LONGEST_SHARD: Final = 8192  #: tokens of a sequence on one context rank before cp is tried
+DEGREES: Final = ("tp", "pp", "dp", "ep", "cp", "vp", "micro_batch", "zero", "recompute")
+
+Known = Mapping[str, int | str | None]
+
+
+def step_of(
+    load: TrainingLoad,
+    accelerator: Accelerator,
+    n_accelerators: int,
+    batch_tokens: float,
+    dtype: str,
+    known: Known,
+) -> TrainingStep:
+    """Return the fastest step among the layouts that agree with what is known.
+
+    Parameters
+    ----------
+    load : TrainingLoad
+    accelerator : Accelerator
+    n_accelerators : int
+        Degrees that do not divide it are not tried; `dp` follows from the others.
+    batch_tokens : float, token
+        Of one optimiser step.
+    dtype : str
+    known : mapping
+        `DEGREES` -> the published value, None where unknown.
+
+    Returns
+    -------
+    TrainingStep
+        Of a layout that fits; where none does, of the one that lacks least: it did run.
+
+    Raises
+    ------
+    CapacityError
+        If no layout agrees with what is known.
+    """
+    if all(known.get(name) is None for name in DEGREES):
+        return best_layout(load, accelerator, n_accelerators, batch_tokens, dtype)
+    steps = [
+        training_step(load, accelerator, layout, batch_tokens, dtype)
+        for layout in _agreeing(load, accelerator, n_accelerators, batch_tokens, known)
+    ]
+    if not steps:
+        raise CapacityError(
+            f"no layout of {n_accelerators} x {accelerator.name} agrees with {_shown(known)}"
+        )
+    return min(steps, key=lambda step: (step.memory.shortage, step.seconds))
+
+
+def described(step: TrainingStep) -> str:
+    """Return a layout in words: `tp8 pp4 dp16, micro-batch 1, full recomputation`.
+
+    Parameters
+    ----------
+    step : TrainingStep
+    """
+    layout = step.layout
+    names = ("tp", "pp", "vp", "cp", "ep", "dp")
+    degrees = [f"{n}{getattr(layout, n)}" for n in names if getattr(layout, n) > 1]
+    text = (
+        f"{' '.join(degrees) or 'one accelerator'}, zero {layout.zero}, "
+        f"micro-batch {layout.microbatch}, recompute {layout.recompute}"
+    )
+    lack = step.memory.shortage / 1e9
+    return f"{text}; {lack:.0f} GB more than fits" if lack > 0 else text
+
+
+def _agreeing(
+    load: TrainingLoad, accelerator: Accelerator, n: int, batch_tokens: float, known: Known
+) -> Iterator[TrainingLayout]:
+    """Yield the layouts that agree with what is known."""
+    sequences = batch_tokens / load.seq_len
+    for tp, pp, cp in product(
+        _given(known, "tp", _powers(min(accelerator.scaleup_domain, LARGEST_TP))),
+        _given(known, "pp", [p for p in _powers(64) if p <= load.n_layers]),
+        _given(known, "cp", _powers(max(load.seq_len // LONGEST_SHARD, 1))),
+    ):
+        dp = n // (tp * pp * cp)
+        if dp < 1 or n % (tp * pp * cp):
+            continue
+        for vp, ep, micro, zero, again in product(
+            _given(known, "vp", _interleaves(load.n_layers, pp)),
+            _given(known, "ep", _powers(64) if load.n_moe_layers else [1]),
+            _given(known, "micro_batch", [m for m in (1, 2, 4) if m * dp <= max(sequences, dp)]),
+            _given(known, "zero", [1, 3] if pp == 1 and dp > 1 else [1]),
+            [known["recompute"]] if known.get("recompute") else RECOMPUTE,
+        ):
+            if (tp * cp * dp) % ep == 0:
+                pieces = vp if pp > 1 else 1  # one stage is not interleaved
+                yield TrainingLayout(tp, pp, dp, ep, cp, pieces, zero, micro, str(again))
+
+
+def _given(known: Known, name: str, otherwise: list[int]) -> list[int]:
+    """Return the known degree alone, or what is tried where it is unknown."""
+    value = known.get(name)
+    return otherwise if value is None else [int(value)]
+
+
+def _interleaves(n_layers: int, pp: int) -> list[int]:
+    """Return the interleavings tried for a pipeline."""
+    return [1] if pp == 1 else [v for v in (1, 2, 3, 4, 5, 6, 8) if v * pp <= n_layers]
+
+
+def _powers(largest: int) -> list[int]:
+    """Return 1, 2, 4 … up to `largest`."""
+    return [2**i for i in range(max(largest, 1).bit_length())]
+
+
+def _shown(known: Known) -> str:
+    """Return the known degrees in words."""
+    return ", ".join(f"{name} {known[name]}" for name in DEGREES if known.get(name) is not None)

@@ -1,0 +1,156 @@
+"""Models and machines of any size: one model multiplied, layouts over many machine sizes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from itertools import product
+from typing import Final
+
+import numpy as np
+
+from computesim.hardware.accelerator import Accelerator
+from computesim.hardware.layout import LARGEST_TP, LayoutGrid
+from computesim.workload.architecture import Architecture
+from computesim.workload.parameters import parameter_count
+
+_SHORTEST_CP_SHARD: Final = 256  #: tokens of a sequence on one context rank
+_MOST_STAGES: Final = 256
+
+
+def scaled_model(model: Architecture, n_active: float) -> Architecture:
+    """Return a model of the same proportions with another size.
+
+    Parameters
+    ----------
+    model : Architecture
+        Its depth, width, heads and experts' width are multiplied by the same number; head width,
+        vocabulary and the number of experts stay.
+    n_active : float
+        Parameters that a token visits, embeddings left out. Rounding to whole layers and heads
+        leaves a few per cent.
+
+    Returns
+    -------
+    Architecture
+    """
+    own = _active(model)
+    factor = (n_active / own) ** (1.0 / 3.0)
+    grown = _multiplied(model, factor)
+    for _ in range(3):
+        factor *= (n_active / _active(grown)) ** (1.0 / 3.0)
+        grown = _multiplied(model, factor)
+    return grown
+
+
+def _active(model: Architecture) -> float:
+    """Return the parameters that a token visits, without embeddings."""
+    count = parameter_count(model)
+    return count.active - count.embedding - count.head
+
+
+def _divisible(layers: float) -> int:
+    """Return the nearest number of layers that many pipelines divide."""
+    step = max((1 << int(math.log2(max(layers, 1.0)))) // 8, 1)
+    return max(round(layers / step), 1) * step
+
+
+def _multiplied(model: Architecture, factor: float) -> Architecture:
+    """Return a model whose depth and widths are multiplied."""
+    groups = max(model.n_heads // max(model.n_kv_heads, 1), 1)
+    kv_heads = max(round(model.n_kv_heads * factor), 1)
+    layers = _divisible(model.n_layers * factor)
+    depth = layers / model.n_layers
+
+    def width(value: int) -> int:
+        return max(round(value * factor / 64), 1) * 64 if value else 0
+
+    def part(value: int) -> int:
+        return min(round(value * depth), layers)
+
+    return replace(
+        model,
+        name=f"{model.name} x {factor:.3g}",
+        n_layers=layers,
+        n_heads=kv_heads * groups if model.attention == "gqa" else round(model.n_heads * factor),
+        n_kv_heads=kv_heads,
+        d_model=width(model.d_model),
+        d_ff=width(model.d_ff),
+        d_expert=width(model.d_expert),
+        d_shared_expert=width(model.d_shared_expert),
+        d_expert_latent=width(model.d_expert_latent),
+        q_lora_rank=width(model.q_lora_rank),
+        kv_lora_rank=width(model.kv_lora_rank),
+        n_dense_layers=part(model.n_dense_layers),
+        n_ffn_layers=part(model.n_ffn_layers),
+        n_attention_layers=part(model.n_attention_layers),
+        n_window_layers=part(model.n_window_layers),
+        n_linear_layers=part(model.n_linear_layers),
+    )
+
+
+def wide_grid(
+    accelerator: Accelerator,
+    n_layers: int,
+    experts: bool,
+    seq_len: int,
+    batch_sequences: float,
+    accelerators: tuple[float, float],
+) -> LayoutGrid:
+    """Return layouts of machines of many sizes at once.
+
+    Parameters
+    ----------
+    accelerator : Accelerator
+        For its scale-up domain, in which tensor parallelism stays.
+    n_layers : int
+        Most stages of a pipeline.
+    experts : bool
+        Try expert parallelism.
+    seq_len : int, token
+        Contexts are cut down to 256 tokens.
+    batch_sequences : float
+        Sequences of a step; more replicas than that idle.
+    accelerators : tuple of float
+        Fewest and most accelerators of a layout.
+
+    Returns
+    -------
+    LayoutGrid
+        Replicas in powers of two and three times powers of two.
+    """
+    stages = [2**i for i in range(_MOST_STAGES.bit_length()) if 2**i <= n_layers]
+    pipes = [
+        (p, v, z)
+        for p in stages
+        for v in ((1,) if p == 1 else (1, 2, 4, 8))
+        if p * v <= n_layers
+        for z in (1, 3)
+    ]
+    inner = np.array(
+        [
+            (tp, pp, ep, cp, vp, zero, micro, again)
+            for tp, (pp, vp, zero), ep, cp, micro, again in product(
+                _powers(min(accelerator.scaleup_domain, LARGEST_TP)),
+                pipes,
+                (1, 8, 64) if experts else (1,),
+                _powers(max(seq_len // _SHORTEST_CP_SHARD, 1)),
+                (1, 2),
+                (0, 1, 2),
+            )
+        ],
+        dtype=np.int64,
+    )
+    most = max(int(batch_sequences), 1)
+    replicas = sorted({r for p in _powers(most) for r in (p, 3 * p // 2) if 1 <= r <= most})
+    dp = np.repeat(np.array(replicas, dtype=np.int64), len(inner))
+    tp, pp, ep, cp, vp, zero, micro, again = np.tile(inner, (len(replicas), 1)).T
+    n = tp * pp * cp * dp
+    keep = (n >= accelerators[0]) & (n <= accelerators[1]) & (dp * micro <= most)
+    keep &= (tp * cp * dp) % ep == 0
+    return LayoutGrid(tp, pp, dp, ep, cp, vp, zero, micro, again).select(keep)
+
+
+def _powers(largest: int) -> list[int]:
+    """Return 1, 2, 4 … up to `largest`."""
+    return [2**i for i in range(largest.bit_length()) if 2**i <= largest]

@@ -1,0 +1,182 @@
+"""Verifications as text: a table for the terminal and the page docs/verification.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from computesim.catalog import load_catalog
+from computesim.study.cases import FORMATS, shipped_cases
+from computesim.study.verify import Verdict, Verification, verify
+from computesim.study.verify_ratios import ratios
+from computesim.study.verify_sim import CHECKS, Check
+
+SUMMARY_HEAD: Final = ("metric", "cases", "n", "failed", "median", "p90", "bias")
+KINDS: Final = {"training": "Training", "rl": "RL post-training", "network": "Network"}
+
+
+def case_rows(verification: Verification) -> list[tuple[str, ...]]:
+    """Return ours, theirs, error and source of every case, below a head.
+
+    Parameters
+    ----------
+    verification : Verification
+    """
+    head = ("case", "metric", "ours", "theirs", "error", "source")
+    return [head, *(_case_row(verdict) for verdict in verification.verdicts)]
+
+
+def _case_row(verdict: Verdict) -> tuple[str, ...]:
+    """Return the row of a case."""
+    case, error = verdict.case, verdict.relative_error
+    ours = "-" if verdict.predicted is None else short(verdict.predicted)
+    text = verdict.error if error is None else percent(error)
+    return case.text("id"), case.metric, ours, short(case.value), text, case.text("source")
+
+
+def summary_rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Return count, failures, median, p90 and bias by metric and split, below a head.
+
+    Parameters
+    ----------
+    summary : mapping
+        `Verification.summary`.
+    """
+    rows: list[tuple[str, ...]] = [SUMMARY_HEAD]
+    for metric, found in summary.items():
+        rows.append(_summary_row(metric, "all", found))
+        parts = {name: part for name, part in found.items() if isinstance(part, Mapping)}
+        rows += [_summary_row(metric, name, part) for name, part in parts.items()]
+    return rows
+
+
+def _summary_row(metric: str, split: str, found: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return one row of a summary."""
+    median, p90 = found["median_absolute_error"], found["p90_absolute_error"]
+    shares = [f"{100 * x:.1f} %" if x is not None else "-" for x in (median, p90)]
+    bias = percent(found["bias"]) if found["bias"] is not None else "-"
+    return metric, split, str(found["n"]), str(found["n_failed"]), *shares, bias
+
+
+def ratio_rows(verification: Verification) -> list[tuple[str, ...]]:
+    """Return gains and scaling, ours and theirs, below a head; empty where there are none.
+
+    Parameters
+    ----------
+    verification : Verification
+    """
+    rows: list[tuple[str, ...]] = [
+        (f.name, f"{f.ours:.2f}", f"{f.theirs:.2f}", f"{f.ours - f.theirs + 0.0:+.2f}")
+        for f in ratios(verification)
+    ]
+    return [("ratio", "ours", "theirs", "difference"), *rows] if rows else []
+
+
+def check_rows(checks: Sequence[Check]) -> list[tuple[str, ...]]:
+    """Return ours, theirs and error of checks, below a head.
+
+    Parameters
+    ----------
+    checks : sequence of Check
+    """
+    head = ("check", "ours", "theirs", "error", "holds", "source")
+    return [
+        head,
+        *(
+            (c.name, short(c.ours), short(c.theirs), percent(c.relative_error), _yes(c), c.source)
+            for c in checks
+        ),
+    ]
+
+
+def _yes(check: Check) -> str:
+    """Return whether a check holds, in a word."""
+    return "yes" if check.holds else "NO"
+
+
+def short(value: float) -> str:
+    """Return a number in four digits.
+
+    Parameters
+    ----------
+    value : float
+    """
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e8 else f"{value:.4g}"
+
+
+def percent(share: float) -> str:
+    """Return a signed share in percent.
+
+    Parameters
+    ----------
+    share : float
+    """
+    return f"{round(100 * share, 1) + 0.0:+.1f} %"
+
+
+def page() -> str:
+    """Return docs/verification.md: every check and every shipped case.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
+    parts = [_HEAD]
+    for kind, title in KINDS.items():
+        found = verify(kind)
+        parts += [f"## {title}", "", _table(summary_rows(found.summary)), ""]
+        if pairs := ratio_rows(found):
+            parts += ["### Gains and scaling", "", _table(pairs), ""]
+        parts += ["### Every case", "", _table(case_rows(found)), ""]
+    for name, check in CHECKS.items():
+        parts += [f"## {name.capitalize()}", "", _table(check_rows(check())), ""]
+    parts += ["## Format of case files", "", _FORMAT]
+    for kind, form in FORMATS.items():
+        columns = ", ".join(f"`{name}`" for name in form.columns)
+        metrics = ", ".join(f"`{name}`" for name in form.metrics)
+        parts += [f"- **{kind}**: {columns}; `metric` is one of {metrics}."]
+    return "\n".join([*parts, "", "## Sources", "", *_sources(), ""])
+
+
+def _sources() -> list[str]:
+    """Return the bibliography of the shipped cases."""
+    catalog = load_catalog()
+    cited = {case.text("source") for form in FORMATS.values() for case in shipped_cases(form)}
+    lines = []
+    for key in sorted(cited):
+        source = catalog.source(key)
+        where = f"<{source.url}>" if source.url else "no address"
+        lines.append(f"- `{key}`: {source.title}, {source.date}. {where}")
+    return lines
+
+
+def _table(rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table."""
+    head, *body = ([cell.replace("|", "\\|") for cell in row] for row in rows)
+    lines = [head, ["---"] * len(head), *body]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+_HEAD: Final = """\
+# Verification
+
+<!-- Written by computesim.study.verify_text; a test keeps it current. -->
+
+Predictions beside published figures, as `computesim verify` prints them. An error is ours ÷ theirs
+− 1; median and p90 are of its absolute value, bias is its median. The coefficients of a generation
+of accelerators are calibrated on the cases of some models (`fit`); the others are `held-out`, by
+model, so that no configuration of a held-out model was seen. What a case does not tell (an empty
+cell: a degree of parallelism, the recomputation, the batch) is chosen by the model: the fastest
+layout that fits.
+
+`accelerator_hours` of a training run count interruptions, `days` and those of RL do not.
+`known_layout` are the training cases that tell tensor and pipeline parallelism. RL: overheads of
+the framework are fitted on the NeMo RL rows, and the mean length of outputs (where none is
+published) on the AReaL 7B rows.
+"""
+
+_FORMAT: Final = """\
+CSV in UTF-8 with a header, gzipped or not. An empty cell is unknown; other columns are kept. Names
+are those of the catalog or aliases (`computesim list models`); `--catalog DIR` adds your own.
+"""

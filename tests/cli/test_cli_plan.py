@@ -1,0 +1,133 @@
+"""plan: layouts, the run, the smallest machine and the scaling curve from the shell."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import Result
+
+from computesim.cli.plan_text import scaling_text
+
+Command = Callable[..., Result]
+JOB = ("plan", "llama-3.1-70b", "--accelerator", "h100-sxm")
+
+
+def planned(command: Command, *options: object) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(command(*JOB, *options, "--json").stdout)
+    return found
+
+
+def test_the_table_says_which_layout_wins_and_why_the_others_lose(command: Command) -> None:
+    page = command(*JOB, "--count", 512, "--batch-tokens", 8e6, "--top", 30).stdout
+    assert "llama-3.1-70b on 512 x h100-sxm, 8 M tokens a step (option)" in page
+    assert page.count("the fastest that fits") == 1
+    assert "slower: " in page
+    for column in ("layout", "MFU", "tokens/s each", "bubble", "exposed", "memory", "verdict"):
+        assert column in page
+
+
+def test_json_holds_the_table_in_base_units(command: Command) -> None:
+    found = planned(command, "--count", 512, "--batch-tokens", 8e6, "--top", 5)
+    assert len(found["layouts"]) == 5
+    assert found["candidates"] > found["fitting"] > 0
+    for row in found["layouts"]:
+        assert row["fits"] == (row["short_by_bytes"] == 0)
+        rate = row["tokens_per_second_per_accelerator"]
+        assert rate * 512 * row["step_seconds"] == pytest.approx(8e6)
+    times = [row["step_seconds"] for row in found["layouts"]]
+    assert times == sorted(times)
+
+
+def test_tokens_and_their_flop_are_the_same_run(command: Command) -> None:
+    job = ("--count", 1024, "--batch-tokens", 8e6)
+    by_tokens = planned(command, *job, "--tokens", 15e12)
+    flop = 15e12 * by_tokens["job"]["flop_per_token"]
+    by_flop = planned(command, *job, "--flop", flop)
+    assert by_tokens["run"]["seconds"] == pytest.approx(by_flop["run"]["seconds"], rel=1e-4)
+    run = by_tokens["run"]
+    assert run["accelerator_hours"] * 3600 == pytest.approx(run["seconds"] * 1024)
+    assert run["usd"] == pytest.approx(2.0 * run["accelerator_hours"])  # 2 USD/h in the catalog
+
+
+def test_a_deadline_finds_a_machine_that_keeps_it(command: Command) -> None:
+    found = planned(
+        command, "--tokens", 15e12, "--deadline", "60 day", "--batch-tokens", 16e6, "--top", 2
+    )
+    assert found["job"]["smallest_machine"]
+    assert found["run"]["seconds"] <= 60 * 86400
+    assert found["run"]["seconds"] > 55 * 86400
+    assert found["run"]["n_accelerators"] == found["job"]["accelerators"]
+
+
+def test_a_published_schedule_takes_more_steps(command: Command) -> None:
+    job = ("--count", 2048, "--tokens", 15e12)
+    grown = planned(command, *job, "--batch-schedule", "llama-3-405b")
+    constant = planned(command, *job, "--batch-tokens", 16e6)
+    assert grown["job"]["batch_from"] == "llama-3-405b"
+    assert grown["run"]["steps"] > constant["run"]["steps"]
+
+
+def test_without_a_batch_the_power_law_gives_one(command: Command) -> None:
+    found = planned(command, "--count", 2048, "--tokens", 2e12)
+    assert found["job"]["batch_from"] == "power law"
+    # DeepSeek LLM 67B: 2 T tokens in steps of 18.9 M
+    assert found["job"]["batch_tokens"] == pytest.approx(18.9e6, rel=0.1)
+
+
+def test_a_model_that_does_not_fit_is_exit_code_1_and_shows_by_how_much(command: Command) -> None:
+    found = command(*JOB, "--count", 8, "--batch-tokens", 1e6, code=1)
+    assert "does not fit, by " in found.stdout
+    assert "does not fit on 8 x h100-sxm in training" in found.stderr
+
+
+def test_a_deadline_that_cannot_be_met_is_exit_code_1(command: Command) -> None:
+    job = ("--count", 512, "--tokens", 15e12, "--deadline", "10 day", "--batch-tokens", 8e6)
+    assert "not done in 10 days" in command(*JOB, *job, code=1).stderr
+
+
+@pytest.mark.parametrize(("options", "message"), [
+    (("--count", 512, "--tokens", 1e12, "--flop", 1e24), "give one of both"),
+    (("--deadline", "90 day"), "needs --tokens or --flop"),
+    ((), "needed, or --deadline"),
+    (("--count", 512, "--batch-tokens", 100), "shorter than a sequence"),
+    (("--count", 512, "--batch-tokens", 8e6, "--batch-schedule", "gpt-3"), "give one"),
+    (("--count", 512, "--batch-schedule", "gpt-4"), "did you mean gpt-3"),
+    (("--count", 512, "--dtype", "fp12"), "is not one of"),
+    (("--count", 512, "--tokens", 1e12, "--deadline", "soon"), "soon"),
+    (("--count", 512, "--site", "gemany", "--tokens", 1e12), "germany"),
+])  # fmt: skip
+def test_wrong_options_are_exit_code_2_and_say_what_is_wrong(
+    command: Command, options: tuple[object, ...], message: str
+) -> None:
+    assert message in command(*JOB, *options, code=2).stderr
+
+
+def test_failure_rates_of_an_own_catalog_are_used(command: Command) -> None:
+    Path("mine").mkdir()
+    Path("mine/reliability.csv").write_text(
+        "name,parameter,value,unit,low,high,as_of,source,note\n"
+        "cluster,failures_per_node_day,0.0379,1/day,,,,estimate,ten times as often\n"
+    )
+    job = ("--count", 2048, "--tokens", 15e12, "--batch-tokens", 16e6)
+    shipped, own = (planned(command, *job, *more)["run"]["goodput"]
+                    for more in ((), ("--catalog", "mine")))  # fmt: skip
+    assert own["mtbf"] == pytest.approx(shipped["mtbf"] / 10)
+    assert own["share"] < shipped["share"]
+
+
+def test_the_scaling_curve_is_printed_and_drawn(command: Command) -> None:
+    data = planned(command, "--scaling", "--out", "charts", "--charts", "svg")
+    assert data["growing"]["linear_limit"] < data["fixed"]["latency_wall"]
+    assert len(data["growing"]["mfu"]) == len(data["growing"]["flop"])
+    picture = Path(data["files"][0]).read_text(encoding="utf-8")
+    assert "Training compute, FLOP" in picture
+    whole = data["growing"] | {"latency_wall": float("inf")}
+    nothing = [float("nan") if n is None else n for n in whole["n_accelerators"]]
+    page = scaling_text(data | {"growing": whole | {"n_accelerators": nothing}})
+    for words in ("linear to (80 % of small-scale MFU)", "latency wall", "1e+30", "beyond what"):
+        assert words in page
+    assert str(data["files"][0]) in page

@@ -1,0 +1,170 @@
+"""Layout search: the table, why layouts lose, the smallest machine."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+
+from computesim import load_catalog
+from computesim.errors import CapacityError
+from computesim.hardware.accelerator import Accelerator
+from computesim.hardware.parallel import best_layout, training_step
+from computesim.quantities import TrainingLoad
+from computesim.study.machine import smallest_machine
+from computesim.study.plan import LayoutTable, rank_layouts
+from computesim.study.run_level import Reliability
+from computesim.workload.transformer import training_load
+
+CATALOG = load_catalog()
+H100 = CATALOG.accelerator("h100-sxm")
+
+
+def load_of(model: str, seq_len: int = 8192) -> TrainingLoad:
+    return training_load(CATALOG.model(model), seq_len)
+
+
+@pytest.fixture(scope="module")
+def llama() -> LayoutTable:
+    return rank_layouts(load_of("llama-3.1-405b"), H100, 16384, 16e6)
+
+
+def test_the_first_row_is_the_best_layout(llama: LayoutTable) -> None:
+    best = best_layout(load_of("llama-3.1-405b"), H100, 16384, 16e6)
+    assert llama.layout(0) == best.layout
+    assert llama.seconds[0] == pytest.approx(best.seconds)
+    assert llama.mfu[0] == pytest.approx(best.mfu)
+    assert llama.memory[0] == pytest.approx(best.memory.total)
+    assert llama.verdict(0) == "the fastest that fits"
+
+
+@pytest.mark.parametrize(("model", "chip"), [("llama-3.1-70b", "h100-sxm"),
+                                             ("deepseek-v3", "gb200")])  # fmt: skip
+def test_every_row_is_the_step_of_its_layout_alone(model: str, chip: str) -> None:
+    load, machine = load_of(model, 4096), CATALOG.accelerator(chip)
+    table = rank_layouts(load, machine, 1024, 8e6)
+    for row in np.linspace(0, len(table) - 1, 12).astype(int):
+        alone = training_step(load, machine, table.layout(row), 8e6)
+        assert table.seconds[row] == pytest.approx(alone.seconds)
+        assert table.shortage[row] == pytest.approx(alone.memory.shortage)
+        assert table.bubble[row] == pytest.approx(alone.bubble)
+
+
+def test_layouts_that_fit_come_first_by_time_and_the_others_by_what_they_lack(
+    llama: LayoutTable,
+) -> None:
+    fit = llama.n_fitting
+    assert 0 < fit < len(llama)
+    assert np.all(np.diff(llama.seconds[:fit]) >= 0)
+    assert np.all(llama.shortage[:fit] == 0)
+    assert np.all(np.diff(llama.shortage[fit:]) >= 0)
+    assert np.all(llama.shortage[fit:] > 0)
+
+
+def test_the_parts_of_a_step_are_the_step(llama: LayoutTable) -> None:
+    for row in (0, 10, llama.n_fitting - 1):
+        assert sum(llama.parts(row).values()) == pytest.approx(llama.seconds[row])
+        assert min(llama.parts(row).values()) >= 0
+
+
+def test_every_layout_loses_for_one_reason(llama: LayoutTable) -> None:
+    reasons = llama.reasons()
+    assert sum(reasons.values()) == len(llama) - 1
+    assert reasons["does not fit"] == len(llama) - llama.n_fitting
+    # 2,000 sequences a step on 16,384 accelerators: short pipelines of few microbatches
+    assert max(reasons, key=lambda r: reasons[r] if r != "does not fit" else 0) == "bubble"
+
+
+def test_what_does_not_fit_says_by_how_much(llama: LayoutTable) -> None:
+    row = len(llama) - 1
+    assert llama.verdict(row) == f"does not fit, by {llama.shortage[row] / 1e9:.1f} GB"
+
+
+def test_a_slower_twin_names_what_slows_it(llama: LayoutTable) -> None:
+    best = llama.layout(0)
+    for row in range(1, llama.n_fitting):
+        layout = llama.layout(row)
+        same = all(getattr(layout, n) == getattr(best, n) for n in ("tp", "pp", "dp", "zero"))
+        if same and layout.recompute == best.recompute and layout.vp < best.vp:
+            assert "pipeline bubble" in llama.verdict(row)
+            break
+    else:
+        pytest.fail("no layout with a shorter interleave")
+
+
+def test_ten_thousand_layouts_take_less_than_two_seconds() -> None:
+    load, chip = load_of("deepseek-v3", 32768), CATALOG.accelerator("gb200")
+    began = time.perf_counter()
+    table = rank_layouts(load, chip, 16384, 64e6)
+    spent = time.perf_counter() - began
+    assert len(table) > 10_000
+    assert spent < 2.0
+
+
+def test_accelerators_without_a_network_make_no_large_job() -> None:
+    laptop = CATALOG.accelerator("apple-m4")
+    with pytest.raises(CapacityError, match="no layout joins 16 x apple-m4"):
+        rank_layouts(load_of("llama-3.1-8b"), laptop, 16, 1e6)
+    with pytest.raises(CapacityError, match="not done in 30 days"):
+        smallest_machine(load_of("llama-3.1-8b"), laptop, 1e12, 30 * 86400.0, 1e6)
+
+
+def test_a_step_of_less_than_a_sequence_is_an_error() -> None:
+    with pytest.raises(ValueError, match="shorter than a sequence"):
+        rank_layouts(load_of("llama-3.1-8b"), H100, 8, 100.0)
+
+
+@pytest.fixture(scope="module")
+def failing() -> Reliability:
+    return Reliability.of(CATALOG)
+
+
+def test_the_smallest_machine_makes_it_and_the_next_smaller_does_not(
+    failing: Reliability,
+) -> None:
+    load, deadline = load_of("llama-3.1-405b"), 90 * 86400.0
+    tokens = 3.8e25 / load.flop_per_token
+    machine = smallest_machine(load, H100, tokens, deadline, 16e6, "bf16", failing)
+    assert machine.seconds <= deadline
+    assert machine.n_accelerators % 8 == 0
+    # it took Meta 16,384 of them and 54 days for most of it
+    assert 10_000 < machine.n_accelerators < 18_000
+    with pytest.raises(CapacityError, match=r"the fastest, .* takes"):
+        smallest_machine(
+            load, H100, tokens, deadline, 16e6, "bf16", failing, machine.n_accelerators - 8
+        )
+
+
+def test_later_deadlines_and_fewer_failures_need_no_larger_machine(failing: Reliability) -> None:
+    load = load_of("llama-3.1-70b")
+
+    def size(days: float, reliability: Reliability | None) -> int:
+        found = smallest_machine(load, H100, 5e12, days * 86400, 8e6, "bf16", reliability)
+        return found.n_accelerators
+
+    sizes = [size(days, failing) for days in (20, 40, 80, 160)]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] > sizes[-1]
+    assert size(20, None) <= sizes[0]
+
+
+def test_a_deadline_that_no_machine_meets_says_what_the_fastest_takes() -> None:
+    with pytest.raises(CapacityError, match=r"up to 4,096 x h100-sxm: not done in 0.5 days"):
+        smallest_machine(load_of("llama-3.1-70b"), H100, 15e12, 43200.0, 8e6, largest=4096)
+
+
+def test_idle_accelerators_cost_utilisation() -> None:
+    load = load_of("llama-3.1-8b")
+    whole, odd = (rank_layouts(load, H100, n, 512 * 8192.0) for n in (64, 65))
+    assert odd.used[0] <= 65
+    assert odd.mfu[0] < whole.mfu[0]
+
+
+def test_a_machine_of_another_memory_fits_other_layouts() -> None:
+    load = load_of("llama-3.1-70b")
+    small: Accelerator = CATALOG.accelerator("h100-sxm")
+    large = CATALOG.accelerator("h200-sxm")
+    assert (
+        rank_layouts(load, small, 64, 4e6).n_fitting < rank_layouts(load, large, 64, 4e6).n_fitting
+    )
