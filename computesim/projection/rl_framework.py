@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Final
 
 from computesim.errors import CapacityError
-from computesim.hardware.accelerator import Accelerator
 from computesim.projection.rl_plan import RLPlan
 from computesim.workload.parameters import weight_bytes
 
@@ -30,33 +27,24 @@ class Framework:
     fixed: float  #: of a step: waking engines, packing, logging, s
 
 
+# One calibration for all generations: the runs do not tell H100 and GB200 apart.
 # layer, learner, colocated: one least-squares fit over 26 step times of NeMo RL 0.5 and 0.6 (four
 # models, H100 and GB200, on policy and one step off); the same for both generations. Median error
 # 8 % (p90 13 %); 8 % (18 %) on models left out of the fit. per_byte, fixed: not fitted but the
 # line through verl's weight updates of Qwen3-30B and 235B (4.4 and 23.7 s).
-_PUBLISHED: Final = Framework(
+FRAMEWORK: Final = Framework(
     layer=0.16e-3, learner=1.11, colocated=1.65, per_byte=4.7e-11, fixed=1.5
 )
-FRAMEWORKS: Final[Mapping[str, Framework]] = MappingProxyType(
-    {"hopper": _PUBLISHED, "grace-blackwell": _PUBLISHED}
-)
-
-
-def framework(accelerator: Accelerator) -> Framework:
-    """Return the coefficients of an accelerator's generation; those of Hopper for any other."""
-    return FRAMEWORKS.get(accelerator.generation, _PUBLISHED)
 
 
 def slowness(plan: RLPlan) -> float:
     """Return the seconds of the learner ÷ those of a tuned pretraining step."""
-    own = framework(plan.accelerator)
-    return own.colocated if plan.colocated else own.learner
+    return FRAMEWORK.colocated if plan.colocated else FRAMEWORK.learner
 
 
 def overhead_seconds(plan: RLPlan) -> float:
     """Return the seconds of a step that the framework takes around engine and learner."""
-    own = framework(plan.accelerator)
-    return own.fixed + own.per_byte * weight_bytes(plan.model, MASTER)
+    return FRAMEWORK.fixed + FRAMEWORK.per_byte * weight_bytes(plan.model, MASTER)
 
 
 def sync_seconds(plan: RLPlan) -> float:

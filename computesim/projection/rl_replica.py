@@ -9,7 +9,7 @@ from typing import Final
 from computesim.errors import CapacityError
 from computesim.hardware.serving import ServingLayout, serving_layouts, serving_step
 from computesim.hardware.step import StepModel
-from computesim.projection.rl_framework import framework
+from computesim.projection.rl_framework import FRAMEWORK
 from computesim.projection.rl_plan import RLPlan
 from computesim.quantities import ServingLoad
 
@@ -88,7 +88,7 @@ def batch_seconds(plan: RLPlan, step: StepModel, tail: bool = True) -> float:
 
 def _slowed(plan: RLPlan, step: StepModel) -> StepModel:
     """Return a replica with what the framework adds to a step, and what speculation takes away."""
-    slower = framework(plan.accelerator).layer * plan.model.n_layers
+    slower = FRAMEWORK.layer * plan.model.n_layers
     gain = plan.speculation
     return replace(
         step,

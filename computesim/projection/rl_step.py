@@ -53,7 +53,7 @@ def rl_step_times(plan: RLPlan, seed: int = 1, engine: Engine = "numba") -> RLSt
     Source
     ------
     AReaL (arXiv 2505.24298), NeMo RL performance summaries v0.5 and v0.6 (calibration of
-    `rl_framework.FRAMEWORKS`), checkpoint-engine (weights).
+    `rl_framework.FRAMEWORK`), checkpoint-engine (weights).
     """
     pool, taught = RolloutPool.of(plan, seed, engine), learner(plan)
     made = _made(pool, taught, min(4, max(1, ENOUGH // plan.sequences)))

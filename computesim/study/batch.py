@@ -16,7 +16,8 @@ class BatchStage:
     batch_tokens: float
 
 
-#: Published schedules, tokens of a step by tokens trained. Llama 3: report, section 3.4.1.
+#: Published schedules, tokens of a step by tokens trained, recalled and not read again: estimates
+#: until they are checked. Llama 3: report, section 3.4.1.
 #: DeepSeek-V3: report, section 4.2, sequences 3,072 -> 15,360 of 4,096 "gradually" over 469 B
 #: tokens: three equal parts with the mean of each. GPT-3: Brown 2020, appendix B, linear from
 #: 32 k tokens over the first 12 B for the largest model: two parts with their means.

@@ -13,7 +13,7 @@ from computesim.study.verify import Prediction
 from computesim.study.verify_training import dtype_of
 
 # what a case does not tell; all of them estimates
-USUAL_MEAN: Final = 0.4  #: mean output ÷ cap; chosen on the AReaL 7B runs, which tell no lengths
+USUAL_MEAN: Final = 0.4  #: mean output ÷ cap; set with AReaL's times of all sizes in sight
 USUAL_CAP: Final = 4.0  #: cap ÷ mean output
 USUAL_OUTPUT: Final = 4096.0  #: tokens, where neither is known
 USUAL_PROMPT: Final = 200.0  #: tokens

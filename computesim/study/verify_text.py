@@ -165,15 +165,16 @@ _HEAD: Final = """\
 
 Predictions beside published figures, as `computesim verify` prints them. An error is ours ÷ theirs
 − 1; median and p90 are of its absolute value, bias is its median. The coefficients of a generation
-of accelerators are calibrated on the cases of some models (`fit`); the others are `held-out`, by
-model, so that no configuration of a held-out model was seen. What a case does not tell (an empty
+of accelerators are fitted to the cases of some models (`fit`); those of the others are `held-out`
+and take no part in the fit, though the form of the model was chosen with both in sight, and the
+held-out RL cases were looked at when the usual length was set. What a case does not tell (an empty
 cell: a degree of parallelism, the recomputation, the batch) is chosen by the model: the fastest
 layout that fits.
 
 `accelerator_hours` of a training run count interruptions, `days` and those of RL do not.
 `known_layout` are the training cases that tell tensor and pipeline parallelism. RL: overheads of
 the framework are fitted on the NeMo RL rows, and the mean length of outputs (where none is
-published) on the AReaL 7B rows.
+published) on AReaL rows, an estimate.
 """
 
 _FORMAT: Final = """\

@@ -209,9 +209,13 @@ def test_twice_the_group_is_twice_the_responses_of_prompts_read_once(run: Run) -
     for year in YEARS:
         one, two = (r.series("FLOP|RL post-training|Rollout")[year] for r in (before, after))
         assert two == pytest.approx(2 * one - prefill, rel=1e-9)
-    units = ratios(after, before, "Accelerators|Required|RL post-training")
     # a step of a small job has parts that do not grow: its tail, new weights, the framework
-    assert all(1.3 < r < 2.2 for r in units), units
+    large = "labs.lab.post_training.prompts_per_step=1024"
+    one_group, two_groups = (
+        run(ONE_KIND, large, f"labs.lab.post_training.group_size={size}") for size in (8, 16)
+    )
+    units = ratios(two_groups, one_group, "Accelerators|Required|RL post-training")
+    assert all(1.5 < r < 2.2 for r in units), units
 
 
 def test_twice_the_steps_of_rl_are_twice_its_accelerators(run: Run) -> None:
