@@ -94,10 +94,12 @@ def test_no_module_is_longer_than_400_lines(path: Path) -> None:
     assert path.read_text(encoding="utf-8").count("\n") <= 400
 
 
-def test_every_kernel_file_is_self_contained() -> None:
+def test_kernel_files_import_only_one_another() -> None:
     for path in (PACKAGE / "sim" / "kernels").glob("*.py"):
         if path.name != "__init__.py":
             roots = {name.split(".")[0] for name in imported(path)}
             assert roots <= {"__future__", "typing", "numpy", "numba", "math", "computesim"}
             ours = {n for n in imported(path) if n.startswith("computesim")}
-            assert all("cache" in n for n in ours), f"{path.name} imports {ours}"
+            # the folder of compiled kernels is named by a hash of all these files
+            kernels = ("computesim.sim.kernels.", "computesim.sim.kernel_cache")
+            assert all(n.startswith(kernels) for n in ours), f"{path.name} imports {ours}"

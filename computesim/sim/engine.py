@@ -6,126 +6,46 @@ twins in `reference`; both give the same numbers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from heapq import heapreplace
 from types import ModuleType
-from typing import Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from computesim.errors import SimulationError
-from computesim.sim.service import (
+from computesim.sim.chains import Chains
+from computesim.sim.operation import Operation, Routing
+from computesim.sim.records import (
+    LANE,
+    OUTCOME,
     REPLICA,
     REQUEST,
+    STAGE,
     TOTALS,
     Floats,
     Ints,
     Records,
-    Service,
-    check_service,
 )
+from computesim.sim.runs import QueueRun, RolloutRun, ServingRun, Timeline
+from computesim.sim.service import Service, check_service, service_rows
 from computesim.sim.trace import Trace
 
+__all__ = [
+    "Assignment",
+    "Engine",
+    "QueueRun",
+    "RolloutRun",
+    "Routing",
+    "ServingRun",
+    "simulate_queue",
+    "simulate_rollout",
+    "simulate_serving",
+]
+
 Engine = Literal["numba", "simpy"]
-Routing = Literal["shortest-queue", "round-robin"]
 Assignment = Literal["round-robin", "least-tokens", "shared-queue"]
-
-_ROUTING = {"shortest-queue": 0, "round-robin": 1}  # codes of the kernel
-_SHARED, _GIVEN = 2, 3
-
-
-@dataclass(frozen=True, slots=True)
-class QueueRun:
-    """Start and finish of every job of a queue, in order of arrival."""
-
-    arrival: Floats  #: s
-    start: Floats  #: s
-    finish: Floats  #: s
-    servers: int
-
-    @property
-    def wait(self) -> Floats:
-        """Waiting time of each job, s."""
-        return self.start - self.arrival
-
-    @property
-    def sojourn(self) -> Floats:
-        """Time from arrival to finish of each job, s."""
-        return self.finish - self.arrival
-
-
-@dataclass(frozen=True, slots=True)
-class ServingRun:
-    """What a pool of replicas did with a trace; every request is served to its end."""
-
-    requests: Records  #: dtype `service.REQUEST`, in order of arrival
-    replicas: Records  #: fields `service.TOTALS`, one per replica
-
-    @property
-    def makespan(self) -> float:
-        """When the last request finished, s."""
-        return float(self.requests["finish"].max(initial=0.0))
-
-    @property
-    def ttft(self) -> Floats:
-        """Time to first token of each request, s."""
-        return _column(self.requests, "first") - _column(self.requests, "arrival")
-
-    @property
-    def tpot(self) -> Floats:
-        """Mean time per output token after the first, s/token; 0 where there is only one token."""
-        later = np.maximum(_column(self.requests, "output_tokens") - 1.0, 1.0)
-        return (_column(self.requests, "finish") - _column(self.requests, "first")) / later
-
-    @property
-    def e2e(self) -> Floats:
-        """Time from arrival to last token of each request, s."""
-        return _column(self.requests, "finish") - _column(self.requests, "arrival")
-
-    @property
-    def utilisation(self) -> float:
-        """Share of the makespan in which a replica had a step in progress."""
-        return float(self.replicas["busy_seconds"].mean()) / self.makespan
-
-    @property
-    def mean_batch(self) -> float:
-        """Running sequences of a busy replica, weighted by time."""
-        return float(self.replicas["batch_seconds"].sum() / self.replicas["busy_seconds"].sum())
-
-
-@dataclass(frozen=True, slots=True)
-class RolloutRun:
-    """What a pool of replicas did with a closed batch of generations."""
-
-    requests: Records  #: dtype `service.REQUEST`, in the order given
-    replicas: Records  #: fields `service.TOTALS`, one per replica
-    makespan: float  #: when the rollout ended, s
-
-    @property
-    def n_finished(self) -> int:
-        """Sequences that were generated to their end."""
-        return int(np.isfinite(self.requests["finish"]).sum())
-
-    @property
-    def tokens(self) -> int:
-        """Output tokens of all sequences, those of unfinished ones included."""
-        return int(self.requests["generated"].sum())
-
-    @property
-    def idle_seconds(self) -> Floats:
-        """Seconds that each replica waited for the longest sequences of the others."""
-        return self.makespan - _column(self.replicas, "busy_seconds")
-
-    @property
-    def utilisation(self) -> float:
-        """Share of the makespan in which a replica had a step in progress."""
-        return float(self.replicas["busy_seconds"].mean()) / self.makespan
-
-    @property
-    def mean_batch(self) -> float:
-        """Running sequences of a replica, weighted by time over the whole makespan."""
-        return float(self.replicas["batch_seconds"].mean()) / self.makespan
+MOST_LANES: Final = 64  #: priorities
 
 
 def simulate_queue(
@@ -173,6 +93,10 @@ def simulate_serving(
     n_replicas: int,
     routing: Routing = "shortest-queue",
     engine: Engine = "numba",
+    chains: Chains | None = None,
+    priority: npt.ArrayLike | None = None,
+    operation: Operation | None = None,
+    stop_after: int | None = None,
 ) -> ServingRun:
     """Play a trace on replicas with continuous batching and chunked prefill.
 
@@ -186,11 +110,20 @@ def simulate_serving(
         Seconds of reading the weights in a step of T tokens.
     n_replicas : int
         Replicas, at least one.
-    routing : {"shortest-queue", "round-robin"}
+    routing : {"shortest-queue", "round-robin", "two-choices", "prefix-aware", "shared-queue"}
         An arriving request goes to the replica with the fewest outstanding requests (lowest
-        index on ties), or to each replica in turn.
+        index on ties), to each replica in turn, to the less loaded of two that are drawn, to the
+        one that knows most of its prompt, or waits in one queue until a replica has room.
     engine : {"numba", "simpy"}
         The compiled kernel, which jumps over equal steps, or its twin, which plays each of them.
+    chains : Chains, optional
+        Requests that follow others (sessions, closed loops, searches) or share a prompt.
+    priority : array_like of int, shape (n,), optional
+        0 goes first; all the same by default.
+    operation : Operation, optional
+        Prefix cache, separate decode replicas, autoscaler, failures, timeline.
+    stop_after : int, optional
+        Stop when so many requests are finished; all of them by default.
 
     Returns
     -------
@@ -203,18 +136,45 @@ def simulate_serving(
 
     Notes
     -----
-    Requests are admitted first come first served, while the batch has room and the KV cache can
-    be promised to prompt and output. A step takes one token of each decoding sequence; the rest
-    of the token budget reads prompts, the earliest first. The step that completes a prompt
-    emits its first output token. Cached prompt tokens are not read again (but the last one of a
-    prompt always is) and occupy KV cache. At equal times steps end first, then requests arrive,
-    then steps start.
+    Requests are admitted by priority, then first come first served, while the batch has room and
+    the KV cache has too: for prompt and output, or (`Service.when_full`) for the prompt alone. A
+    step takes one token of each decoding sequence; the rest of the token budget reads prompts,
+    the earliest admitted first. The step that completes a prompt emits its first output token.
+    Cached prompt tokens are not read again (but the last one of a prompt always is) and occupy
+    KV cache. At equal times steps end first, then replicas fail or are ready, the autoscaler
+    decides, requests arrive and are sent, steps start.
     """
-    plain, table = check_service(service, weight_seconds)
-    _check_fit(trace.prompt_tokens, trace.output_tokens, plain, n_replicas)
-    requests = _requests(trace)
-    replicas, _ = _play(requests, plain, table, n_replicas, _ROUTING[routing], len(trace), engine)
-    return ServingRun(requests, replicas)
+    how = operation or Operation()
+    pools = [(*check_service(service, weight_seconds), n_replicas)]
+    if how.decode_pool:
+        pool = how.decode_pool
+        pools.append((*check_service(pool.service, pool.weight_seconds), pool.n_replicas))
+    for plain, _, count in pools:
+        _check_fit(trace, plain, count, chains)
+    if len({plain.block_tokens for plain, _, _ in pools}) > 1:
+        raise SimulationError("replicas that hand KV cache over need blocks of one size")
+    stages, fresh, requests = _requests(trace, chains)
+    lanes = _lanes(requests, priority)
+    n_all = sum(count for _, _, count in pools)
+    how.check(len(trace), n_all, bool(stages["shares"].any()))
+    target = len(trace) if stop_after is None else stop_after
+    if not 1 <= target <= len(trace):
+        raise SimulationError(f"stop_after is {target}; expected 1 to {len(trace)} requests")
+    rows, tables = service_rows([(plain, table) for plain, table, _ in pools])
+    rules, width = how.rules(routing, target, lanes), how.bin_seconds
+    serve, n_bins = _player(engine).serve, 1
+    while True:
+        replicas = _replicas([count for _, _, count in pools], how)
+        played = requests.copy() if width else requests
+        extras = how.extras(routing, stages.copy(), played, rows, n_all, n_bins)
+        queues = _empty_lanes(n_all, lanes)
+        last = serve(played, fresh, rows, tables, rules, replicas, queues, extras)
+        seen, totals = played[list(OUTCOME)], replicas[list(TOTALS)]
+        if extras is None or not width:
+            return ServingRun(seen, totals)
+        if last <= n_bins * width:
+            return ServingRun(seen, totals, Timeline(width, extras.timeline))
+        n_bins = int(last // width) + 1  # now that the end is known
 
 
 def simulate_rollout(
@@ -227,6 +187,7 @@ def simulate_rollout(
     assignment: Assignment = "shared-queue",
     stop_after: int | None = None,
     engine: Engine = "numba",
+    chains: Chains | None = None,
 ) -> RolloutRun:
     """Play the generation phase of one reinforcement-learning step.
 
@@ -249,6 +210,8 @@ def simulate_rollout(
         Stop when so many sequences are finished (partial rollouts); all of them by default.
     engine : {"numba", "simpy"}
         The compiled kernel, which jumps over equal steps, or its twin, which plays each of them.
+    chains : Chains, optional
+        The turns of an agent follow one another, with the seconds of its tools between them.
 
     Returns
     -------
@@ -268,48 +231,86 @@ def simulate_rollout(
     prompt = np.ascontiguousarray(prompt_tokens, dtype=np.int64)
     cached = np.zeros_like(prompt) if cached_tokens is None else cached_tokens
     batch = Trace(np.zeros(prompt.size), prompt, np.asarray(cached), np.asarray(output_tokens))
-    _check_fit(batch.prompt_tokens, batch.output_tokens, plain, n_replicas)
+    _check_fit(batch, plain, n_replicas)
     if stop_after is not None and not 1 <= stop_after <= len(batch):
         raise SimulationError(f"stop_after is {stop_after}; expected 1 to {len(batch)} sequences")
-    requests = _requests(batch)
-    routing = _SHARED if assignment == "shared-queue" else _GIVEN
-    if routing == _GIVEN:
+    stages, fresh, requests = _requests(batch, chains)
+    how, routing = Operation(), "shared-queue"
+    if assignment != "shared-queue":
+        routing = "given"
         requests["replica"] = _assign(batch, n_replicas, assignment)
-    target = stop_after or len(batch)
-    replicas, makespan = _play(requests, plain, table, n_replicas, routing, target, engine)
-    return RolloutRun(requests, replicas, makespan)
+    rows, tables = service_rows([(plain, table)])
+    replicas = _replicas([n_replicas], how)
+    rules = how.rules(routing, stop_after or len(batch), 1)
+    extras = how.extras(routing, stages, requests, rows, n_replicas, 1)
+    queues = _empty_lanes(n_replicas, 1)
+    last = _player(engine).serve(requests, fresh, rows, tables, rules, replicas, queues, extras)
+    return RolloutRun(requests[list(OUTCOME)], replicas[list(TOTALS)], float(last))
 
 
-def _column(records: Records, name: str) -> Floats:
-    """Return one field of records as an array of its own type."""
-    return np.asarray(records[name], dtype=np.float64)
-
-
-def _requests(trace: Trace) -> Records:
-    """Return a trace as records of which nothing has happened yet."""
+def _requests(
+    trace: Trace, chains: Chains | None
+) -> tuple[Records, npt.NDArray[np.int32], Records]:
+    """Return stages, the requests that follow none, and all as records, nothing done yet."""
     requests = np.empty(len(trace), REQUEST)
     for name in ("arrival", "prompt_tokens", "output_tokens"):
         requests[name] = getattr(trace, name)
     requests["cached_tokens"] = trace.computed_from
     requests["first"] = requests["finish"] = np.inf
-    requests["generated"], requests["replica"] = 0, -1
-    return requests
+    for name in ("replica", "stage", "following", "older", "newer"):
+        requests[name] = -1
+    for name in ("generated", "priority", "state"):
+        requests[name] = 0
+    if chains is None:
+        return np.zeros(0, STAGE), np.zeros(0, np.int32), requests
+    if chains.stage.size != len(trace):
+        raise SimulationError(f"chains of {chains.stage.size} requests, a trace of {len(trace)}")
+    _check_shared(trace, chains)
+    requests["stage"] = chains.stage
+    stages, requests["following"] = chains.records()
+    requests["arrival"][chains.follows] = np.inf
+    return stages, np.flatnonzero(~chains.follows).astype(np.int32), requests
 
 
-def _play(
-    requests: Records,
-    service: Service,
-    weight_seconds: Floats,
-    n_replicas: int,
-    routing: int,
-    stop_after: int,
-    engine: Engine,
-) -> tuple[Records, float]:
-    """Let the kernel or its twin play, and return what the replicas did and the last time."""
-    replicas = np.zeros(n_replicas, REPLICA)
-    serve = _player(engine).serve
-    last = serve(requests, service, weight_seconds, routing, stop_after, replicas)
-    return replicas[list(TOTALS)], float(last)
+def _check_shared(trace: Trace, chains: Chains) -> None:
+    """Refuse stages that share a prompt but whose prompts have several lengths."""
+    mine = np.flatnonzero((chains.stage >= 0) & np.append(chains.shares, False)[chains.stage])
+    longest = np.zeros(chains.after.size, np.int64)
+    np.maximum.at(longest, chains.stage[mine], trace.prompt_tokens[mine])
+    if np.any(longest[chains.stage[mine]] != trace.prompt_tokens[mine]):
+        raise SimulationError("requests that share a prompt need prompts of one length")
+
+
+def _lanes(requests: Records, priority: npt.ArrayLike | None) -> int:
+    """Write the priorities into the records, and return how many there are."""
+    if priority is None:
+        return 1
+    given = np.asarray(priority, dtype=np.int64)
+    if given.shape != requests.shape or given.min() < 0 or given.max() >= MOST_LANES:
+        raise SimulationError(
+            f"priorities: expected 0 to {MOST_LANES - 1}, one for each of {requests.size} requests"
+        )
+    requests["priority"] = given
+    return int(given.max()) + 1
+
+
+def _replicas(counts: list[int], how: Operation) -> Records:
+    """Return replicas of each pool that have done nothing yet."""
+    replicas = np.zeros(sum(counts), REPLICA)
+    kind = np.repeat(np.arange(len(counts)), counts)
+    replicas["kind"] = replicas["pool"] = kind
+    replicas["hands_over"] = (kind == 0) & (len(counts) > 1)
+    if how.autoscaler:
+        replicas["state"][how.autoscaler.least :] = 1
+    return replicas
+
+
+def _empty_lanes(n_replicas: int, lanes: int) -> Records:
+    """Return the queues of all replicas, nobody in them."""
+    empty = np.empty(n_replicas * lanes, LANE)
+    for name in LANE.names or ():
+        empty[name] = -1
+    return empty
 
 
 def _assign(batch: Trace, n_replicas: int, assignment: Assignment) -> Ints:
@@ -327,15 +328,21 @@ def _assign(batch: Trace, n_replicas: int, assignment: Assignment) -> Ints:
     return np.array(replica, dtype=np.int64)
 
 
-def _check_fit(prompt: Ints, output: Ints, service: Service, n_replicas: int) -> None:
+def _check_fit(
+    trace: Trace, service: Service, n_replicas: int, chains: Chains | None = None
+) -> None:
     """Refuse a pool without replicas, and requests that never fit into the KV cache."""
     if n_replicas < 1:
         raise SimulationError(f"{n_replicas} replicas; expected at least one")
-    too_long = int(np.count_nonzero(prompt + output > service.kv_capacity_tokens))
-    if too_long:
+    block = service.block_tokens
+    need = -(-(trace.prompt_tokens + trace.output_tokens) // block)
+    if chains is not None and chains.shares.any():  # own tokens begin in a block of their own
+        need = -(-trace.prompt_tokens // block) - (-trace.output_tokens // block)
+    if int(need.max()) > service.kv_capacity_tokens // block:
+        too_long = int(np.count_nonzero(need > service.kv_capacity_tokens // block))
         raise SimulationError(
-            f"{too_long} of {prompt.size} requests never fit: the longest needs "
-            f"{int((prompt + output).max())} tokens of KV cache, a replica has "
+            f"{too_long} of {len(trace)} requests never fit: the longest needs "
+            f"{int(need.max()) * block} tokens of KV cache, a replica has "
             f"{service.kv_capacity_tokens}"
         )
 
@@ -346,7 +353,7 @@ def _is_clock(times: Floats) -> bool:
     return bool(finite and np.all(times[1:] >= times[:-1]))
 
 
-def _player(engine: Engine) -> ModuleType:
+def _player(engine: Engine) -> ModuleType | Any:
     """Return the module that plays: importing numba takes a third of a second, so only if asked."""
     if engine == "numba":
         from computesim.sim import kernels

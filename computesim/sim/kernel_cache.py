@@ -35,7 +35,11 @@ def source_hash() -> str:
     """Return a short hash of all that compiled kernels depend on and numba does not notice."""
     here = Path(__file__).parent
     digest = sha256(os.environ.get("NUMBA_BOUNDSCHECK", "").encode())  # other machine code
-    for path in [*sorted((here / "kernels").glob("*.py")), here / "service.py"]:
+    for path in [
+        *sorted((here / "kernels").glob("*.py")),
+        here / "service.py",
+        here / "records.py",
+    ]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 

@@ -12,16 +12,39 @@ is the KV cache that decodes read and `n` the number of decoding sequences.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from computesim.errors import SimulationError
+from computesim.sim.records import (
+    PROMISE,
+    RECOMPUTE,
+    REPLICA,
+    REQUEST,
+    SWAP,
+    TOTALS,
+    Floats,
+    Ints,
+    Records,
+)
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Records = npt.NDArray[np.void]
+__all__ = [
+    "PROMISE",
+    "RECOMPUTE",
+    "REPLICA",
+    "REQUEST",
+    "SERVICE",
+    "SWAP",
+    "TOTALS",
+    "Floats",
+    "Ints",
+    "Records",
+    "Service",
+    "check_service",
+    "service_rows",
+]
 
 
 class Service(NamedTuple):
@@ -45,69 +68,17 @@ class Service(NamedTuple):
     kv_capacity_tokens: int  #: KV cache that the replica holds, token
     max_batch: int  #: running sequences at most
     token_budget: int  #: tokens of one step at most
+    block_tokens: int = 1  #: KV cache is taken in blocks of so many tokens
+    when_full: int = PROMISE
+    """PROMISE: a request is admitted when its whole output fits, so that nothing is ever evicted;
+    RECOMPUTE or SWAP: when its prompt fits, and the newest sequence goes when the cache is full"""
+    watermark_tokens: int = 0  #: free KV cache that admission leaves, where nothing is promised
+    swap_seconds_per_token: float = 0.0  #: to the host's memory, or back, s/token
 
 
-#: One request: what is asked, and what happened.
-REQUEST = np.dtype(
-    [
-        ("arrival", "f8"),  # s
-        ("first", "f8"),  # first output token, s; inf if it was not reached
-        ("finish", "f8"),  # last output token, s; inf if it was not reached
-        ("prompt_tokens", "i8"),
-        ("cached_tokens", "i8"),  # that need no prefill, less than the prompt
-        ("output_tokens", "i8"),
-        ("generated", "i8"),  # output tokens by the end
-        ("replica", "i8"),  # where it was sent; -1 for nowhere
-    ]
-)
-
-#: One replica: what it did, and below the line what the kernel remembers between two events.
-REPLICA = np.dtype(
-    [
-        ("busy_seconds", "f8"),  # steps in progress
-        ("compute_seconds", "f8"),  # compute side of all steps, whether it bound or not
-        ("memory_seconds", "f8"),  # memory side of all steps, whether it bound or not
-        ("batch_seconds", "f8"),  # running sequences, integrated over time
-        ("iterations", "i8"),
-        ("prefill_tokens", "i8"),  # prompt tokens processed, cached ones not counted
-        ("decode_tokens", "i8"),  # output tokens after the first of each request
-        ("peak_kv_tokens", "i8"),  # most KV cache ever reserved
-        # ---
-        ("start", "f8"),  # when the run of equal steps in progress began
-        ("base", "f8"),  # fixed and wire seconds of each of its steps
-        ("compute", "f8"),  # compute side of its first step, and growth per step
-        ("compute_slope", "f8"),
-        ("memory", "f8"),  # memory side of its first step, and growth per step
-        ("memory_slope", "f8"),
-        ("length", "i8"),  # steps in the run; 0 when idle
-        ("chunk", "i8"),  # prompt tokens of each step
-        ("completing", "i8"),  # prompts that are complete when the run ends
-        ("partial", "i8"),  # tokens of the next prompt that are in cache by then
-        ("decoding", "i8"),  # sequences that produce a token in each step
-        ("running", "i8"),  # admitted sequences
-        ("reserved", "i8"),  # KV cache reserved for them
-        ("promised", "i8"),  # KV cache that all requests sent here need
-        ("resident", "i8"),  # KV cache of the decoding ones
-        ("decoded", "i8"),  # steps since the beginning: the clock of the decodes
-        ("head", "i8"),  # first request whose prompt is not complete; -1 for none
-        ("done", "i8"),  # its tokens in cache
-        ("waiting", "i8"),  # first request that is not admitted; -1 for none
-        ("tail", "i8"),  # last request of the queue
-        ("due", "i8"),  # 1 when it is about to start a step
-    ]
-)
-#: The fields of `REPLICA` above the line.
-TOTALS = tuple((REPLICA.names or ())[:8])
-
-_COSTS = (
-    "fixed",
-    "wire",
-    "compute_offset",
-    "per_token",
-    "per_pair",
-    "per_kv_token",
-    "per_sequence",
-)
+_COSTS: Final = (*Service._fields[:7], "swap_seconds_per_token")
+#: `Service` as a record, for the kernel.
+SERVICE: Final = np.dtype([(n, "f8" if n in _COSTS else "i8") for n in Service._fields])
 
 
 def check_service(service: Service, weight_seconds: npt.ArrayLike) -> tuple[Service, Floats]:
@@ -130,12 +101,15 @@ def check_service(service: Service, weight_seconds: npt.ArrayLike) -> tuple[Serv
     SimulationError
         If a number is impossible or the table has the wrong length.
     """
-    plain = Service(*map(float, service[:7]), *map(int, service[7:]))  # type: ignore[arg-type]
+    plain = Service(
+        **{n: (float if n in _COSTS else int)(getattr(service, n)) for n in Service._fields}  # type: ignore[arg-type]
+    )
     table = np.ascontiguousarray(weight_seconds, dtype=np.float64)
     if not all(0.0 <= getattr(plain, name) < np.inf for name in _COSTS):
         raise SimulationError(f"step costs must be finite and not negative: {plain}")
     if not 1 <= plain.max_batch <= plain.token_budget or plain.kv_capacity_tokens < 1:
         raise SimulationError(f"expected 1 <= max_batch <= token_budget and some KV cache: {plain}")
+    _check_cache(plain)
     if table.shape != (plain.token_budget + 1,) or not 0.0 <= table.min() <= table.max() < np.inf:
         raise SimulationError(
             f"weight_seconds needs {plain.token_budget + 1} finite entries that are not negative, "
@@ -147,3 +121,45 @@ def check_service(service: Service, weight_seconds: npt.ArrayLike) -> tuple[Serv
     if shortest <= 0.0:
         raise SimulationError("a step must take time; all its costs are zero")
     return plain, table
+
+
+def _check_cache(service: Service) -> None:
+    """Refuse an impossible KV cache."""
+    if not 1 <= service.block_tokens <= service.kv_capacity_tokens:
+        raise SimulationError(
+            f"blocks of {service.block_tokens} tokens; expected 1 to the KV cache of "
+            f"{service.kv_capacity_tokens}"
+        )
+    if service.when_full not in (PROMISE, RECOMPUTE, SWAP):
+        raise SimulationError(
+            f"when_full is {service.when_full}; expected PROMISE, RECOMPUTE, SWAP"
+        )
+    if not 0 <= service.watermark_tokens < service.kv_capacity_tokens:
+        raise SimulationError(
+            f"a watermark of {service.watermark_tokens} tokens leaves nothing of "
+            f"{service.kv_capacity_tokens}"
+        )
+
+
+def service_rows(services: list[tuple[Service, Floats]]) -> tuple[Records, Floats]:
+    """Return checked services as records, and their weight tables as rows of one array.
+
+    Parameters
+    ----------
+    services : list of tuple of Service and ndarray
+        As `check_service` returns them.
+
+    Returns
+    -------
+    tuple of ndarray of SERVICE, shape (k,) and ndarray of float64, shape (k, widest), s
+        Capacity and watermark are rounded to whole blocks, in tokens.
+    """
+    rows = np.zeros(len(services), SERVICE)
+    tables = np.zeros((len(services), max(table.size for _, table in services)))
+    for k, (service, table) in enumerate(services):
+        rows[k] = tuple(service)
+        block = service.block_tokens
+        rows[k]["kv_capacity_tokens"] -= service.kv_capacity_tokens % block
+        rows[k]["watermark_tokens"] = -(-service.watermark_tokens // block) * block
+        tables[k, : table.size] = table
+    return rows, tables

@@ -8,7 +8,12 @@ Contract, for every function here:
 - no `fastmath`, so that its SimPy twin in `reference` agrees bit for bit;
 - at equal times: steps end, then requests arrive, then steps start, each in
   order of index;
-- it calls only functions of its own file and reads no module global.
+- it calls only functions of this folder and reads no module global: the folder
+  of compiled kernels is named by a hash of all of them;
+- functions that allocate nothing are compiled without reference counts
+  (`_nrt=False`), which would cost more than the events;
+- what only some simulations need comes in one bundle or as None, and branches
+  `if extras is not None` vanish at compile time where it is None.
 
 Inputs are checked by `engine`; the kernels trust them.
 """

@@ -1,0 +1,291 @@
+"""What happens before a step: room is made, requests are admitted, the step is composed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from computesim.sim.kernels.cache import (
+    link,
+    phase,
+    preempt,
+    promise,
+    sharing,
+    taken,
+)
+from computesim.sim.kernels.heap import push
+from computesim.sim.kernels.prefix import matched, use
+from computesim.sim.kernels.steps import growth, steps_that_fit
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Records = npt.NDArray[np.void]
+Record = Any  # one row of records.REPLICA, records.REQUEST or service.SERVICE
+Rules = Any  # one row of records.RULES
+Extras = Any  # records.Extras or None
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def waiting(lanes: Records, base: int, n_lanes: int) -> int:
+    """Return the first lane in which somebody waits, or -1."""
+    for k in range(base, base + n_lanes):
+        if lanes[k]["first"] >= 0:
+            return int(k)
+    return -1
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def join(
+    run: Record,
+    requests: Records,
+    i: int,
+    lanes: Records,
+    lane: int,
+    service: Record,
+    extras: Extras,
+) -> bool:
+    """Put a request at the end of its lane; tell whether the next step might admit it."""
+    run["promised"] += promise(requests[i], service)
+    run["load"] += 1
+    requests[i]["following"] = -1
+    first_in_line = lanes[lane]["first"] < 0
+    if first_in_line:
+        lanes[lane]["first"] = i
+    else:
+        requests[lanes[lane]["last"]]["following"] = i
+    lanes[lane]["last"] = i
+    fits = run["held"] + taken(requests[i], service, extras) <= service["kv_capacity_tokens"]
+    return bool(first_in_line and fits and run["running"] < service["max_batch"])
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def begin(
+    run: Record,
+    r: int,
+    requests: Records,
+    lanes: Records,
+    heap: Ints,
+    width: int,
+    service: Record,
+    weights: Floats,
+    rules: Rules,
+    extras: Extras,
+) -> None:
+    """Make room, admit, and set the next run of equal steps; its length is 0 without work."""
+    run["stall"] = 0.0
+    evicted = 0
+    if extras is not None:
+        if service["when_full"] > 0:
+            evicted = make_room(run, r, requests, lanes, heap, r * width, service, rules, extras)
+    if evicted == 0:
+        admit(run, r, requests, lanes, heap, r * width, service, rules, extras)
+    compose(run, heap[r * width] // requests.size, requests, service, weights)
+    if extras is not None:
+        if service["when_full"] > 0 and run["length"] > 1:
+            block = service["block_tokens"]
+            room = service["kv_capacity_tokens"] - run["held"]
+            most = 1 if evicted > 0 else run["length"]  # who waits may enter after a step
+            run["length"] = steps_that_fit(extras.phases, r * block, run, most, block, room)
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def make_room(
+    run: Record,
+    r: int,
+    requests: Records,
+    lanes: Records,
+    heap: Ints,
+    base: int,
+    service: Record,
+    rules: Rules,
+    extras: Extras,
+) -> int:
+    """Preempt sequences until the next step has room for its tokens; return how many went."""
+    evicted, block = 0, service["block_tokens"]
+    room = service["kv_capacity_tokens"]
+    while run["held"] + growth(extras.phases, r * block, run, 1, block) > room:
+        preempt(
+            run, base, requests, lanes, r * rules["lanes"], rules["lanes"], heap, r, service, extras
+        )
+        evicted += 1
+    return evicted
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def admit(
+    run: Record,
+    r: int,
+    requests: Records,
+    lanes: Records,
+    heap: Ints,
+    base: int,
+    service: Record,
+    rules: Rules,
+    extras: Extras,
+) -> None:
+    """Admit waiting requests, the highest priority first, while batch and KV cache have room."""
+    while run["running"] < service["max_batch"]:
+        k = waiting(lanes, r * rules["lanes"], rules["lanes"])
+        if k < 0:
+            break
+        i = lanes[k]["first"]
+        need = taken(requests[i], service, extras)
+        free = service["kv_capacity_tokens"] - run["held"] - need
+        if extras is not None:
+            free -= kept_free(run, r, requests[i], service, extras)
+        if free < 0:
+            break
+        lanes[k]["first"] = requests[i]["following"]
+        requests[i]["following"] = -1
+        run["held"] += need
+        run["running"] += 1
+        if extras is not None:
+            if service["when_full"] > 0:
+                link(requests, lanes[k], i)
+            if prepared(run, r, requests, i, heap, base, service, rules, extras):
+                continue
+        read(run, requests, i)
+    run["peak_kv_tokens"] = max(run["peak_kv_tokens"], run["held"])
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def kept_free(run: Record, r: int, request: Record, service: Record, extras: Extras) -> int:
+    """Return the KV cache that admission leaves for the next step and as a watermark."""
+    if service["when_full"] == 0:
+        return 0
+    block = service["block_tokens"]
+    free = growth(extras.phases, r * block, run, 1, block)
+    if run["running"] > 0:
+        free += service["watermark_tokens"]
+    if request["state"] != 0:  # it goes on decoding at once
+        tokens = request["generated"] - 1
+        if not sharing(request, extras):
+            tokens += request["prompt_tokens"]
+        if tokens % block == 0:
+            free += block
+    return int(free)
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def prepared(
+    run: Record,
+    r: int,
+    requests: Records,
+    i: int,
+    heap: Ints,
+    base: int,
+    service: Record,
+    rules: Rules,
+    extras: Extras,
+) -> bool:
+    """Find what is cached of an admitted request; tell whether it decodes without being read."""
+    held_by, s = 0, requests[i]["stage"]
+    if sharing(requests[i], extras):
+        held_by = extras.stages[s]["active"]
+        extras.stages[s]["active"] += 1
+    if requests[i]["state"] != 0:
+        if requests[i]["state"] == 2:
+            tokens = requests[i]["prompt_tokens"] + requests[i]["generated"] - 1
+            run["stall"] += service["swap_seconds_per_token"] * tokens
+        decode(run, r, requests, i, heap, base, service, extras)
+        return True
+    if held_by > 0:
+        requests[i]["cached_tokens"] = requests[i]["prompt_tokens"] - 1
+    elif rules["cache_blocks"] > 0:
+        look_up(run, r, requests, i, rules, extras)
+    elif rules["local"] == 1 and s >= 0 and extras.stages[s]["origin"] != r:
+        requests[i]["cached_tokens"] = 0
+    return False
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def look_up(run: Record, r: int, requests: Records, i: int, rules: Rules, extras: Extras) -> None:
+    """Find the leading blocks of a prompt in the prefix cache, and use them."""
+    first, last = extras.block_start[i], extras.block_start[i + 1]
+    n = matched(extras.links, r, extras.blocks, first, last)
+    for j in range(first, first + n):
+        use(run, extras.links, r, extras.blocks[j], rules["cache_blocks"])
+    requests[i]["cached_tokens"] = min(n * rules["block"], requests[i]["prompt_tokens"] - 1)
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def read(run: Record, requests: Records, i: int) -> None:
+    """Put an admitted request behind those whose prompts are being read."""
+    requests[i]["state"] = 3
+    if run["head"] < 0:
+        run["head"], run["done"] = i, requests[i]["cached_tokens"]
+    else:
+        requests[run["tail"]]["following"] = i
+    run["tail"] = i
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def decode(
+    run: Record,
+    r: int,
+    requests: Records,
+    i: int,
+    heap: Ints,
+    base: int,
+    service: Record,
+    extras: Extras,
+) -> None:
+    """Add a sequence to those that decode."""
+    last_step = run["decoded"] + requests[i]["output_tokens"] - requests[i]["generated"]
+    push(heap, base, run["decoding"], last_step * requests.size + i)
+    run["decoding"] += 1
+    run["resident"] += requests[i]["prompt_tokens"] + requests[i]["generated"] - 1
+    requests[i]["state"] = 4
+    if extras is not None:
+        if service["when_full"] > 0:
+            block = service["block_tokens"]
+            extras.phases[r * block + phase(requests[i], run, extras, block)] += 1
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def compose(
+    run: Record, last_step: int, requests: Records, service: Record, weights: Floats
+) -> None:
+    """Set the next run of equal steps; its length is 0 if there is no work."""
+    n, i = run["decoding"], run["head"]
+    left = service["token_budget"] - n
+    length = last_step - run["decoded"] if n > 0 else 0
+    chunk, completing, partial = 0, 0, 0
+    pairs, pair_slope = run["resident"] + n, n
+    if i >= 0:  # there is an admitted prompt to read
+        target = requests[i]["prompt_tokens"] + requests[i]["generated"]
+        rest = target - run["done"]
+        if rest > left:  # it fills the budget for some steps
+            steps = (rest - 1) // left
+            length = min(length, steps) if n > 0 else steps
+            chunk = left
+            pairs += chunk * run["done"] + chunk * (chunk + 1) // 2
+            pair_slope += chunk * chunk
+        else:  # the budget reaches to its end, and into the following ones
+            length, done = 1, run["done"]
+            while left > 0 and i >= 0:
+                target = requests[i]["prompt_tokens"] + requests[i]["generated"]
+                take = min(left, target - done)
+                pairs += take * done + take * (take + 1) // 2
+                chunk += take
+                left -= take
+                if done + take < target:
+                    partial = done + take
+                else:
+                    completing += 1
+                    i = requests[i]["following"]
+                    done = requests[i]["cached_tokens"] if i >= 0 else 0
+    tokens = n + chunk
+    run["length"], run["chunk"] = length, chunk
+    run["completing"], run["partial"] = completing, partial
+    run["base"] = service["fixed"] + service["wire"] * tokens
+    run["compute"] = (
+        service["compute_offset"] + service["per_token"] * tokens + service["per_pair"] * pairs
+    )
+    run["compute_slope"] = service["per_pair"] * pair_slope
+    reading = service["per_kv_token"] * run["resident"] + service["per_sequence"] * n
+    run["memory"] = weights[tokens] + reading
+    run["memory_slope"] = service["per_kv_token"] * n

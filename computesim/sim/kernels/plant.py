@@ -1,0 +1,323 @@
+"""The replicas as machines: which one takes a request, which ones fail, start and stop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from computesim.sim.kernels.cache import promise, sharing
+from computesim.sim.kernels.heap import replay, schedule, unschedule
+from computesim.sim.kernels.prefix import forget, matched
+from computesim.sim.kernels.steps import elapsed, lost, owned, settle, steps_until
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Records = npt.NDArray[np.void]
+Record = Any  # one row of records.REPLICA
+Rules = Any  # one row of records.RULES
+Extras = Any  # records.Extras or None
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def rank(replicas: Records, r: int, load: Ints, loads: Ints, leaves: int) -> None:
+    """Bring the place of a replica among those that take requests up to date."""
+    leaf = replicas[r]["pool"] * leaves + r
+    load[leaf] = replicas[r]["load"] if replicas[r]["state"] == 0 else np.iinfo(np.int64).max
+    replay(loads, load, leaf)
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def choose(
+    requests: Records,
+    i: int,
+    replicas: Records,
+    services: Records,
+    load: Ints,
+    loads: Ints,
+    leaves: int,
+    turns: Ints,
+    rules: Rules,
+    extras: Extras,
+) -> int:
+    """Return the replica of a request, or -1 if it has to wait until one can take it."""
+    pool = 1 if load.size > leaves and requests[i]["state"] == 1 else 0
+    shortest = loads[1] if load.size == leaves else loads[2 + pool] - pool * leaves
+    if load[pool * leaves + shortest] == np.iinfo(np.int64).max:
+        return -1  # none is on
+    if rules["routing"] == 0 and extras is None:
+        return int(shortest)
+    if extras is not None:
+        home = at_home(requests[i], replicas, extras)
+        if home >= 0:
+            return int(home)
+    chosen = shortest
+    if rules["routing"] == 1:
+        chosen = in_turn(replicas, pool, turns)
+    elif rules["routing"] == 2:
+        chosen = with_room(requests, i, replicas, services, pool)
+    elif rules["routing"] == 3:
+        given = requests[i]["replica"]
+        if given >= 0 and replicas[given]["state"] == 0:
+            chosen = given
+    if extras is not None:
+        if rules["routing"] == 4:
+            chosen = of_two(i, replicas, pool, shortest, extras)
+        elif rules["routing"] == 5:
+            chosen = with_prefix(requests, i, replicas, pool, shortest, rules, extras)
+        if chosen >= 0 and sharing(requests[i], extras):
+            extras.stages[requests[i]["stage"]]["home"] = chosen
+    return int(chosen)
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def at_home(request: Record, replicas: Records, extras: Extras) -> int:
+    """Return the replica that has the prompt which a request shares, or -1."""
+    if not sharing(request, extras):
+        return -1
+    stage = extras.stages[request["stage"]]
+    if stage["home"] >= 0 and replicas[stage["home"]]["state"] != 0:
+        stage["home"] = -1
+    return int(stage["home"])
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def takes(run: Record, pool: int) -> bool:
+    """Tell whether a replica takes requests of a pool."""
+    return bool(run["state"] == 0 and run["pool"] == pool)
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def in_turn(replicas: Records, pool: int, turns: Ints) -> int:
+    """Return the next replica that is on."""
+    r = turns[pool]
+    while not takes(replicas[r % replicas.size], pool):
+        r += 1
+    turns[pool] = r + 1
+    return int(r % replicas.size)
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def with_room(requests: Records, i: int, replicas: Records, services: Records, pool: int) -> int:
+    """Return the replica with the fewest requests among those that admit one more at once."""
+    best = -1
+    for r in range(replicas.size):
+        if takes(replicas[r], pool):
+            service = services[replicas[r]["kind"]]
+            need = replicas[r]["promised"] + promise(requests[i], service)
+            room = need <= service["kv_capacity_tokens"]
+            room = room and replicas[r]["load"] < service["max_batch"]
+            if room and (best < 0 or replicas[r]["load"] < replicas[best]["load"]):
+                best = r
+    return best
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def of_two(i: int, replicas: Records, pool: int, shortest: int, extras: Extras) -> int:
+    """Return the less loaded one of two replicas that were drawn beforehand."""
+    best = -1
+    for j in range(2):
+        r = extras.draws[i, j]
+        if takes(replicas[r], pool) and (best < 0 or replicas[r]["load"] < replicas[best]["load"]):
+            best = r
+    return int(best if best >= 0 else shortest)
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def with_prefix(
+    requests: Records,
+    i: int,
+    replicas: Records,
+    pool: int,
+    shortest: int,
+    rules: Rules,
+    extras: Extras,
+) -> int:
+    """Return the replica that knows most of a prompt, unless it is too far ahead of the shortest.
+
+    Where there are no blocks to compare, it is the one of the stage before.
+    """
+    best, most = -1, 0
+    if rules["cache_blocks"] > 0:
+        first, last = extras.block_start[i], extras.block_start[i + 1]
+        for r in range(replicas.size):
+            if takes(replicas[r], pool):
+                n = matched(extras.links, r, extras.blocks, first, last)
+                if n > most:
+                    best, most = r, n
+    elif requests[i]["stage"] >= 0:
+        origin = extras.stages[requests[i]["stage"]]["origin"]
+        if origin >= 0 and takes(replicas[origin], pool):
+            best = origin
+    if best >= 0 and replicas[best]["load"] - replicas[shortest]["load"] <= rules["slack"]:
+        return int(best)
+    return int(shortest)
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def cut_off(run: Record, r: int, service: Record, rules: Rules, extras: Extras, now: float) -> None:
+    """Book the steps of a run that ended by now, and the part of the one that is in progress."""
+    steps = steps_until(run, now)
+    if run["start"] + elapsed(run, steps) > now:
+        steps -= 1
+    settle(run, r, steps, service, rules, extras)
+    rest = now - (run["start"] + elapsed(run, steps))
+    run["busy_seconds"] += rest
+    run["batch_seconds"] += run["running"] * rest
+    if extras is not None:
+        if rules["bin"] > 0.0:
+            lost(run, rest, rules["bin"], extras.timeline, now)
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def machine_event(
+    requests: Records,
+    replicas: Records,
+    services: Records,
+    lanes: Records,
+    heap: Ints,
+    width: int,
+    end: Floats,
+    ends: Ints,
+    load: Ints,
+    loads: Ints,
+    rules: Rules,
+    extras: Extras,
+    now: float,
+) -> None:
+    """Let the next replica fail, or be ready."""
+    n_failures = extras.failures.size
+    code = unschedule(extras.plant_times, extras.plant_codes, extras.plant_size)
+    r = code - n_failures if code >= n_failures else extras.failures[code]["replica"]
+    run = replicas[r]
+    if code >= n_failures:
+        run["state"] = 0
+    elif run["state"] == 0 or run["state"] == 3:
+        if end[r] < np.inf:
+            cut_off(run, r, services[run["kind"]], rules, extras, now)
+            end[r] = np.inf
+            replay(ends, end, r)
+        fail(run, r, requests, lanes, heap, r * width, services[run["kind"]], rules, extras, now)
+        if run["state"] == 3:
+            switch_off(run, rules, extras, now)
+        else:
+            run["state"] = 4
+            ready = now + extras.failures[code]["repair"]
+            schedule(
+                extras.plant_times, extras.plant_codes, extras.plant_size, ready, n_failures + r
+            )
+    rank(replicas, r, load, loads, end.size)
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def fail(
+    run: Record,
+    r: int,
+    requests: Records,
+    lanes: Records,
+    heap: Ints,
+    base: int,
+    service: Record,
+    rules: Rules,
+    extras: Extras,
+    now: float,
+) -> None:
+    """Let a replica lose all that it holds; its requests are sent again, to be read anew."""
+    n = requests.size
+    for slot in range(base, base + run["decoding"]):
+        i = heap[slot] % n
+        missing = heap[slot] // n - run["decoded"]
+        requests[i]["generated"] = requests[i]["output_tokens"] - missing
+        again(requests, i, extras, now)
+    i = run["head"]
+    while i >= 0:
+        i = again(requests, i, extras, now)
+    for k in range(r * rules["lanes"], (r + 1) * rules["lanes"]):
+        i = lanes[k]["first"]
+        while i >= 0:
+            i = again(requests, i, extras, now)
+        lanes[k]["first"] = lanes[k]["last"] = lanes[k]["newest"] = -1
+    if service["when_full"] > 0:
+        block = service["block_tokens"]
+        for j in range(r * block, (r + 1) * block):
+            extras.phases[j] = 0
+    run["decoding"] = run["running"] = run["load"] = run["held"] = run["promised"] = 0
+    run["resident"] = run["length"] = run["done"] = 0
+    run["head"] = run["tail"] = -1
+    run["failures"] += 1
+    if rules["cache_blocks"] > 0:
+        forget(run, extras.links, r)
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def again(requests: Records, i: int, extras: Extras, now: float) -> int:
+    """Send a request once more, and return the one that stood behind it."""
+    behind = requests[i]["following"]
+    if requests[i]["state"] >= 3 and requests[i]["stage"] >= 0:
+        extras.stages[requests[i]["stage"]]["active"] = 0
+    requests[i]["state"] = 0
+    if sharing(requests[i], extras):
+        requests[i]["cached_tokens"] = 0  # what the others had read is gone
+    schedule(extras.times, extras.codes, extras.size, now, i)
+    return int(behind)
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def decide(
+    replicas: Records,
+    n_line: int,
+    load: Ints,
+    loads: Ints,
+    leaves: int,
+    rules: Rules,
+    extras: Extras,
+    now: float,
+) -> None:
+    """Start or drain replicas, so that each has about as many requests as wanted.
+
+    States: 0 on, 1 off, 2 starting, 3 draining, 4 down.
+    """
+    outstanding, kept = n_line, 0
+    for r in range(replicas.size):
+        outstanding += replicas[r]["load"]
+        if replicas[r]["state"] != 1 and replicas[r]["state"] != 3:
+            kept += 1
+    target = int(np.ceil(outstanding / rules["wanted"]))
+    target = max(rules["least"], min(target, replicas.size))
+    extras.patience[0] = 0 if target >= kept else extras.patience[0] + 1
+    for state in (3, 1):  # those that drain come back first
+        for r in range(replicas.size):
+            if kept < target and replicas[r]["state"] == state:
+                kept += 1
+                if state == 3:
+                    replicas[r]["state"] = 0
+                else:
+                    start_up(replicas[r], r, rules, extras, now)
+    if extras.patience[0] >= rules["patience"]:
+        for r in range(replicas.size - 1, -1, -1):
+            if kept > target and replicas[r]["state"] == 0:
+                kept -= 1
+                replicas[r]["state"] = 3
+                if replicas[r]["load"] == 0:
+                    switch_off(replicas[r], rules, extras, now)
+    for r in range(replicas.size):
+        rank(replicas, r, load, loads, leaves)
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def start_up(run: Record, r: int, rules: Rules, extras: Extras, now: float) -> None:
+    """Begin to pay for a replica, which takes requests after its start-up."""
+    run["state"], run["on_since"] = 2, now
+    ready, code = now + rules["startup"], extras.failures.size + r
+    schedule(extras.plant_times, extras.plant_codes, extras.plant_size, ready, code)
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def switch_off(run: Record, rules: Rules, extras: Extras, now: float) -> None:
+    """Stop paying for a replica."""
+    run["state"] = 1
+    run["on_seconds"] += now - run["on_since"]
+    if rules["bin"] > 0.0:
+        owned(extras.timeline, run["kind"], run["on_since"], now, rules["bin"])
