@@ -70,7 +70,9 @@ def layout_text(layout: dict[str, Any]) -> str:
     words = [f"{word}{layout[key]}" for key, word in names if layout[key] > 1]
     words += [f"zero{layout['zero']}", f"mb{layout['microbatch']}"]
     again = {"none": "", "selective": "sel", "full": "full"}[layout["recompute"]]
-    return " ".join([*words, *([f"recompute-{again}"] if again else [])])
+    words += [f"recompute-{again}"] if again else []
+    words += [f"offload-{layout['offload']}"] if layout["offload"] != "none" else []
+    return " ".join(words)
 
 
 def _run_rows(run: dict[str, Any]) -> list[tuple[str, str]]:

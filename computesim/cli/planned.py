@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from computesim.catalog import Catalog
     from computesim.hardware.parallel import TrainingStep
     from computesim.study.batch import BatchStage
-    from computesim.study.plan import LayoutTable
     from computesim.study.run_level import RunCost
 
 
@@ -32,6 +31,7 @@ class Asked:
     deadline: float | None  #: s
     site: str
     top: int
+    offload: str = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +61,13 @@ def plan(asked: Asked, overlay: Path | None) -> dict[str, Any]:
     overlay : Path or None
         Folder of the user's own catalog tables.
     """
+    from computesim.hardware.parallel import no_fit
     from computesim.study.plan import rank_layouts
 
     job = _job(asked, overlay)
     count = asked.count if asked.deadline is None else _machine(job)
     assert count is not None
-    table = rank_layouts(job.load, job.chip, count, job.batch, asked.dtype)
+    table = rank_layouts(job.load, job.chip, count, job.batch, asked.dtype, offload=asked.offload)
     fitting = table.n_fitting
     data = {
         "job": _about(job, count),
@@ -77,19 +78,10 @@ def plan(asked: Asked, overlay: Path | None) -> dict[str, Any]:
         "run": None,
     }
     if not fitting:
-        data["fault"] = _no_fit(table)
+        data["fault"] = no_fit(job.load, job.chip, count, table.shortage)
     elif job.tokens is not None:
         data["run"] = _run_data(_run(job, count))
     return data
-
-
-def _no_fit(table: LayoutTable) -> str:
-    """Return what to say where no layout fits."""
-    return (
-        f"{table.load.name} does not fit on {table.n_accelerators} x {table.accelerator.name} in "
-        f"training: {max(float(table.shortage[0]) / 1e9, 0.1):.1f} GB too much on each under the "
-        "leanest layout"
-    )
 
 
 def _job(asked: Asked, overlay: Path | None) -> _Job:
@@ -151,7 +143,7 @@ def _machine(job: _Job) -> int:
     assert asked.deadline is not None
     machine = smallest_machine(
         job.load, job.chip, job.tokens, asked.deadline, job.batch, asked.dtype,
-        Reliability.of(job.catalog), asked.count or LARGEST_MACHINE,
+        Reliability.of(job.catalog), asked.count or LARGEST_MACHINE, asked.offload,
     )  # fmt: skip
     return machine.n_accelerators
 
@@ -163,7 +155,9 @@ def _run(job: _Job, count: int) -> RunCost:
     from computesim.study.run_level import Reliability, run_cost
 
     def step_for(batch: float) -> TrainingStep:
-        return best_layout(job.load, job.chip, count, batch, job.asked.dtype)
+        return best_layout(
+            job.load, job.chip, count, batch, job.asked.dtype, offload=job.asked.offload
+        )
 
     assert job.tokens is not None
     return run_cost(

@@ -35,6 +35,13 @@ def plan(
         str, typer.Option(help="Find the smallest machine that is done by then: `90 day`.")
     ] = "",
     site: Annotated[str, typer.Option(help="As in `computesim list sites`.")] = "hyperscale-us",
+    offload: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|never|optimiser|all",
+            help="State in host memory; auto: where nothing fits without.",
+        ),
+    ] = "auto",
     top: Annotated[int, typer.Option(min=1, help="Layouts printed.")] = 15,
     scaling: Annotated[
         bool, typer.Option("--scaling", help="Utilisation against training FLOP instead.")
@@ -55,9 +62,11 @@ def plan(
     Example: computesim plan llama-3.1-405b --accelerator h100-sxm --count 16384 --tokens 15.6e12
     """
     from computesim.cli import plan_scaling, plan_text, planned
+    from computesim.hardware.training_job import OFFLOADING
     from computesim.quantities import DTYPE_BYTES
 
     options.one_of(dtype, tuple(DTYPE_BYTES), "--dtype")
+    options.one_of(offload, OFFLOADING, "--offload")
     if scaling:
         kinds = options.formats(charts)
         found: Any = plan_scaling.scaling(model, accelerator, dtype, seq_len, catalog)
@@ -67,7 +76,7 @@ def plan(
         return
     asked = planned.Asked(
         model, accelerator, count, batch_tokens, batch_schedule, seq_len, dtype, tokens, flop,
-        options.seconds(deadline, "--deadline") if deadline else None, site, top,
+        options.seconds(deadline, "--deadline") if deadline else None, site, top, offload,
     )  # fmt: skip
     _check(asked.tokens is not None, asked.flop is not None, deadline, count, batch_tokens,
            batch_schedule)  # fmt: skip

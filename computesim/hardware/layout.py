@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from itertools import product
 from typing import Final
@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 RECOMPUTE: Final = ("none", "selective", "full")  #: what the backward pass computes again
+OFFLOAD: Final = ("none", "optimiser", "all")  #: what host memory holds: Adam, or all of the state
 LARGEST_TP: Final = 16
 LONGEST_CP_SHARD: Final = 8192  #: tokens of a sequence on one context rank before cp is tried
 
@@ -31,6 +32,7 @@ class TrainingLayout:
     zero: int = 1  #: ZeRO stage: 0 nothing, 1 optimiser, 2 and gradients, 3 and weights sharded
     microbatch: int = 1  #: sequences of one microbatch
     recompute: str = "none"  #: none, selective or full
+    offload: str = "none"  #: to host memory: none, optimiser, or all (weights and gradients too)
 
     def __post_init__(self) -> None:
         degrees = (self.tp, self.pp, self.dp, self.ep, self.cp, self.vp, self.microbatch)
@@ -38,6 +40,10 @@ class TrainingLayout:
             raise ValueError("degrees are at least 1 and the ZeRO stage is 0 to 3")
         if self.recompute not in RECOMPUTE:
             raise ValueError(f"recompute is one of {', '.join(RECOMPUTE)}, not {self.recompute}")
+        if self.offload not in OFFLOAD:
+            raise ValueError(f"offload is one of {', '.join(OFFLOAD)}, not {self.offload}")
+        if self.offload == "all" and self.zero < 3:
+            raise ValueError("weights are offloaded only where ZeRO-3 gathers them layer by layer")
         if (self.tp * self.cp * self.dp) % self.ep:
             raise ValueError(f"ep {self.ep} does not divide tp · cp · dp")
         if self.vp > 1 and self.pp == 1:
@@ -51,7 +57,7 @@ class TrainingLayout:
 
 @dataclass(frozen=True, slots=True)
 class LayoutGrid:
-    """Layouts as equal-length integer arrays; `recompute` indexes `RECOMPUTE`."""
+    """Layouts as equal-length integer arrays; the last two index `RECOMPUTE` and `OFFLOAD`."""
 
     tp: Ints
     pp: Ints
@@ -62,25 +68,50 @@ class LayoutGrid:
     zero: Ints
     microbatch: Ints
     recompute: Ints
+    offload: Ints
 
     @classmethod
     def of(cls, layouts: Iterable[TrainingLayout]) -> LayoutGrid:
         """Return the grid of given layouts."""
         rows = [
-            [getattr(x, f.name) for f in fields(cls)[:-1]] + [RECOMPUTE.index(x.recompute)]
+            [
+                *(getattr(x, f.name) for f in fields(cls)[:-2]),
+                RECOMPUTE.index(x.recompute),
+                OFFLOAD.index(x.offload),
+            ]
             for x in layouts
         ]
         return cls(*np.array(rows, dtype=np.int64).reshape(-1, len(fields(cls))).T)
+
+    def __len__(self) -> int:
+        return len(self.tp)
+
+    @property
+    def n_accelerators(self) -> Ints:
+        """Accelerators that each layout uses."""
+        return self.tp * self.pp * self.dp * self.cp
 
     def select(self, which: npt.NDArray[np.bool_]) -> LayoutGrid:
         """Return the layouts where `which` is true."""
         return LayoutGrid(*(getattr(self, f.name)[which] for f in fields(self)))
 
+    def joined(self, *others: LayoutGrid) -> LayoutGrid:
+        """Return these layouts and then those of other grids."""
+        grids = (self, *others)
+        columns = ([getattr(grid, f.name) for grid in grids] for f in fields(self))
+        return LayoutGrid(*(np.concatenate(column) for column in columns))
+
+    def offloaded(self, what: str) -> LayoutGrid:
+        """Return those layouts that can move `what` of `OFFLOAD` to host memory, moved."""
+        level = OFFLOAD.index(what)
+        able = self.select(self.zero >= 3) if what == "all" else self
+        return replace(able, offload=np.full(len(able), level, dtype=np.int64))
+
     def at(self, index: int) -> TrainingLayout:
         """Return one layout."""
         degree = {f.name: int(getattr(self, f.name)[index]) for f in fields(self)}
-        again = RECOMPUTE[degree.pop("recompute")]
-        return TrainingLayout(**degree, recompute=again)
+        again, moved = RECOMPUTE[degree.pop("recompute")], OFFLOAD[degree.pop("offload")]
+        return TrainingLayout(**degree, recompute=again, offload=moved)
 
 
 def candidates(
@@ -118,7 +149,8 @@ def candidates(
     dp = np.minimum(replicas, np.int64(max(batch_sequences, 1.0)) // microbatch)
     dp = np.maximum(dp, 0)
     dp -= np.where(ep > tp * cp, dp % np.maximum(ep // (tp * cp), 1), 0)  # whole expert groups
-    grid = LayoutGrid(tp, pp, dp, ep, cp, vp, zero, microbatch, recompute)
+    stays = np.zeros(len(dp), dtype=np.int64)
+    grid = LayoutGrid(tp, pp, dp, ep, cp, vp, zero, microbatch, recompute, stays)
     return grid.select((dp >= 1) & ((tp * cp * np.maximum(dp, 1)) % ep == 0))
 
 

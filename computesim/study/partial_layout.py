@@ -78,6 +78,8 @@ def described(step: TrainingStep) -> str:
         f"{' '.join(degrees) or 'one accelerator'}, zero {layout.zero}, "
         f"micro-batch {layout.microbatch}, recompute {layout.recompute}"
     )
+    if layout.offload != "none":
+        text += f", offload {layout.offload}"
     lack = step.memory.shortage / 1e9
     return f"{text}; {lack:.0f} GB more than fits" if lack > 0 else text
 

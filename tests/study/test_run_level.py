@@ -8,12 +8,14 @@ from itertools import pairwise
 import pytest
 
 from computesim import load_catalog
+from computesim.catalog.rows import shipped_sources
 from computesim.errors import CapacityError
 from computesim.hardware.efficiency import efficiency
 from computesim.hardware.parallel import best_layout
 from computesim.hardware.reliability import daly_interval
 from computesim.study.batch import (
     BATCH_SCHEDULES,
+    SCHEDULE_SOURCES,
     BatchStage,
     batch_for_compute,
     batch_schedule,
@@ -130,11 +132,28 @@ def test_published_batches_only_grow(name: str) -> None:
         assert one.until_tokens < next_one.until_tokens
         assert one.batch_tokens < next_one.batch_tokens
     assert math.isinf(stages[-1].until_tokens)
+    assert SCHEDULE_SOURCES[name] in shipped_sources()
+
+
+@pytest.mark.parametrize(("name", "first", "last", "tokens"), [
+    ("deepseek-v3", 3072 * 4096, 15360 * 4096, 469e9),  # report, section 4.2
+    ("deepseek-v2", 2304 * 4096, 9216 * 4096, 225e9),  # report, section 3.1.2
+    ("gpt-3", 32e3, 3.2e6, 12e9),  # Brown 2020, appendix B
+])  # fmt: skip
+def test_the_parts_of_a_gradual_rise_have_its_mean(
+    name: str, first: float, last: float, tokens: float
+) -> None:
+    *rise, rest = batch_schedule(name)
+    ends = [0.0, *(stage.until_tokens for stage in rise)]
+    mean = sum((b - a) * s.batch_tokens for (a, b), s in zip(pairwise(ends), rise, strict=True))
+    assert ends[-1] == tokens
+    assert mean / tokens == pytest.approx((first + last) / 2, rel=0.003)
+    assert rest.batch_tokens == last
 
 
 def test_an_unknown_schedule_names_the_near_miss() -> None:
     with pytest.raises(ValueError, match="did you mean deepseek-v3"):
-        batch_schedule("deepseek-v2")
+        batch_schedule("deepseek-v3.1")
 
 
 def llama_3(stages: tuple[BatchStage, ...], n: int = 16384, reliability: Reliability = CLUSTER,
