@@ -14,6 +14,11 @@ import numpy.typing as npt
 RECOMPUTE: Final = ("none", "selective", "full")  #: what the backward pass computes again
 OFFLOAD: Final = ("none", "optimiser", "all")  #: what host memory holds: Adam, or all of the state
 LARGEST_TP: Final = 16
+LEAST_EP: Final = 64  #: pieces of experts tried where their number is not known
+MOST_EP: Final = 256
+FEWER_STAGES: Final = 32  #: deepest pipeline tried on fewer accelerators than `MANY`
+MOST_STAGES: Final = 128  #: and on more
+MANY: Final = 2048
 LONGEST_CP_SHARD: Final = 8192  #: tokens of a sequence on one context rank before cp is tried
 
 Ints = npt.NDArray[np.int64]
@@ -121,6 +126,7 @@ def candidates(
     domain: int,
     seq_len: int,
     batch_sequences: float,
+    n_experts: int = 0,
 ) -> LayoutGrid:
     """Return the layouts worth evaluating for a job.
 
@@ -136,6 +142,8 @@ def candidates(
         Tokens of a sequence; context parallelism is tried for long ones.
     batch_sequences : float
         Sequences of one optimiser step; more replicas than that would idle.
+    n_experts : int
+        Routed experts of a layer, over which expert parallelism divides; 0 where not known.
 
     Returns
     -------
@@ -143,7 +151,9 @@ def candidates(
         Possibly empty.
     """
     widest_cp = max(seq_len // LONGEST_CP_SHARD, 1)
-    table = _degrees(min(domain, LARGEST_TP), n_layers, n_moe_layers > 0, widest_cp)
+    experts = (n_experts or LEAST_EP) if n_moe_layers > 0 else 1
+    deepest = MOST_STAGES if n_accelerators >= MANY else FEWER_STAGES
+    table = _degrees(min(domain, LARGEST_TP), n_layers, experts, widest_cp, deepest)
     tp, pp, ep, cp, vp, zero, microbatch, recompute = table
     replicas = n_accelerators // (tp * pp * cp)
     dp = np.minimum(replicas, np.int64(max(batch_sequences, 1.0)) // microbatch)
@@ -155,16 +165,20 @@ def candidates(
 
 
 @lru_cache(maxsize=64)
-def _degrees(widest_tp: int, n_layers: int, experts: bool, widest_cp: int) -> tuple[Ints, ...]:
+def _degrees(
+    widest_tp: int, n_layers: int, experts: int, widest_cp: int, deepest: int
+) -> tuple[Ints, ...]:
     """Return the columns tp, pp, ep, cp, vp, zero, microbatch, recompute of all combinations."""
-    stages = [p for p in (1, 2, 4, 6, 8, 12, 16, 24, 32) if p <= n_layers]
+    most = min(n_layers, deepest)
+    stages = [p for p in (1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128) if p <= most]
+    pieces = [e for e in _powers(min(experts, MOST_EP)) if experts % e == 0]
     pipelines = [
         (p, v) for p in stages for v in ((1,) if p == 1 else (1, 2, 4, 8)) if p * v <= n_layers
     ]
     rows = [
         (tp, pp, ep, cp, vp, zero, microbatch, recompute)
         for tp, (pp, vp), ep, cp in product(
-            _powers(widest_tp), pipelines, _powers(64) if experts else (1,), _powers(widest_cp)
+            _powers(widest_tp), pipelines, pieces, _powers(widest_cp)
         )
         for zero in ((1, 3) if pp == 1 else (1,))  # sharded weights do not mix with pipelines
         for microbatch, recompute in product((1, 2, 4), range(len(RECOMPUTE)))

@@ -183,14 +183,14 @@ def training_memory(
     Notes
     -----
     ZeRO shards dense parameters over dp · cp and experts over the ranks that hold the same ones.
-    ZeRO-3 has two layers gathered at a time, one in use and one on its way, and the gradients of
-    one not yet scattered. The first stage of 1F1B holds min(pp, M) microbatches,
+    ZeRO-3 holds the gathered weights of one layer and its gradients, not yet scattered (frameworks
+    gather ahead by anything from a matrix to a layer). The first stage of 1F1B holds min(pp, M) microbatches,
     ``1 + (pp − 1)/(pp · vp)`` as much when interleaved. The embedding is spread evenly over stages.
     What is offloaded is in host memory; weights and gradients pass through layer by layer.
 
     Source
     ------
-    Rajbhandari 2020 (ZeRO), Zhao 2023 (FSDP, prefetching), Ren 2021 (ZeRO-Offload).
+    Rajbhandari 2020 (ZeRO), Zhao 2023 (FSDP), Ren 2021 (ZeRO-Offload).
     """
     stage = stage_stretch(load, grid)
     whole = np.asarray(sum(parameters_per_rank(load, grid)))
@@ -209,7 +209,7 @@ def training_memory(
     passing = np.where(grid.offload == 1, updated_parameters(load, grid) * stage, 0.0)
     passing *= recipe.gradient_bytes + recipe.weight_bytes
     return MemoryGrid(
-        weights=weights + np.minimum(2.0 * layer, whole) * recipe.weight_bytes,
+        weights=weights + layer * recipe.weight_bytes,
         gradients=gradients + layer * recipe.gradient_wire_bytes,
         optimiser=optimiser,
         activations=_activations(load, grid, n_microbatches, recipe) * stage,

@@ -161,7 +161,7 @@ class TrainingJob:
         load, chip = self.load, self.accelerator
         shape = (load.n_layers, load.n_moe_layers, chip.scaleup_domain)
         sequences = self.batch_tokens / load.seq_len
-        grid = candidates(int(n_accelerators), *shape, load.seq_len, sequences)
+        grid = candidates(int(n_accelerators), *shape, load.seq_len, sequences, load.n_experts)
         has_host = min(chip.host_bandwidth, chip.host_memory, chip.host_memory_bandwidth) > 0
         if offload in OFFLOAD:
             if not has_host:

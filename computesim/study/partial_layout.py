@@ -8,7 +8,7 @@ from typing import Final
 
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
-from computesim.hardware.layout import RECOMPUTE, TrainingLayout
+from computesim.hardware.layout import MOST_EP, RECOMPUTE, TrainingLayout
 from computesim.hardware.parallel import TrainingStep, best_layout, training_step
 from computesim.quantities import TrainingLoad
 
@@ -99,7 +99,7 @@ def _agreeing(
             continue
         for vp, ep, micro, zero, again in product(
             _given(known, "vp", _interleaves(load.n_layers, pp)),
-            _given(known, "ep", _powers(64) if load.n_moe_layers else [1]),
+            _given(known, "ep", _expert_pieces(load)),
             _given(known, "micro_batch", [m for m in (1, 2, 4) if m * dp <= max(sequences, dp)]),
             _given(known, "zero", [1, 3] if pp == 1 and dp > 1 else [1]),
             [known["recompute"]] if known.get("recompute") else RECOMPUTE,
@@ -118,6 +118,12 @@ def _given(known: Known, name: str, otherwise: list[int]) -> list[int]:
 def _interleaves(n_layers: int, pp: int) -> list[int]:
     """Return the interleavings tried for a pipeline."""
     return [1] if pp == 1 else [v for v in (1, 2, 3, 4, 5, 6, 8) if v * pp <= n_layers]
+
+
+def _expert_pieces(load: TrainingLoad) -> list[int]:
+    """Return the degrees of expert parallelism tried; they divide the experts."""
+    experts = load.n_experts if load.n_moe_layers else 1
+    return [e for e in _powers(MOST_EP) if (experts or MOST_EP) % e == 0]
 
 
 def _powers(largest: int) -> list[int]:

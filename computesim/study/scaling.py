@@ -187,7 +187,14 @@ def utilisation_against_compute(
     budgets = np.asarray(flop, dtype=np.float64)
     found = [
         _best_run(
-            model, accelerator, c, batch_law(c), duration, dtype, seq_len, tokens_per_parameter,
+            model,
+            accelerator,
+            c,
+            batch_law(c),
+            duration,
+            dtype,
+            seq_len,
+            tokens_per_parameter,
             coefficients,
         )
         for c in budgets
