@@ -150,7 +150,6 @@ def _machine(job: _Job) -> int:
 
 def _run(job: _Job, count: int) -> RunCost:
     """Return time, hours, energy and rent of a run on so many accelerators."""
-    from computesim.hardware.efficiency import efficiency
     from computesim.hardware.parallel import best_layout
     from computesim.study.run_level import Reliability, run_cost
 
@@ -170,7 +169,6 @@ def _run(job: _Job, count: int) -> RunCost:
         job.asked.dtype,
         job.catalog.site(job.asked.site),
         _rent(job),
-        efficiency(job.chip).training_jitter,
     )
 
 

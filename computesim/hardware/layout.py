@@ -19,6 +19,7 @@ MOST_EP: Final = 256
 FEWER_STAGES: Final = 32  #: deepest pipeline tried on fewer accelerators than `MANY`
 MOST_STAGES: Final = 128  #: and on more
 MANY: Final = 2048
+SHORTEST_CP_SHARD: Final = 1024  #: tokens of a sequence on one context rank, at the least
 LONGEST_CP_SHARD: Final = 8192  #: tokens of a sequence on one context rank before cp is tried
 
 Ints = npt.NDArray[np.int64]
@@ -141,7 +142,8 @@ def candidates(
     seq_len : int, token
         Tokens of a sequence; context parallelism is tried for long ones.
     batch_sequences : float
-        Sequences of one optimiser step; more replicas than that would idle.
+        Sequences of one optimiser step; more replicas than that would idle. Where they are few for
+        the machine, context parallelism is tried for short sequences too.
     n_experts : int
         Routed experts of a layer, over which expert parallelism divides; 0 where not known.
 
@@ -150,7 +152,7 @@ def candidates(
     LayoutGrid
         Possibly empty.
     """
-    widest_cp = max(seq_len // LONGEST_CP_SHARD, 1)
+    widest_cp = _widest_cp(n_accelerators / min(domain, LARGEST_TP) / batch_sequences, seq_len)
     experts = (n_experts or LEAST_EP) if n_moe_layers > 0 else 1
     deepest = MOST_STAGES if n_accelerators >= MANY else FEWER_STAGES
     table = _degrees(min(domain, LARGEST_TP), n_layers, experts, widest_cp, deepest)
@@ -162,6 +164,16 @@ def candidates(
     stays = np.zeros(len(dp), dtype=np.int64)
     grid = LayoutGrid(tp, pp, dp, ep, cp, vp, zero, microbatch, recompute, stays)
     return grid.select((dp >= 1) & ((tp * cp * np.maximum(dp, 1)) % ep == 0))
+
+
+def _widest_cp(domains_per_sequence: float, seq_len: int) -> int:
+    """Return the most context ranks tried: for long sequences, and where sequences are scarce.
+
+    A machine with more scale-up domains than sequences would otherwise have deep pipelines with
+    too few microbatches.
+    """
+    scarce = min(int(2.0 * domains_per_sequence), seq_len // SHORTEST_CP_SHARD)
+    return max(seq_len // LONGEST_CP_SHARD, scarce, 1)
 
 
 @lru_cache(maxsize=64)

@@ -184,8 +184,9 @@ def training_memory(
     -----
     ZeRO shards dense parameters over dp · cp and experts over the ranks that hold the same ones.
     ZeRO-3 holds the gathered weights of one layer and its gradients, not yet scattered (frameworks
-    gather ahead by anything from a matrix to a layer). The first stage of 1F1B holds min(pp, M) microbatches,
-    ``1 + (pp − 1)/(pp · vp)`` as much when interleaved. The embedding is spread evenly over stages.
+    gather ahead by anything from a matrix to a layer). The first stage of 1F1B holds min(pp, M)
+    microbatches, ``1 + (pp − 1)/(pp · vp)`` as much when interleaved. The embedding is spread
+    evenly over stages.
     What is offloaded is in host memory; weights and gradients pass through layer by layer.
 
     Source

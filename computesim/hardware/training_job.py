@@ -54,6 +54,7 @@ class TrainingStep:
     compute_seconds: float  #: matrix multiplications, scores and elementwise work, s/step
     exposed_seconds: float  #: collectives that nothing hides, s/step
     memory: TrainingMemory
+    jitter: float = 0.0  #: input, launches and stragglers ÷ the rest of the step
     host_seconds: float = 0.0  #: of them an optimiser step on the CPU, s/step
 
     @property
@@ -213,28 +214,30 @@ class TrainingJob:
         routing = expert_seconds(self.wires, grid, self.dtype) * stretch
         exposed = exposed * stretch + stage_seconds(self.wires, grid)
         exposed += routing - np.minimum(routing * self.own.ep_overlap, compute)
-        bubble = (grid.pp - 1) / (grid.vp * count)
+        bubble = pipeline_bubble(grid, count)
         pipeline = count * (compute + exposed) * (1.0 + bubble)
         gradients = data_seconds(self.wires, grid, count, self.recipe)
         shard = updated_parameters(self.load, grid)
         host = (self.accelerator, self.own, self.recipe)
         gradients += stream_seconds(*host, grid, count, shard)
         overlap = np.where(grid.zero >= 3, self.own.shard_overlap, self.own.dp_overlap)
-        # gradients wait for the last microbatch, weights for the first: one hides both
-        room = np.where(grid.zero >= 3, count, 1.0) * compute
+        # whole gradients wait for the last microbatch; sharded ones leave after every one
+        room = np.where(grid.zero >= 2, count, 1.0) * compute
         hidden = np.minimum(gradients * overlap, room)
         optimiser = self.optimiser(grid)
         total = pipeline + gradients - hidden + optimiser
-        members = grid.tp * grid.cp * grid.dp * grid.pp
-        doublings = np.log2(np.maximum(members / 8.0, 1.0))
-        jitter = self.own.training_jitter + self.own.straggling * doublings
         return StepTimes(
-            total=total * (1.0 + jitter),
+            total=total * (1.0 + self.jitter(grid)),
             compute=count * compute,
             exposed=count * exposed + gradients - hidden,
             optimiser=optimiser,
             bubble=bubble / (1.0 + bubble),
         )
+
+    def jitter(self, grid: LayoutGrid) -> Floats:
+        """Return the time of input, launches and stragglers ÷ that of the rest of the step."""
+        doublings = np.log2(np.maximum(grid.n_accelerators / 8.0, 1.0))
+        return self.own.training_jitter + self.own.straggling * doublings
 
     def step(self, grid: LayoutGrid, index: int, n_accelerators: int) -> TrainingStep:
         """Return the step of one layout of the grid."""
@@ -253,5 +256,34 @@ class TrainingJob:
             compute_seconds=float(times.compute[index]),
             exposed_seconds=float(times.exposed[index]),
             memory=self.memory(grid).at(index),
+            jitter=float(self.jitter(grid)[index]),
             host_seconds=float(times.optimiser[index]) if grid.offload[index] else 0.0,
         )
+
+
+def pipeline_bubble(grid: LayoutGrid, n_microbatches: Floats) -> Floats:
+    """Return the time in which a stage waits ÷ the time in which it works.
+
+    Parameters
+    ----------
+    grid : LayoutGrid
+        Layouts, length k.
+    n_microbatches : array of float64, shape (k,)
+        M, of one pipeline in one step.
+
+    Returns
+    -------
+    array of float64, shape (k,)
+
+    Notes
+    -----
+    ``(pp − 1) / (vp M)`` where M is at least pp. With fewer microbatches the last one still passes
+    all stages one after another, however they are interleaved:
+    ``(pp − M + (M − 1)/vp) / M``.
+
+    Source
+    ------
+    Narayanan 2021, section 2.2; fewer microbatches by counting.
+    """
+    turns = (np.minimum(n_microbatches, grid.pp) - 1.0) / grid.vp
+    return np.asarray((np.maximum(grid.pp - n_microbatches, 0.0) + turns) / n_microbatches)

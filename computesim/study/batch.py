@@ -18,14 +18,15 @@ class BatchStage:
 
 #: Published schedules, tokens of a step by tokens trained. A gradual rise is cut into equal parts
 #: with the mean of each; that it is linear is said for GPT-3 only and assumed for DeepSeek.
-#: Llama 3: section 3.4.1. DeepSeek-V3: section 4.2, 3,072 to 15,360 sequences of 4,096 over 469 B
+#: Llama 3: section 3.4.1 and table 4 (16 M are 128 replicas with 16 sequences of 8,192).
+#: DeepSeek-V3: section 4.2, 3,072 to 15,360 sequences of 4,096 over 469 B
 #: tokens. DeepSeek-V2: section 3.1.2, 2,304 to 9,216 over 225 B. GPT-3: table 2.1 and appendix B,
 #: from 32 k to 3.2 M tokens over the first 12 B, the most that it gives for any size.
 BATCH_SCHEDULES: Final[dict[str, tuple[BatchStage, ...]]] = {
     "llama-3-405b": (
-        BatchStage(252e6, 4.0e6),
-        BatchStage(2.87e12, 8.0e6),
-        BatchStage(float("inf"), 16.0e6),
+        BatchStage(252e6, 4.0 * 2**20),
+        BatchStage(2.87e12, 8.0 * 2**20),
+        BatchStage(float("inf"), 16.0 * 2**20),
     ),
     "deepseek-v3": (
         BatchStage(156e9, 5120 * 4096.0),

@@ -139,7 +139,7 @@ def _machine(
     share = 1.0
     if reliability is not None:
         nodes = size / job.accelerator.node_accelerators
-        share = goodput(nodes, reliability, job.own.training_jitter).share
+        share = goodput(nodes, reliability, step.jitter).share
     seconds = tokens / job.batch_tokens * step.seconds
     return Machine(size, step, share, seconds / share) if share > 0 else None
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.layout import LayoutGrid, TrainingLayout, candidates
-from computesim.hardware.memory import Recipe, parameters_per_rank
+from computesim.hardware.memory import Recipe, parameters_per_rank, updated_parameters
 from computesim.hardware.parallel import TrainingStep, best_layout, training_step
 from computesim.quantities import TrainingLoad
 from computesim.workload.transformer import Architecture, training_load
@@ -278,6 +278,29 @@ def test_layouts_that_contradict_themselves_are_refused() -> None:
     for wrong in ({"tp": 0}, {"zero": 4}, {"recompute": "some"}, {"ep": 3, "dp": 4}, {"vp": 2}):
         with pytest.raises(ValueError, match=r"degrees|recompute|divide|interleaved"):
             TrainingLayout(**wrong)
+
+
+def test_pieces_of_experts_divide_them_and_large_machines_have_deep_pipelines() -> None:
+    small = candidates(1024, 64, 60, 8, 4096, 512.0, 160)
+    assert set(small.ep.tolist()) == {1, 2, 4, 8, 16, 32}
+    assert small.pp.max() == 32
+    large = candidates(16384, 64, 60, 8, 4096, 8192.0, 256)
+    assert large.ep.max() == 256
+    assert large.pp.max() == 64
+
+
+def test_context_is_cut_where_sequences_are_scarce() -> None:
+    assert candidates(1024, 64, 0, 8, 8192, 512.0).cp.max() == 1
+    assert candidates(16384, 64, 0, 8, 8192, 1024.0).cp.max() == 4
+    assert candidates(2**20, 64, 0, 8, 8192, 64.0).cp.max() == 8  # 1,024 tokens are left
+    assert candidates(64, 64, 0, 8, 131072, 512.0).cp.max() == 16
+
+
+def test_experts_are_updated_where_their_state_is() -> None:
+    # 16 experts' pieces on 16 ranks: every parameter is updated once, ZeRO or not
+    grid = LayoutGrid.of([TrainingLayout(tp=2, pp=4, dp=8, ep=16)])
+    dense = (LOAD.n_params - LOAD.n_expert_params) / (2 * 4 * 8)
+    assert updated_parameters(LOAD, grid)[0] == pytest.approx(dense + LOAD.n_expert_params / 64)
 
 
 def test_candidates_use_no_more_accelerators_than_there_are() -> None:
