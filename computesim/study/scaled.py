@@ -16,6 +16,7 @@ from computesim.workload.architecture import Architecture
 from computesim.workload.parameters import parameter_count
 
 _SHORTEST_CP_SHARD: Final = 256  #: tokens of a sequence on one context rank
+_WIDEST_TP: Final = 128  #: of dense models; expert parallelism does as much for the others
 _MOST_STAGES: Final = 512
 _MOST_PIECES: Final = 16  #: of one stage, interleaved
 
@@ -94,7 +95,7 @@ def _multiplied(model: Architecture, factor: float) -> Architecture:
 def wide_grid(
     accelerator: Accelerator,
     n_layers: int,
-    experts: bool,
+    n_experts: int,
     seq_len: int,
     batch_sequences: float,
     accelerators: tuple[float, float],
@@ -107,8 +108,8 @@ def wide_grid(
         For its scale-up domain, in which tensor parallelism stays.
     n_layers : int
         Most stages of a pipeline.
-    experts : bool
-        Try expert parallelism.
+    n_experts : int
+        Of a layer, divided over up to 256 accelerators; 0 for a dense model.
     seq_len : int, token
         Contexts are cut down to 256 tokens.
     batch_sequences : float
@@ -126,9 +127,9 @@ def wide_grid(
         [
             (tp, pp, ep, cp, vp, zero, micro, again)
             for tp, (pp, vp, zero), ep, cp, micro, again in product(
-                _powers(min(accelerator.scaleup_domain, LARGEST_TP)),
+                _powers(min(accelerator.scaleup_domain, LARGEST_TP if n_experts else _WIDEST_TP)),
                 pipes,
-                (1, 8, 64) if experts else (1,),
+                [e for e in (1, 8, 64, 256) if max(n_experts, 1) % e == 0],
                 _powers(max(seq_len // _SHORTEST_CP_SHARD, 1)),
                 (1, 2),
                 (0, 1, 2),

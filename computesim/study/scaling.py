@@ -240,7 +240,7 @@ def _best_run(
     shape = (n_active, float(grown.n_layers), tokens, batch)
     load = training_load(grown, seq_len)
     least = flop / (accelerator.peak(dtype) * duration)
-    experts = load.n_moe_layers > 0
+    experts = load.n_experts if load.n_moe_layers else 0
     sizes = (least, max(_SPREAD * least, 1024.0))
     grid = wide_grid(accelerator, load.n_layers, experts, seq_len, batch / seq_len, sizes)
     if not len(grid.tp):
