@@ -86,7 +86,8 @@ class LayoutTable:
     def verdict(self, index: int) -> str:
         """Return in plain words why a layout is not the best one, or that it is."""
         if self.shortage[index] > 0:
-            return f"does not fit, by {max(self.shortage[index] / 1e9, 0.1):.1f} GB"
+            where = " of host memory" if self.memory[index] <= self.capacity else ""
+            return f"does not fit, by {max(self.shortage[index] / 1e9, 0.1):.1f} GB{where}"
         if index == 0:
             return "the fastest that fits"
         best, own = self.parts(0), self.parts(index)
