@@ -16,6 +16,7 @@ OFFLOAD: Final = ("none", "optimiser", "all")  #: what host memory holds: Adam, 
 LARGEST_TP: Final = 16
 LEAST_EP: Final = 64  #: pieces of experts tried where their number is not known
 MOST_EP: Final = 256
+MOST_SPLIT: Final = 8  #: pieces of one expert
 FEWER_STAGES: Final = 32  #: deepest pipeline tried on fewer accelerators than `MANY`
 MOST_STAGES: Final = 128  #: and on more
 MANY: Final = 2048
@@ -32,7 +33,7 @@ class TrainingLayout:
     tp: int = 1  #: tensor parallel, with sequence parallel activations
     pp: int = 1  #: pipeline stages
     dp: int = 1  #: data parallel replicas
-    ep: int = 1  #: pieces over which experts are spread, inside tp · cp · dp
+    ep: int = 1  #: pieces over which experts are spread, inside tp · cp · dp; of an expert, if more
     cp: int = 1  #: context parallel pieces of one sequence
     vp: int = 1  #: interleaved model pieces of one pipeline stage
     zero: int = 1  #: ZeRO stage: 0 nothing, 1 optimiser, 2 and gradients, 3 and weights sharded
@@ -183,7 +184,7 @@ def _degrees(
     """Return the columns tp, pp, ep, cp, vp, zero, microbatch, recompute of all combinations."""
     most = min(n_layers, deepest)
     stages = [p for p in (1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128) if p <= most]
-    pieces = [e for e in _powers(min(experts, MOST_EP)) if experts % e == 0]
+    pieces = expert_degrees(experts)
     pipelines = [
         (p, v) for p in stages for v in ((1,) if p == 1 else (1, 2, 4, 8)) if p * v <= n_layers
     ]
@@ -196,6 +197,22 @@ def _degrees(
         for microbatch, recompute in product((1, 2, 4), range(len(RECOMPUTE)))
     ]
     return tuple(np.ascontiguousarray(np.array(rows, dtype=np.int64).T))
+
+
+def expert_degrees(n_experts: int) -> list[int]:
+    """Return the degrees of expert parallelism worth trying.
+
+    They divide the experts, or are multiples of their number: then an expert is itself split.
+
+    Parameters
+    ----------
+    n_experts : int
+        Routed experts of a layer; 1 for a dense model.
+    """
+    if n_experts == 1:
+        return [1]
+    most = min(MOST_EP, MOST_SPLIT * n_experts)
+    return [e for e in _powers(most) if n_experts % e == 0 or e % n_experts == 0]
 
 
 def _powers(largest: int) -> list[int]:

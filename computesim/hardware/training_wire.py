@@ -88,14 +88,16 @@ def expert_seconds(wires: Wires, grid: LayoutGrid, dtype: str) -> Floats:
     """Return the expert-parallel seconds of one microbatch on one stage, before overlap.
 
     Dispatch and combine, forward and backward (and forward again when recomputed). A token goes
-    once to each distinct accelerator of its experts, once over the NIC to each distinct domain.
+    once to each distinct accelerator of its experts (and of their pieces), once over the NIC to
+    each distinct domain; the pieces of an expert share one.
     """
     load = wires.load
     element = ACTIVATION_BYTES if dtype in ("bf16", "fp16", "fp32") else FP8_DISPATCH_BYTES
     tokens = grid.microbatch * load.seq_len / (grid.cp * grid.tp)
     size = tokens * load.d_model * element
     domain = wires.accelerator.scaleup_domain
-    inner = _destinations(load.experts_per_token, np.minimum(grid.ep, domain))
+    pieces = load.experts_per_token * np.maximum(grid.ep / max(load.n_experts, 1), 1.0)
+    inner = _destinations(pieces, np.minimum(grid.ep, domain))
     outer = _destinations(load.experts_per_token, np.maximum(np.ceil(grid.ep / domain), 1))
     once = size * (inner / wires.inner.all_to_all + outer / wires.outer.all_to_all)
     once += np.where(grid.ep > 1, wires.inner.latency / 2, 0.0)
@@ -103,7 +105,7 @@ def expert_seconds(wires: Wires, grid: LayoutGrid, dtype: str) -> Floats:
     return np.asarray(once * count)
 
 
-def _destinations(n_choices: int, n_places: npt.NDArray[np.generic]) -> Floats:
+def _destinations(n_choices: Floats | int, n_places: npt.NDArray[np.generic]) -> Floats:
     """Return the expected distinct places, own place left out, of random choices."""
     places = np.asarray(n_places, dtype=np.float64)
     return (places - 1.0) * (1.0 - (1.0 - 1.0 / places) ** n_choices)

@@ -8,7 +8,7 @@ from typing import Final
 
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
-from computesim.hardware.layout import MOST_EP, RECOMPUTE, TrainingLayout
+from computesim.hardware.layout import MOST_EP, RECOMPUTE, TrainingLayout, expert_degrees
 from computesim.hardware.parallel import TrainingStep, best_layout, training_step
 from computesim.quantities import TrainingLoad
 
@@ -90,6 +90,7 @@ def _agreeing(
 ) -> Iterator[TrainingLayout]:
     """Yield the layouts that agree with what is known."""
     sequences = batch_tokens / load.seq_len
+    experts = (load.n_experts or MOST_EP) if load.n_moe_layers else 1
     for tp, pp, cp in product(
         _given(known, "tp", _powers(min(accelerator.scaleup_domain, LARGEST_TP))),
         _given(known, "pp", [p for p in _powers(64) if p <= load.n_layers]),
@@ -100,7 +101,7 @@ def _agreeing(
             continue
         for vp, ep, micro, zero, again in product(
             _given(known, "vp", _interleaves(load.n_layers, pp)),
-            _given(known, "ep", _expert_pieces(load)),
+            _given(known, "ep", expert_degrees(experts)),
             _given(known, "micro_batch", [m for m in (1, 2, 4, 8) if m * dp <= max(sequences, dp)]),
             _given(known, "zero", [1, 3] if pp == 1 and dp > 1 else [1]),
             [known["recompute"]] if known.get("recompute") else RECOMPUTE,
@@ -126,12 +127,6 @@ def _given(known: Known, name: str, otherwise: list[int]) -> list[int]:
 def _interleaves(n_layers: int, pp: int) -> list[int]:
     """Return the interleavings tried for a pipeline."""
     return [1] if pp == 1 else [v for v in (1, 2, 3, 4, 5, 6, 8) if v * pp <= n_layers]
-
-
-def _expert_pieces(load: TrainingLoad) -> list[int]:
-    """Return the degrees of expert parallelism tried; they divide the experts."""
-    experts = load.n_experts if load.n_moe_layers else 1
-    return [e for e in _powers(MOST_EP) if (experts or MOST_EP) % e == 0]
 
 
 def _powers(largest: int) -> list[int]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,9 +10,12 @@ from hypothesis import strategies as st
 
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
-from computesim.hardware.layout import LayoutGrid, TrainingLayout, candidates
+from computesim.hardware.layout import LayoutGrid, TrainingLayout, candidates, expert_degrees
 from computesim.hardware.memory import Recipe, parameters_per_rank, updated_parameters
 from computesim.hardware.parallel import TrainingStep, best_layout, training_step
+from computesim.hardware.training_compute import Compute
+from computesim.hardware.training_job import TrainingJob
+from computesim.hardware.training_wire import expert_seconds
 from computesim.quantities import TrainingLoad
 from computesim.workload.transformer import Architecture, training_load
 
@@ -284,9 +288,29 @@ def test_pieces_of_experts_divide_them_and_large_machines_have_deep_pipelines() 
     small = candidates(1024, 64, 60, 8, 4096, 512.0, 160)
     assert set(small.ep.tolist()) == {1, 2, 4, 8, 16, 32}
     assert small.pp.max() == 32
+    assert expert_degrees(16) == [1, 2, 4, 8, 16, 32, 64, 128]  # an expert has at most 8 pieces
     large = candidates(16384, 64, 60, 8, 4096, 8192.0, 256)
     assert large.ep.max() == 256
     assert large.pp.max() == 64
+
+
+def test_pieces_of_an_expert_are_smaller_matrices_and_need_every_token() -> None:
+    few = replace(LOAD, n_experts=8, experts_per_token=2)
+    chip = Accelerator(
+        "a", {"bf16": 1e15}, 8e10, 3e12, 700.0, scaleup_bandwidth=4.5e11, scaleup_domain=8,
+        nic_bandwidth=5e10,
+    )  # fmt: skip
+    job = TrainingJob.of(few, chip, 64 * 4096)
+    whole, split = (LayoutGrid.of([TrainingLayout(dp=64, ep=ep)]) for ep in (8, 32))
+    compute = Compute.of(few, chip, job.own, "bf16", job.recipe)
+    rows = 4.0  # times the tokens reach an expert, over four times the ranks
+    own, width = job.own, 1.8e11 / (few.n_moe_layers * 8) / (few.d_model * 3.0)
+    slower = (1 + own.half_width / (width / 4)) / (1 + own.half_width / width)
+    found = compute.expert_seconds(split)[0] / compute.expert_seconds(whole)[0]
+    tokens = 4096 * 8 * 2 / 8
+    by_rows = (1 + own.half_rows / (rows * tokens)) / (1 + own.half_rows / tokens)
+    assert found == pytest.approx(slower * by_rows)
+    assert expert_seconds(job.wires, split, "bf16")[0] > expert_seconds(job.wires, whole, "bf16")[0]
 
 
 def test_context_is_cut_where_sequences_are_scarce() -> None:
