@@ -105,6 +105,9 @@ def _notes(job: _Job, table: LayoutTable) -> list[str]:
         moved = table.layout(0).offload
         what = "the optimiser" if moved == "optimiser" else "weights, gradients and optimiser"
         notes.append(f"Nothing fits on the accelerators alone; with {what} in host memory it does.")
+    idle = table.n_accelerators - int(table.used[0])
+    if table.n_fitting and idle:
+        notes.append(f"Accelerators that idle in the fastest layout: {idle:,}.")
     if context and asked.seq_len > context:
         notes.append(f"{job.load.name} reads {context:,} tokens; sequences are longer.")
     done = job.chip.supported_dtype(asked.dtype)

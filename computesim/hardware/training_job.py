@@ -16,6 +16,7 @@ from computesim.hardware.memory import (
     MemoryGrid,
     Recipe,
     TrainingMemory,
+    expert_replicas,
     time_stretch,
     training_memory,
     updated_parameters,
@@ -167,13 +168,13 @@ class TrainingJob:
         if offload in OFFLOAD:
             if not has_host:
                 raise CapacityError(f"{chip.name} has no known host memory to offload to")
-            return grid.offloaded(offload)
+            return _distinct(grid.offloaded(offload))
         if offload == "auto" and has_host:
             for what in OFFLOAD[1:]:
                 if self.fitting(grid).any():
                     break
                 grid = grid.joined(grid.select(grid.offload == 0).offloaded(what))
-        return grid
+        return _distinct(grid)
 
     def fitting(self, grid: LayoutGrid) -> npt.NDArray[np.bool_]:
         """Return which layouts fit into memory, shape (k,)."""
@@ -259,6 +260,12 @@ class TrainingJob:
             jitter=float(self.jitter(grid)[index]),
             host_seconds=float(times.optimiser[index]) if grid.offload[index] else 0.0,
         )
+
+
+def _distinct(grid: LayoutGrid) -> LayoutGrid:
+    """Return a grid without ZeRO-3 where one rank holds everything; offloading `all` needs it."""
+    alone = (grid.dp * grid.cp == 1) & (expert_replicas(grid) <= 1)
+    return grid.select((grid.offload == 2) | (grid.zero < 3) | ~alone)
 
 
 def pipeline_bubble(grid: LayoutGrid, n_microbatches: Floats) -> Floats:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -87,7 +88,7 @@ def smallest_machine(
         if machine is not None and (fastest is None or machine.seconds < fastest.seconds):
             fastest = machine
         too_small = size
-    raise CapacityError(_too_late(load, accelerator, deadline, largest, fastest))
+    raise CapacityError(_too_late(job, deadline, largest, least, fastest))
 
 
 def _shrunk(
@@ -145,17 +146,14 @@ def _machine(
 
 
 def _too_late(
-    load: TrainingLoad,
-    accelerator: Accelerator,
-    deadline: float,
-    largest: int,
-    fastest: Machine | None,
+    job: TrainingJob, deadline: float, largest: int, least: float, fastest: Machine | None
 ) -> str:
     """Return what to say where no machine is fast enough."""
-    what = f"{load.name} on up to {largest:,} x {accelerator.name}"
-    if fastest is None:
-        return f"{what}: not done in {deadline / 86400:.3g} days; no size that could be fits"
-    return (
-        f"{what}: not done in {deadline / 86400:.3g} days; the fastest, "
-        f"{fastest.n_accelerators:,}, takes {fastest.seconds / 86400:.3g} days"
-    )
+    what = f"{job.load.name} on up to {largest:,} x {job.accelerator.name}"
+    late = f"{what}: not done in {deadline / 86400:.3g} days"
+    if fastest is not None:
+        days = fastest.seconds / 86400
+        return f"{late}; the fastest, {fastest.n_accelerators:,}, takes {days:.3g} days"
+    if least > largest:
+        return f"{late}; that takes {math.ceil(least):,} even at their peak rate"
+    return f"{late}; it fits on none of the sizes that could be in time"

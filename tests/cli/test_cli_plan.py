@@ -102,12 +102,16 @@ def test_what_a_reader_should_know_is_said(command: Command) -> None:
     job = ("plan", "llama-3.1-8b", "--accelerator", "a100", "--count", 512, "--batch-tokens", 8e6)
     page = command(*job, "--dtype", "fp8", "--seq-len", 262144).stdout
     assert "has no fp8: multiplications run in bf16" in page
+    few = command(*JOB, "--count", 1001, "--batch-tokens", 8e6).stdout
+    assert "Accelerators that idle in the fastest layout: 1." in few
     assert "reads 131,072 tokens; sequences are longer" in page
 
 
 def test_a_deadline_that_cannot_be_met_is_exit_code_1(command: Command) -> None:
     job = ("--count", 512, "--tokens", 15e12, "--deadline", "10 day", "--batch-tokens", 8e6)
     assert "not done in 10 days" in command(*JOB, *job, code=1).stderr
+    tiny = ("--count", 8, "--flop", 1e24, "--deadline", "1 day")
+    assert "even at their peak rate" in command(*JOB, *tiny, code=1).stderr
 
 
 @pytest.mark.parametrize(("options", "message"), [
