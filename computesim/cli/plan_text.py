@@ -22,12 +22,13 @@ def text(data: dict[str, Any]) -> str:
     data : dict
     """
     job, losers = data["job"], data["losers"]
-    found = "smallest machine in time: " if job["smallest_machine"] else ""
+    found = ", the smallest machine in time" if job["smallest_machine"] else ""
     lines = [
-        f"{job['model']} on {found}{job['accelerators']:,} x {job['accelerator']}, "
+        f"{job['model']} on {job['accelerators']:,} x {job['accelerator']}{found}, "
         f"{show(job['batch_tokens'], digits=4)} tokens a step ({job['batch_from']}), sequences of "
         f"{job['seq_len']:,}, {job['dtype']}",
         _counts(data["candidates"], data["fitting"], losers),
+        *data["notes"],
         "",
         columns([_HEAD, *(_row(row) for row in data["layouts"])]),
     ]
@@ -70,7 +71,9 @@ def layout_text(layout: dict[str, Any]) -> str:
     words = [f"{word}{layout[key]}" for key, word in names if layout[key] > 1]
     words += [f"zero{layout['zero']}", f"mb{layout['microbatch']}"]
     again = {"none": "", "selective": "sel", "full": "full"}[layout["recompute"]]
-    return " ".join([*words, *([f"recompute-{again}"] if again else [])])
+    words += [f"recompute-{again}"] if again else []
+    words += [f"offload-{layout['offload']}"] if layout["offload"] != "none" else []
+    return " ".join(words)
 
 
 def _run_rows(run: dict[str, Any]) -> list[tuple[str, str]]:

@@ -6,8 +6,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 if TYPE_CHECKING:
     from computesim.catalog import Catalog
     from computesim.hardware.parallel import TrainingStep
@@ -29,9 +27,23 @@ class Asked:
     dtype: str
     tokens: float | None
     flop: float | None
-    deadline: float | None  #: s
+    deadline: str  #: a time, empty for none
     site: str
     top: int
+    offload: str = "auto"
+
+    @property
+    def seconds(self) -> float | None:
+        """The deadline, s; None where there is none.
+
+        Raises
+        ------
+        UnitError
+            If it is no time.
+        """
+        from computesim.units import parse
+
+        return parse(self.deadline, "s") if self.deadline else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,35 +73,47 @@ def plan(asked: Asked, overlay: Path | None) -> dict[str, Any]:
     overlay : Path or None
         Folder of the user's own catalog tables.
     """
+    from computesim.hardware.parallel import no_fit
     from computesim.study.plan import rank_layouts
 
     job = _job(asked, overlay)
-    count = asked.count if asked.deadline is None else _machine(job)
+    count = _machine(job) if asked.deadline else asked.count
     assert count is not None
-    table = rank_layouts(job.load, job.chip, count, job.batch, asked.dtype)
+    table = rank_layouts(job.load, job.chip, count, job.batch, asked.dtype, offload=asked.offload)
     fitting = table.n_fitting
     data = {
         "job": _about(job, count),
         "candidates": len(table),
         "fitting": fitting,
         "losers": table.reasons(),
+        "notes": _notes(job, table),
         "layouts": list(table.rows(asked.top)),
         "run": None,
     }
     if not fitting:
-        data["fault"] = _no_fit(table)
+        data["fault"] = no_fit(job.load, job.chip, count, table.shortage)
     elif job.tokens is not None:
         data["run"] = _run_data(_run(job, count))
     return data
 
 
-def _no_fit(table: LayoutTable) -> str:
-    """Return what to say where no layout fits."""
-    return (
-        f"{table.load.name} does not fit on {table.n_accelerators} x {table.accelerator.name} in "
-        f"training: {max(float(table.shortage[0]) / 1e9, 0.1):.1f} GB too much on each under the "
-        "leanest layout"
-    )
+def _notes(job: _Job, table: LayoutTable) -> list[str]:
+    """Return what a reader of the table should know."""
+    asked, context = job.asked, job.catalog.model(job.asked.model).context_length
+    notes = []
+    if table.n_fitting and table.grid.offload[0] and asked.offload == "auto":
+        moved = table.layout(0).offload
+        what = "the optimiser" if moved == "optimiser" else "weights, gradients and optimiser"
+        notes.append(f"Nothing fits on the accelerators alone; with {what} in host memory it does.")
+    idle = table.n_accelerators - int(table.used[0])
+    if table.n_fitting and idle:
+        notes.append(f"Accelerators that idle in the fastest layout: {idle:,}.")
+    if context and asked.seq_len > context:
+        notes.append(f"{job.load.name} reads {context:,} tokens; sequences are longer.")
+    done = job.chip.supported_dtype(asked.dtype)
+    if done != asked.dtype:
+        notes.append(f"{job.chip.name} has no {asked.dtype}: multiplications run in {done}.")
+    return notes
 
 
 def _job(asked: Asked, overlay: Path | None) -> _Job:
@@ -105,21 +129,13 @@ def _job(asked: Asked, overlay: Path | None) -> _Job:
     load = training_load(model, asked.seq_len)
     tokens = asked.flop / load.flop_per_token if asked.flop is not None else asked.tokens
     if asked.batch_schedule:
-        try:
-            stages = batch_schedule(asked.batch_schedule)
-        except ValueError as error:
-            raise typer.BadParameter(str(error), param_hint="--batch-schedule") from error
+        stages = batch_schedule(asked.batch_schedule)
     else:
         trained = tokens or TOKENS_PER_PARAMETER * parameter_count(model).active
         batch = asked.batch_tokens or batch_for_compute(trained * load.flop_per_token)
         stages = (BatchStage(float("inf"), max(round(batch / asked.seq_len), 1) * asked.seq_len),)
         if asked.batch_tokens is not None:
             stages = (BatchStage(float("inf"), asked.batch_tokens),)
-    if min(stage.batch_tokens for stage in stages) < asked.seq_len:
-        raise typer.BadParameter(
-            f"a step is shorter than a sequence of {asked.seq_len} tokens.",
-            param_hint="--batch-tokens",
-        )
     law = not (asked.batch_schedule or asked.batch_tokens)
     return _Job(asked, catalog, chip, load, tokens, stages, law)
 
@@ -131,8 +147,8 @@ def _about(job: _Job, count: int) -> dict[str, Any]:
         "model": job.catalog.resolve("models", asked.model),
         "accelerator": job.chip.name,
         "accelerators": count,
-        "smallest_machine": asked.deadline is not None,
-        "deadline": asked.deadline,
+        "smallest_machine": bool(asked.deadline),
+        "deadline": asked.seconds,
         "batch_tokens": job.batch,
         "batch_from": asked.batch_schedule or ("power law" if job.law else "option"),
         "seq_len": asked.seq_len,
@@ -148,22 +164,23 @@ def _machine(job: _Job) -> int:
 
     asked = job.asked
     assert job.tokens is not None
-    assert asked.deadline is not None
+    assert asked.seconds is not None
     machine = smallest_machine(
-        job.load, job.chip, job.tokens, asked.deadline, job.batch, asked.dtype,
-        Reliability.of(job.catalog), asked.count or LARGEST_MACHINE,
+        job.load, job.chip, job.tokens, asked.seconds, job.batch, asked.dtype,
+        Reliability.of(job.catalog), asked.count or LARGEST_MACHINE, asked.offload,
     )  # fmt: skip
     return machine.n_accelerators
 
 
 def _run(job: _Job, count: int) -> RunCost:
     """Return time, hours, energy and rent of a run on so many accelerators."""
-    from computesim.hardware.efficiency import efficiency
     from computesim.hardware.parallel import best_layout
     from computesim.study.run_level import Reliability, run_cost
 
     def step_for(batch: float) -> TrainingStep:
-        return best_layout(job.load, job.chip, count, batch, job.asked.dtype)
+        return best_layout(
+            job.load, job.chip, count, batch, job.asked.dtype, offload=job.asked.offload
+        )
 
     assert job.tokens is not None
     return run_cost(
@@ -176,7 +193,6 @@ def _run(job: _Job, count: int) -> RunCost:
         job.asked.dtype,
         job.catalog.site(job.asked.site),
         _rent(job),
-        efficiency(job.chip).training_jitter,
     )
 
 

@@ -35,6 +35,13 @@ def plan(
         str, typer.Option(help="Find the smallest machine that is done by then: `90 day`.")
     ] = "",
     site: Annotated[str, typer.Option(help="As in `computesim list sites`.")] = "hyperscale-us",
+    offload: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|never|optimiser|all",
+            help="State in host memory; auto: where nothing fits without.",
+        ),
+    ] = "auto",
     top: Annotated[int, typer.Option(min=1, help="Layouts printed.")] = 15,
     scaling: Annotated[
         bool, typer.Option("--scaling", help="Utilisation against training FLOP instead.")
@@ -49,15 +56,20 @@ def plan(
     """Rank the layouts of a training run, with why the others lose.
 
     With --tokens or --flop also the run: goodput, days, accelerator-hours, energy, rent. With
-    --deadline the smallest machine is found first. Failures, restarts and stragglers are those of
+    --deadline the smallest machine is found first. Where nothing fits, state moves to host memory
+    (--offload). Failures, restarts and stragglers are those of
     the catalog. The exit code is 1 where no layout fits or no machine is fast enough.
 
     Example: computesim plan llama-3.1-405b --accelerator h100-sxm --count 16384 --tokens 15.6e12
     """
-    from computesim.cli import plan_scaling, plan_text, planned
-    from computesim.quantities import DTYPE_BYTES
+    from computesim import load_catalog
+    from computesim.cli import plan_check, plan_scaling, plan_text, planned
 
-    options.one_of(dtype, tuple(DTYPE_BYTES), "--dtype")
+    asked = planned.Asked(
+        model, accelerator, count, batch_tokens, batch_schedule, seq_len, dtype, tokens, flop,
+        deadline, site, top, offload,
+    )  # fmt: skip
+    plan_check.check(asked, load_catalog(catalog), scaling)
     if scaling:
         kinds = options.formats(charts)
         found: Any = plan_scaling.scaling(model, accelerator, dtype, seq_len, catalog)
@@ -65,32 +77,7 @@ def plan(
         data = plan_scaling.scaling_data(found) | {"files": [str(file) for file in files]}
         print_json(data) if as_json else typer.echo(plan_text.scaling_text(data))
         return
-    asked = planned.Asked(
-        model, accelerator, count, batch_tokens, batch_schedule, seq_len, dtype, tokens, flop,
-        options.seconds(deadline, "--deadline") if deadline else None, site, top,
-    )  # fmt: skip
-    _check(asked.tokens is not None, asked.flop is not None, deadline, count, batch_tokens,
-           batch_schedule)  # fmt: skip
     data = planned.plan(asked, catalog)
     print_json(data) if as_json else typer.echo(plan_text.text(data))
     if not data["fitting"]:
         stop(data["fault"], CHECK_FAILED)
-
-
-def _check(
-    has_tokens: bool,
-    has_flop: bool,
-    deadline: str,
-    count: int | None,
-    batch_tokens: float | None,
-    batch_schedule: str,
-) -> None:
-    """Complain about options that are missing or exclude one another."""
-    if has_tokens and has_flop:
-        raise typer.BadParameter("give one of both.", param_hint="--tokens, --flop")
-    if deadline and not (has_tokens or has_flop):
-        raise typer.BadParameter("needs --tokens or --flop.", param_hint="--deadline")
-    if count is None and not deadline:
-        raise typer.BadParameter("needed, or --deadline.", param_hint="--count")
-    if batch_tokens is not None and batch_schedule:
-        raise typer.BadParameter("give one.", param_hint="--batch-tokens, --batch-schedule")

@@ -55,6 +55,9 @@ class Accelerator:
     packages_per_wafer: float = 0.0  #: per CoWoS wafer
     process: str = ""
     node_accelerators: int = 8  #: accelerators of one node (tray), what fails and is repaired
+    host_bandwidth: float = 0.0  #: link to the CPU, per direction; 0: nothing is offloaded, B/s
+    host_memory: float = 0.0  #: CPU memory of the node ÷ its accelerators, B
+    host_memory_bandwidth: float = 0.0  #: of that memory ÷ accelerators of the node, B/s
 
     def __post_init__(self) -> None:
         for name in ("memory_bytes", "memory_bandwidth", "tdp"):

@@ -50,6 +50,9 @@ class Efficiency:
     pp_overlap: float = 0.8  #: the same for stage boundaries
     shard_overlap: float = 0.7  #: the same for weights gathered by ZeRO-3
     shard_rails: float = 1 / 8  #: NICs of a domain that gathers of sharded weights use ÷ all
+    host_link: float = 0.87  #: attained fraction of the host link (55.6 of 64 GB/s of PCIe Gen5)
+    host_adam: float = 0.46  #: fraction of the CPU's memory bandwidth at which its Adam runs
+    host_reserve: float = 0.1  #: share of CPU memory kept by system, data loaders and buffers
     training_grouped: float = 0.64  #: expert multiplication relative to a dense one, training
     half_width: float = 640.0  #: columns at which a bf16 multiplication of training is half as fast
     half_width_narrow: float = 870.0  #: the same in fp8 and fp4, times the peak ÷ that of bf16
@@ -71,7 +74,9 @@ def _table(**values: float) -> Mapping[str, float]:
 # half_rows from the same table between 256 and 2,048 rows; small_message: TensorRT-LLM custom
 # all-reduce at 8 GPUs; collective_latency and bus bandwidths: NCCL at 8 GPUs, 512 MiB;
 # step and layer overhead: stepfit (c0 2.3–5.6 ms over 80 layers); kv_hbm: stepfit (1/1.7).
-# Imbalance, jitter, straggling, reserve, overlap of context and of stage boundaries: estimate.
+# Imbalance, jitter, straggling, reserves, overlap of context and of stage boundaries: estimate.
+# host_adam: ZeRO-Offload (Ren 2021) table 4, 10 billion parameters in 2.57 s on a DGX-2 (30 B each;
+# 12 channels of DDR4-2666, 256 GB/s). host_link: nvbandwidth, host to device.
 #
 # Training coefficients. Protocol: 220 published runs with known layout (Narayanan 2021,
 # Korthikanti 2022 table 5, MegaScale, Megatron-Core, Megatron-Bridge 25.09 to 26.08, Llama 3,

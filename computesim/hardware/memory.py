@@ -44,16 +44,19 @@ class TrainingMemory:
     optimiser: float
     activations: float
     capacity: float  #: what the runtime leaves, B
+    host: float = 0.0  #: in the memory of its CPU, B
+    host_capacity: float = 0.0  #: what the system leaves there, B
 
     @property
     def total(self) -> float:
-        """All bytes held."""
+        """All bytes held on the accelerator."""
         return self.weights + self.gradients + self.optimiser + self.activations
 
     @property
     def shortage(self) -> float:
-        """Bytes that do not fit; 0 when all do."""
-        return max(self.total - self.capacity, 0.0)
+        """Bytes that do not fit, on the accelerator or its host; 0 when all do."""
+        here, there = self.total - self.capacity, self.host - self.host_capacity
+        return max(here, 0.0) + max(there, 0.0)
 
     @property
     def fits(self) -> bool:
@@ -63,7 +66,8 @@ class TrainingMemory:
     @property
     def verdict(self) -> str:
         """Whether all fits, or by how much it does not, in words."""
-        return "fits" if self.fits else f"does not fit, by {self.shortage / 1e9:.1f} GB"
+        where = " of host memory" if self.total <= self.capacity else ""
+        return "fits" if self.fits else f"does not fit, by {self.shortage / 1e9:.1f} GB{where}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +79,19 @@ class MemoryGrid:
     optimiser: Floats
     activations: Floats
     capacity: float
+    host: Floats
+    host_capacity: float
+
+    @property
+    def total(self) -> Floats:
+        """All bytes held on the accelerator."""
+        return self.weights + self.gradients + self.optimiser + self.activations
 
     @property
     def shortage(self) -> Floats:
-        """Bytes that do not fit."""
-        total = self.weights + self.gradients + self.optimiser + self.activations
-        return np.maximum(total - self.capacity, 0.0)
+        """Bytes that do not fit, on the accelerator or its host."""
+        there = np.maximum(self.host - self.host_capacity, 0.0)
+        return np.maximum(self.total - self.capacity, 0.0) + there
 
     def at(self, index: int) -> TrainingMemory:
         """Return the memory of one layout."""
@@ -90,6 +101,8 @@ class MemoryGrid:
             float(self.optimiser[index]),
             float(self.activations[index]),
             self.capacity,
+            float(self.host[index]),
+            self.host_capacity,
         )
 
 
@@ -128,6 +141,16 @@ def expert_replicas(grid: LayoutGrid) -> Floats:
     return grid.tp * grid.cp * grid.dp / expert_pieces(grid)
 
 
+def updated_parameters(load: TrainingLoad, grid: LayoutGrid, from_stage: int = 1) -> Floats:
+    """Return the parameters of one accelerator where ZeRO shards from `from_stage` on.
+
+    By default those whose optimiser state it holds.
+    """
+    dense, expert = parameters_per_rank(load, grid)
+    sharded = dense / (grid.dp * grid.cp) + expert / expert_replicas(grid)
+    return np.where(grid.zero >= from_stage, sharded, dense + expert)
+
+
 def training_memory(
     load: TrainingLoad,
     accelerator: Accelerator,
@@ -160,24 +183,40 @@ def training_memory(
     Notes
     -----
     ZeRO shards dense parameters over dp · cp and experts over the ranks that hold the same ones.
-    The first stage of 1F1B holds min(pp, M) microbatches, ``1 + (pp − 1)/(pp · vp)`` as much
-    when interleaved. The embedding is spread evenly over stages.
+    ZeRO-3 holds the gathered weights of one layer and its gradients, not yet scattered (frameworks
+    gather ahead by anything from a matrix to a layer). The first stage of 1F1B holds min(pp, M)
+    microbatches, ``1 + (pp − 1)/(pp · vp)`` as much when interleaved. The embedding is spread
+    evenly over stages.
+    What is offloaded is in host memory; weights and gradients pass through layer by layer.
+
+    Source
+    ------
+    Rajbhandari 2020 (ZeRO), Zhao 2023 (FSDP), Ren 2021 (ZeRO-Offload).
     """
-    dense, expert = parameters_per_rank(load, grid)
-    sharded = dense / (grid.dp * grid.cp) + expert / expert_replicas(grid)
-    whole = dense + expert
     stage = stage_stretch(load, grid)
+    whole = np.asarray(sum(parameters_per_rank(load, grid)))
+    layer = np.where(grid.zero >= 3, np.minimum(grid.pp / load.n_layers, 1.0), 0.0) * whole
 
-    def held(size: float, from_stage: int) -> Floats:
-        return np.asarray(size * np.where(grid.zero >= from_stage, sharded, whole) * stage)
+    def held(size: float, from_stage: int, kept_below: int) -> tuple[Floats, Floats]:
+        """Return the bytes on the accelerator and those in host memory."""
+        state = size * updated_parameters(load, grid, from_stage) * stage
+        here = grid.offload < kept_below
+        return np.where(here, state, 0.0), np.where(here, 0.0, state)
 
-    usable = accelerator.memory_bytes * (1.0 - coefficients.memory_reserve)
+    weights, weights_away = held(recipe.weight_bytes, 3, 2)
+    gradients, gradients_away = held(recipe.gradient_bytes, 2, 2)
+    optimiser, optimiser_away = held(recipe.optimiser_bytes, 1, 1)
+    # the CPU reads gradients and writes new weights in host memory, whoever holds the originals
+    passing = np.where(grid.offload == 1, updated_parameters(load, grid) * stage, 0.0)
+    passing *= recipe.gradient_bytes + recipe.weight_bytes
     return MemoryGrid(
-        weights=held(recipe.weight_bytes, 3),
-        gradients=held(recipe.gradient_bytes, 2),
-        optimiser=held(recipe.optimiser_bytes, 1),
+        weights=weights + layer * recipe.weight_bytes,
+        gradients=gradients + layer * recipe.gradient_wire_bytes,
+        optimiser=optimiser,
         activations=_activations(load, grid, n_microbatches, recipe) * stage,
-        capacity=usable,
+        capacity=accelerator.memory_bytes * (1.0 - coefficients.memory_reserve),
+        host=weights_away + gradients_away + optimiser_away + passing,
+        host_capacity=accelerator.host_memory * (1.0 - coefficients.host_reserve),
     )
 
 

@@ -88,7 +88,8 @@ class Compute:
         tokens = grid.microbatch * load.seq_len / grid.cp * spread
         rows = tokens * load.experts_per_token / load.n_experts
         each = load.n_expert_params / (load.n_moe_layers * load.n_experts)
-        width = each / (load.d_model * 3.0) / np.where(grid.ep > 1, 1, grid.tp)
+        split = np.where(grid.ep > 1, np.maximum(grid.ep / load.n_experts, 1.0), grid.tp)
+        width = each / (load.d_model * 3.0) / split
         rate = self.rate(self.dtype) * own.training_grouped
         slower = self._slower(rows, width, self.dtype)
         return np.asarray(load.expert_flop_per_token / rate * slower)

@@ -73,11 +73,12 @@ def tensor_seconds(wires: Wires, grid: LayoutGrid) -> Floats:
 def context_seconds(wires: Wires, grid: LayoutGrid) -> Floats:
     """Return the exposed seconds of the key-value ring of one microbatch on one stage.
 
-    Keys and values pass all cp ranks forward; with their gradients they pass twice backward.
+    Keys and values pass all cp ranks forward (again when recomputed); with their gradients they
+    pass twice backward.
     """
     load = wires.load
     shard = grid.microbatch * load.seq_len / grid.cp * load.kv_width * ACTIVATION_BYTES / grid.tp
-    size = 3.0 * shard * (grid.cp - 1) * load.n_layers / grid.pp
+    size = np.where(grid.recompute == 2, 4.0, 3.0) * shard * (grid.cp - 1) * load.n_layers / grid.pp
     inside = grid.tp * grid.cp <= wires.accelerator.scaleup_domain
     rate = np.where(inside, wires.inner.all_to_all, wires.outer.all_to_all)
     return np.asarray(size / rate * (1.0 - wires.own.cp_overlap))
@@ -87,14 +88,16 @@ def expert_seconds(wires: Wires, grid: LayoutGrid, dtype: str) -> Floats:
     """Return the expert-parallel seconds of one microbatch on one stage, before overlap.
 
     Dispatch and combine, forward and backward (and forward again when recomputed). A token goes
-    once to each distinct accelerator of its experts, once over the NIC to each distinct domain.
+    once to each distinct accelerator of its experts (and of their pieces), once over the NIC to
+    each distinct domain; the pieces of an expert share one.
     """
     load = wires.load
     element = ACTIVATION_BYTES if dtype in ("bf16", "fp16", "fp32") else FP8_DISPATCH_BYTES
     tokens = grid.microbatch * load.seq_len / (grid.cp * grid.tp)
     size = tokens * load.d_model * element
     domain = wires.accelerator.scaleup_domain
-    inner = _destinations(load.experts_per_token, np.minimum(grid.ep, domain))
+    pieces = load.experts_per_token * np.maximum(grid.ep / max(load.n_experts, 1), 1.0)
+    inner = _destinations(pieces, np.minimum(grid.ep, domain))
     outer = _destinations(load.experts_per_token, np.maximum(np.ceil(grid.ep / domain), 1))
     once = size * (inner / wires.inner.all_to_all + outer / wires.outer.all_to_all)
     once += np.where(grid.ep > 1, wires.inner.latency / 2, 0.0)
@@ -102,7 +105,7 @@ def expert_seconds(wires: Wires, grid: LayoutGrid, dtype: str) -> Floats:
     return np.asarray(once * count)
 
 
-def _destinations(n_choices: int, n_places: npt.NDArray[np.generic]) -> Floats:
+def _destinations(n_choices: Floats | int, n_places: npt.NDArray[np.generic]) -> Floats:
     """Return the expected distinct places, own place left out, of random choices."""
     places = np.asarray(n_places, dtype=np.float64)
     return (places - 1.0) * (1.0 - (1.0 - 1.0 / places) ** n_choices)
@@ -122,8 +125,9 @@ def data_seconds(wires: Wires, grid: LayoutGrid, n_microbatches: Floats, recipe:
     """Return the seconds of gradients and sharded weights of one step, before overlap.
 
     Gradients are reduce-scattered once and weights gathered once per step, which costs as much as
-    an all-reduce of their mean size; ZeRO-3 gathers weights twice per microbatch instead, three
-    times where the forward pass is recomputed.
+    an all-reduce of their mean size. Where gradients are sharded (ZeRO-2 and 3) they are scattered
+    after every microbatch; ZeRO-3 gathers weights twice per microbatch, three times where the
+    forward pass is recomputed, in all 3 times the weights for one microbatch (Rajbhandari 2020).
     """
     dense, expert = parameters_per_rank(wires.load, grid)
     ranks = (grid.dp * grid.cp).astype(np.float64)
@@ -131,7 +135,8 @@ def data_seconds(wires: Wires, grid: LayoutGrid, n_microbatches: Floats, recipe:
     again = np.where(grid.recompute == 2, 3.0, 2.0)
     gathers = np.where(grid.zero >= 3, again * n_microbatches, 1.0)
     rails = np.where(grid.zero >= 3, wires.own.shard_rails, 1.0)
-    size = (recipe.gradient_wire_bytes + recipe.weight_bytes * gathers) / 2.0
+    scatters = np.where(grid.zero >= 2, n_microbatches, 1.0)
+    size = (recipe.gradient_wire_bytes * scatters + recipe.weight_bytes * gathers) / 2.0
     seconds = _sum_over(dense * size, inside, ranks / inside, wires, rails)
     copies = expert_replicas(grid)
     near = np.where(grid.ep > 1, wires.inside(copies, grid.ep), inside)

@@ -33,19 +33,21 @@ def learner(plan: RLPlan) -> Learner:
     Raises
     ------
     CapacityError
-        If the model does not fit in training on the accelerators of the learner.
+        If the model does not fit in training on the accelerators of the learner, offloaded or not.
     """
     seq_len = round(min(plan.trajectory_tokens, plan.model.context_length))
     load = training_load(plan.model, max(seq_len, SHORTEST))
     batch = max(plan.sequences / plan.minibatches, 1.0) * load.seq_len
-    step = best_layout(load, plan.accelerator, plan.split[1], batch, plan.dtype)
+    # RL frameworks move optimiser states to the host where they would not fit
+    step = best_layout(load, plan.accelerator, plan.split[1], batch, plan.dtype, offload="auto")
     if plan.learner_flop:
         rate = step.mfu * plan.accelerator.peak("bf16") * plan.split[1]
         return Learner(plan.learner_flop / rate * slowness(plan), 0.0, step)
     once = step.seconds * plan.minibatches * slowness(plan)
     forwards = int(plan.old_log_probs) + int(plan.reference) + int(plan.critic)
     networks = 2.0 if plan.critic else 1.0
-    return Learner(once * plan.updates * networks, once * forwards * FORWARD, step)
+    forward = (once - step.host_seconds * plan.minibatches * slowness(plan)) * FORWARD
+    return Learner(once * plan.updates * networks, forwards * forward, step)
 
 
 def balanced(plan: RLPlan) -> RLPlan:

@@ -16,16 +16,17 @@ class BatchStage:
     batch_tokens: float
 
 
-#: Published schedules, tokens of a step by tokens trained, recalled and not read again: estimates
-#: until they are checked. Llama 3: report, section 3.4.1.
-#: DeepSeek-V3: report, section 4.2, sequences 3,072 -> 15,360 of 4,096 "gradually" over 469 B
-#: tokens: three equal parts with the mean of each. GPT-3: Brown 2020, appendix B, linear from
-#: 32 k tokens over the first 12 B for the largest model: two parts with their means.
+#: Published schedules, tokens of a step by tokens trained. A gradual rise is cut into equal parts
+#: with the mean of each; that it is linear is said for GPT-3 only and assumed for DeepSeek.
+#: Llama 3: section 3.4.1 and table 4 (16 M are 128 replicas with 16 sequences of 8,192).
+#: DeepSeek-V3: section 4.2, 3,072 to 15,360 sequences of 4,096 over 469 B
+#: tokens. DeepSeek-V2: section 3.1.2, 2,304 to 9,216 over 225 B. GPT-3: table 2.1 and appendix B,
+#: from 32 k to 3.2 M tokens over the first 12 B, the most that it gives for any size.
 BATCH_SCHEDULES: Final[dict[str, tuple[BatchStage, ...]]] = {
     "llama-3-405b": (
-        BatchStage(252e6, 4.0e6),
-        BatchStage(2.87e12, 8.0e6),
-        BatchStage(float("inf"), 16.0e6),
+        BatchStage(252e6, 4.0 * 2**20),
+        BatchStage(2.87e12, 8.0 * 2**20),
+        BatchStage(float("inf"), 16.0 * 2**20),
     ),
     "deepseek-v3": (
         BatchStage(156e9, 5120 * 4096.0),
@@ -33,11 +34,24 @@ BATCH_SCHEDULES: Final[dict[str, tuple[BatchStage, ...]]] = {
         BatchStage(469e9, 13312 * 4096.0),
         BatchStage(float("inf"), 15360 * 4096.0),
     ),
+    "deepseek-v2": (
+        BatchStage(75e9, 3456 * 4096.0),
+        BatchStage(150e9, 5760 * 4096.0),
+        BatchStage(225e9, 8064 * 4096.0),
+        BatchStage(float("inf"), 9216 * 4096.0),
+    ),
     "gpt-3": (
         BatchStage(6e9, 0.82e6),
         BatchStage(12e9, 2.41e6),
         BatchStage(float("inf"), 3.2e6),
     ),
+}
+#: their sources, keys of `sources.csv`
+SCHEDULE_SOURCES: Final = {
+    "llama-3-405b": "llama3-herd",
+    "deepseek-v3": "deepseek-v3-technical-report",
+    "deepseek-v2": "deepseek-v2-technical-report",
+    "gpt-3": "gpt-3",
 }
 
 
@@ -47,7 +61,7 @@ def batch_schedule(name: str) -> tuple[BatchStage, ...]:
     Parameters
     ----------
     name : str
-        llama-3-405b, deepseek-v3 or gpt-3.
+        llama-3-405b, deepseek-v3, deepseek-v2 or gpt-3.
 
     Raises
     ------

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
-from computesim.hardware.layout import candidates
-from computesim.hardware.parallel import TrainingStep, _Job, _job
+from computesim.hardware.training_job import TrainingJob, TrainingStep
 from computesim.quantities import TrainingLoad
 from computesim.study.plan import reach
 from computesim.study.run_level import Reliability, goodput
@@ -39,6 +37,7 @@ def smallest_machine(
     dtype: str = "bf16",
     reliability: Reliability | None = None,
     largest: int = LARGEST_MACHINE,
+    offload: str = "never",
 ) -> Machine:
     """Return the smallest machine that trains a run before a deadline.
 
@@ -60,6 +59,8 @@ def smallest_machine(
         How often nodes fail and what that costs; not given, nothing fails.
     largest : int
         Accelerators above which the search gives up.
+    offload : str
+        Whether state may move to host memory; see `TrainingJob.layouts`.
 
     Returns
     -------
@@ -73,7 +74,7 @@ def smallest_machine(
     CapacityError
         If no machine up to `largest` makes it, with the time of the fastest one tried.
     """
-    job = _job(load, accelerator, batch_tokens, dtype, None, 1.0, None)
+    job = TrainingJob.of(load, accelerator, batch_tokens, dtype)
     peak = accelerator.peak(dtype)
     least = tokens * load.flop_per_token / (peak * deadline)
     node = accelerator.node_accelerators
@@ -81,22 +82,23 @@ def smallest_machine(
     fastest: Machine | None = None
     too_small = max(-(-least // node) - 1, 0) * node
     for size in _ladder(least, largest, node):
-        machine = _machine(job, size, tokens, reliability)
+        machine = _machine(job, size, tokens, reliability, offload)
         if machine is not None and machine.seconds <= deadline:
-            return _shrunk(job, machine, int(too_small), tokens, deadline, reliability)
+            return _shrunk(job, machine, int(too_small), tokens, deadline, reliability, offload)
         if machine is not None and (fastest is None or machine.seconds < fastest.seconds):
             fastest = machine
         too_small = size
-    raise CapacityError(_too_late(load, accelerator, deadline, largest, fastest))
+    raise CapacityError(_too_late(job, deadline, largest, least, fastest))
 
 
 def _shrunk(
-    job: _Job,
+    job: TrainingJob,
     machine: Machine,
     too_small: int,
     tokens: float,
     deadline: float,
     reliability: Reliability | None,
+    offload: str,
 ) -> Machine:
     """Return a machine of whole nodes that makes it and is one node above one that does not."""
     node = job.accelerator.node_accelerators
@@ -104,7 +106,7 @@ def _shrunk(
         size = (machine.n_accelerators + too_small) // 2 // node * node
         if size <= too_small:
             size = too_small + node
-        tried = _machine(job, size, tokens, reliability)
+        tried = _machine(job, size, tokens, reliability, offload)
         if tried is not None and tried.seconds <= deadline:
             machine = tried
         else:
@@ -127,37 +129,31 @@ def _ladder(least: float, largest: int, node: int) -> Iterator[int]:
 
 
 def _machine(
-    job: _Job, size: int, tokens: float, reliability: Reliability | None
+    job: TrainingJob, size: int, tokens: float, reliability: Reliability | None, offload: str
 ) -> Machine | None:
     """Return a run on a machine of one size, or None where it does not fit or never ends."""
-    load, chip = job.load, job.accelerator
-    shape = (load.n_layers, load.n_moe_layers, chip.scaleup_domain)
-    grid = candidates(size, *shape, load.seq_len, job.batch_tokens / load.seq_len)
-    grid = grid.select(job.memory(grid).shortage == 0)
-    if not len(grid.tp):
+    grid = job.layouts(size, offload)
+    grid = grid.select(job.fitting(grid))
+    if not len(grid):
         return None
-    best = grid.select(np.arange(len(grid.tp)) == np.argmin(job.times(grid).total))
-    step = job.step(best, 0, size)
+    step = job.step(job.fastest(grid), 0, size)
     share = 1.0
     if reliability is not None:
-        nodes = size / chip.node_accelerators
-        share = goodput(nodes, reliability, job.own.training_jitter).share
+        nodes = size / job.accelerator.node_accelerators
+        share = goodput(nodes, reliability, step.jitter).share
     seconds = tokens / job.batch_tokens * step.seconds
     return Machine(size, step, share, seconds / share) if share > 0 else None
 
 
 def _too_late(
-    load: TrainingLoad,
-    accelerator: Accelerator,
-    deadline: float,
-    largest: int,
-    fastest: Machine | None,
+    job: TrainingJob, deadline: float, largest: int, least: float, fastest: Machine | None
 ) -> str:
     """Return what to say where no machine is fast enough."""
-    what = f"{load.name} on up to {largest:,} x {accelerator.name}"
-    if fastest is None:
-        return f"{what}: not done in {deadline / 86400:.3g} days; no size that could be fits"
-    return (
-        f"{what}: not done in {deadline / 86400:.3g} days; the fastest, "
-        f"{fastest.n_accelerators:,}, takes {fastest.seconds / 86400:.3g} days"
-    )
+    what = f"{job.load.name} on up to {largest:,} x {job.accelerator.name}"
+    late = f"{what}: not done in {deadline / 86400:.3g} days"
+    if fastest is not None:
+        days = fastest.seconds / 86400
+        return f"{late}; the fastest, {fastest.n_accelerators:,}, takes {days:.3g} days"
+    if least > largest:
+        return f"{late}; that takes {math.ceil(least):,} even at their peak rate"
+    return f"{late}; it fits on none of the sizes that could be in time"

@@ -8,12 +8,13 @@ from typing import Final
 
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
-from computesim.hardware.layout import RECOMPUTE, TrainingLayout
+from computesim.hardware.layout import MOST_EP, RECOMPUTE, TrainingLayout, expert_degrees
 from computesim.hardware.parallel import TrainingStep, best_layout, training_step
 from computesim.quantities import TrainingLoad
 
 LARGEST_TP: Final = 16
 LONGEST_SHARD: Final = 8192  #: tokens of a sequence on one context rank before cp is tried
+ROUNDED: Final = 0.05  #: published batches (`2 M tokens`) are rounded by this much at most
 DEGREES: Final = ("tp", "pp", "dp", "ep", "cp", "vp", "micro_batch", "zero", "recompute")
 
 Known = Mapping[str, int | str | None]
@@ -54,7 +55,7 @@ def step_of(
     if all(known.get(name) is None for name in DEGREES):
         return best_layout(load, accelerator, n_accelerators, batch_tokens, dtype)
     steps = [
-        training_step(load, accelerator, layout, batch_tokens, dtype)
+        training_step(load, accelerator, layout, _whole(batch_tokens, layout, load), dtype)
         for layout in _agreeing(load, accelerator, n_accelerators, batch_tokens, known)
     ]
     if not steps:
@@ -78,6 +79,8 @@ def described(step: TrainingStep) -> str:
         f"{' '.join(degrees) or 'one accelerator'}, zero {layout.zero}, "
         f"micro-batch {layout.microbatch}, recompute {layout.recompute}"
     )
+    if layout.offload != "none":
+        text += f", offload {layout.offload}"
     lack = step.memory.shortage / 1e9
     return f"{text}; {lack:.0f} GB more than fits" if lack > 0 else text
 
@@ -87,6 +90,7 @@ def _agreeing(
 ) -> Iterator[TrainingLayout]:
     """Yield the layouts that agree with what is known."""
     sequences = batch_tokens / load.seq_len
+    experts = (load.n_experts or MOST_EP) if load.n_moe_layers else 1
     for tp, pp, cp in product(
         _given(known, "tp", _powers(min(accelerator.scaleup_domain, LARGEST_TP))),
         _given(known, "pp", [p for p in _powers(64) if p <= load.n_layers]),
@@ -97,14 +101,21 @@ def _agreeing(
             continue
         for vp, ep, micro, zero, again in product(
             _given(known, "vp", _interleaves(load.n_layers, pp)),
-            _given(known, "ep", _powers(64) if load.n_moe_layers else [1]),
-            _given(known, "micro_batch", [m for m in (1, 2, 4) if m * dp <= max(sequences, dp)]),
+            _given(known, "ep", expert_degrees(experts)),
+            _given(known, "micro_batch", [m for m in (1, 2, 4, 8) if m * dp <= max(sequences, dp)]),
             _given(known, "zero", [1, 3] if pp == 1 and dp > 1 else [1]),
             [known["recompute"]] if known.get("recompute") else RECOMPUTE,
         ):
             if (tp * cp * dp) % ep == 0:
                 pieces = vp if pp > 1 else 1  # one stage is not interleaved
                 yield TrainingLayout(tp, pp, dp, ep, cp, pieces, zero, micro, str(again))
+
+
+def _whole(batch_tokens: float, layout: TrainingLayout, load: TrainingLoad) -> float:
+    """Return the batch in whole microbatches where a published one differs by its rounding only."""
+    unit = layout.dp * layout.microbatch * load.seq_len
+    whole = max(round(batch_tokens / unit), 1) * unit
+    return whole if abs(whole / batch_tokens - 1.0) <= ROUNDED else batch_tokens
 
 
 def _given(known: Known, name: str, otherwise: list[int]) -> list[int]:

@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
-from computesim.hardware.layout import LayoutGrid, TrainingLayout, candidates
+from computesim.hardware.layout import LayoutGrid, TrainingLayout
 from computesim.hardware.memory import Recipe
-from computesim.hardware.parallel import _Job, _job
+from computesim.hardware.training_job import TrainingJob
 from computesim.quantities import TrainingLoad
 
 Floats = npt.NDArray[np.float64]
@@ -36,6 +36,7 @@ class LayoutTable:
     optimiser: Floats  #: s/step
     memory: Floats  #: bytes on the fullest accelerator
     capacity: float  #: bytes that the runtime leaves
+    host: Floats  #: bytes in host memory of one accelerator
     shortage: Floats  #: bytes that do not fit, 0 where all does
 
     def __len__(self) -> int:
@@ -49,8 +50,7 @@ class LayoutTable:
     @property
     def used(self) -> npt.NDArray[np.int64]:
         """Accelerators that each layout uses; the others idle."""
-        grid = self.grid
-        return grid.tp * grid.pp * grid.dp * grid.cp
+        return self.grid.n_accelerators
 
     @property
     def mfu(self) -> Floats:
@@ -86,7 +86,8 @@ class LayoutTable:
     def verdict(self, index: int) -> str:
         """Return in plain words why a layout is not the best one, or that it is."""
         if self.shortage[index] > 0:
-            return f"does not fit, by {max(self.shortage[index] / 1e9, 0.1):.1f} GB"
+            where = " of host memory" if self.memory[index] <= self.capacity else ""
+            return f"does not fit, by {max(self.shortage[index] / 1e9, 0.1):.1f} GB{where}"
         if index == 0:
             return "the fastest that fits"
         best, own = self.parts(0), self.parts(index)
@@ -104,7 +105,7 @@ class LayoutTable:
             share = self.exposed[index] / self.seconds[index]
             return f"exposed communication {share * 100:.0f} %"
         if part == "optimiser":
-            return "optimiser step"
+            return "optimiser step on the host" if self.grid.offload[index] else "optimiser step"
         return f"compute, {self._more_compute(index)}"
 
     def _more_compute(self, index: int) -> str:
@@ -159,6 +160,7 @@ class LayoutTable:
                 "exposed": float(self.exposed[index] / self.seconds[index]),
                 "memory_bytes": float(self.memory[index]),
                 "capacity_bytes": self.capacity,
+                "host_bytes": float(self.host[index]),
                 "fits": bool(self.shortage[index] == 0),
                 "short_by_bytes": float(self.shortage[index]),
                 "verdict": self.verdict(index),
@@ -173,6 +175,7 @@ def rank_layouts(
     dtype: str = "bf16",
     recipe: Recipe | None = None,
     congestion: float = 1.0,
+    offload: str = "auto",
 ) -> LayoutTable:
     """Return all candidate layouts of a job, ranked.
 
@@ -192,6 +195,8 @@ def rank_layouts(
         Bytes per parameter and the price of recomputation.
     congestion : float
         Share of the NIC rate that the fabric delivers, above 0 to 1.
+    offload : str
+        auto tries host memory where nothing fits without; see `TrainingJob.layouts`.
 
     Returns
     -------
@@ -208,18 +213,16 @@ def rank_layouts(
     All candidates are evaluated at once in numpy; the first row is that of
     `hardware.parallel.best_layout`.
     """
-    job = _job(load, accelerator, batch_tokens, dtype, recipe, congestion, None)
-    sequences = batch_tokens / load.seq_len
-    shape = (load.n_layers, load.n_moe_layers, accelerator.scaleup_domain)
-    grid = candidates(n_accelerators, *shape, load.seq_len, sequences)
+    job = TrainingJob.of(load, accelerator, batch_tokens, dtype, recipe, congestion)
     limit = reach(accelerator)
     if n_accelerators > limit:
-        grid = grid.select(grid.tp * grid.pp * grid.dp * grid.cp <= limit)
-    if not len(grid.tp):
         raise CapacityError(
             f"no layout joins {n_accelerators} x {accelerator.name}: without a network a job has "
             f"at most {limit:.0f}"
         )
+    grid = job.layouts(n_accelerators, offload)
+    if not len(grid):
+        raise CapacityError(f"no layout is possible on {n_accelerators} x {accelerator.name}")
     return _ranked(job, grid, n_accelerators)
 
 
@@ -236,12 +239,11 @@ def reach(accelerator: Accelerator) -> float:
     return float(accelerator.scaleup_domain) if accelerator.scaleup_bandwidth > 0 else 1.0
 
 
-def _ranked(job: _Job, grid: LayoutGrid, n_accelerators: int) -> LayoutTable:
+def _ranked(job: TrainingJob, grid: LayoutGrid, n_accelerators: int) -> LayoutTable:
     """Return the evaluated layouts of a grid in the order of the table."""
     times, memory = job.times(grid), job.memory(grid)
     shortage = memory.shortage
     order = np.lexsort((times.total, shortage))
-    held = memory.weights + memory.gradients + memory.optimiser + memory.activations
     return LayoutTable(
         load=job.load,
         accelerator=job.accelerator,
@@ -252,8 +254,9 @@ def _ranked(job: _Job, grid: LayoutGrid, n_accelerators: int) -> LayoutTable:
         compute=times.compute[order],
         exposed=times.exposed[order],
         bubble=times.bubble[order],
-        optimiser=job.optimiser(grid)[order],
-        memory=held[order],
+        optimiser=times.optimiser[order],
+        memory=memory.total[order],
         capacity=memory.capacity,
+        host=memory.host[order],
         shortage=shortage[order],
     )

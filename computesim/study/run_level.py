@@ -148,7 +148,6 @@ def run_cost(
     dtype: str = "bf16",
     site: Site | None = None,
     price: float | None = None,
-    jitter: float = 0.0,
 ) -> RunCost:
     """Return time, accelerator-hours, energy and rent of a training run.
 
@@ -172,8 +171,6 @@ def run_cost(
         For its PUE; without one the IT energy is given.
     price : float, USD/s, optional
         Rent of one accelerator.
-    jitter : float
-        Straggling that the step time holds already.
 
     Returns
     -------
@@ -194,7 +191,7 @@ def run_cost(
         steps, running, done = steps + count, running + count * step.seconds, done + part
         energy += count * step.seconds * _watts(step, accelerator, dtype, site)
     n = step.n_accelerators
-    left = goodput(n / accelerator.node_accelerators, reliability, jitter)
+    left = goodput(n / accelerator.node_accelerators, reliability, step.jitter)
     if not left.share > 0:
         raise CapacityError(
             f"{n:,} accelerators fail every {left.mtbf / 60:.3g} minutes, faster than they restart "

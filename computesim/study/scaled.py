@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
 from typing import Final
@@ -15,7 +16,9 @@ from computesim.workload.architecture import Architecture
 from computesim.workload.parameters import parameter_count
 
 _SHORTEST_CP_SHARD: Final = 256  #: tokens of a sequence on one context rank
-_MOST_STAGES: Final = 256
+_WIDEST_TP: Final = 128  #: of dense models; expert parallelism does as much for the others
+_MOST_STAGES: Final = 512
+_MOST_PIECES: Final = 16  #: of one stage, interleaved
 
 
 def scaled_model(model: Architecture, n_active: float) -> Architecture:
@@ -92,7 +95,7 @@ def _multiplied(model: Architecture, factor: float) -> Architecture:
 def wide_grid(
     accelerator: Accelerator,
     n_layers: int,
-    experts: bool,
+    n_experts: int,
     seq_len: int,
     batch_sequences: float,
     accelerators: tuple[float, float],
@@ -105,8 +108,8 @@ def wide_grid(
         For its scale-up domain, in which tensor parallelism stays.
     n_layers : int
         Most stages of a pipeline.
-    experts : bool
-        Try expert parallelism.
+    n_experts : int
+        Of a layer, divided over up to 256 accelerators; 0 for a dense model.
     seq_len : int, token
         Contexts are cut down to 256 tokens.
     batch_sequences : float
@@ -119,21 +122,14 @@ def wide_grid(
     LayoutGrid
         Replicas in powers of two and three times powers of two.
     """
-    stages = [2**i for i in range(_MOST_STAGES.bit_length()) if 2**i <= n_layers]
-    pipes = [
-        (p, v, z)
-        for p in stages
-        for v in ((1,) if p == 1 else (1, 2, 4, 8))
-        if p * v <= n_layers
-        for z in (1, 3)
-    ]
+    pipes = [(p, v, z) for p, v in _pipelines(n_layers) for z in (1, 3)]
     inner = np.array(
         [
             (tp, pp, ep, cp, vp, zero, micro, again)
             for tp, (pp, vp, zero), ep, cp, micro, again in product(
-                _powers(min(accelerator.scaleup_domain, LARGEST_TP)),
+                _powers(min(accelerator.scaleup_domain, LARGEST_TP if n_experts else _WIDEST_TP)),
                 pipes,
-                (1, 8, 64) if experts else (1,),
+                [e for e in (1, 8, 64, 256) if max(n_experts, 1) % e == 0],
                 _powers(max(seq_len // _SHORTEST_CP_SHARD, 1)),
                 (1, 2),
                 (0, 1, 2),
@@ -148,7 +144,22 @@ def wide_grid(
     n = tp * pp * cp * dp
     keep = (n >= accelerators[0]) & (n <= accelerators[1]) & (dp * micro <= most)
     keep &= (tp * cp * dp) % ep == 0
-    return LayoutGrid(tp, pp, dp, ep, cp, vp, zero, micro, again).select(keep)
+    stays = np.zeros(len(dp), dtype=np.int64)
+    return LayoutGrid(tp, pp, dp, ep, cp, vp, zero, micro, again, stays).select(keep)
+
+
+def _pipelines(n_layers: int) -> Iterator[tuple[int, int]]:
+    """Yield stages and model pieces of a stage: layers divide evenly, as designers see to it."""
+    for stages in _divisors(n_layers):
+        if stages == 1:
+            yield 1, 1
+        elif stages <= _MOST_STAGES:
+            yield from ((stages, v) for v in _divisors(n_layers // stages) if v <= _MOST_PIECES)
+
+
+def _divisors(n: int) -> list[int]:
+    """Return the divisors of a number, rising."""
+    return [d for d in range(1, n + 1) if n % d == 0]
 
 
 def _powers(largest: int) -> list[int]:

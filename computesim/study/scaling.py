@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
-from computesim.hardware.efficiency import efficiency
+from computesim.hardware.efficiency import Efficiency, efficiency
 from computesim.hardware.layout import TrainingLayout
-from computesim.hardware.parallel import _job
+from computesim.hardware.training_job import TrainingJob
 from computesim.study.batch import batch_for_compute
 from computesim.study.plan import reach
 from computesim.study.run_level import Reliability
@@ -141,6 +141,7 @@ def utilisation_against_compute(
     seq_len: int = 8192,
     tokens_per_parameter: float = TOKENS_PER_PARAMETER,
     reliability: Reliability | None = None,
+    coefficients: Efficiency | None = None,
 ) -> Scaling:
     """Return the best utilisation of runs of many sizes that end within a duration.
 
@@ -164,6 +165,8 @@ def utilisation_against_compute(
         Tokens of a run ÷ active parameters without embeddings.
     reliability : Reliability, optional
         For `all_in`; not given, nothing fails.
+    coefficients : Efficiency, optional
+        Another table than the one of the machine's generation.
 
     Returns
     -------
@@ -184,7 +187,15 @@ def utilisation_against_compute(
     budgets = np.asarray(flop, dtype=np.float64)
     found = [
         _best_run(
-            model, accelerator, c, batch_law(c), duration, dtype, seq_len, tokens_per_parameter
+            model,
+            accelerator,
+            c,
+            batch_law(c),
+            duration,
+            dtype,
+            seq_len,
+            tokens_per_parameter,
+            coefficients,
         )
         for c in budgets
     ]
@@ -219,6 +230,7 @@ def _best_run(
     dtype: str,
     seq_len: int,
     tokens_per_parameter: float,
+    coefficients: Efficiency | None,
 ) -> tuple[tuple[float, ...], TrainingLayout | None]:
     """Return size, layers, tokens, batch, accelerators and MFU of the best run of one budget."""
     n_active = math.sqrt(flop / (6.0 * tokens_per_parameter))
@@ -228,19 +240,19 @@ def _best_run(
     shape = (n_active, float(grown.n_layers), tokens, batch)
     load = training_load(grown, seq_len)
     least = flop / (accelerator.peak(dtype) * duration)
-    experts = load.n_moe_layers > 0
+    experts = load.n_experts if load.n_moe_layers else 0
     sizes = (least, max(_SPREAD * least, 1024.0))
     grid = wide_grid(accelerator, load.n_layers, experts, seq_len, batch / seq_len, sizes)
     if not len(grid.tp):
         return (*shape, math.nan, 0.0), None
-    job = _job(load, accelerator, batch, dtype, None, 1.0, None)
+    job = TrainingJob.of(load, accelerator, batch, dtype, coefficients=coefficients)
     grid = grid.select(job.memory(grid).shortage == 0)
     seconds = job.times(grid).total * tokens / batch
     grid = grid.select(seconds <= duration)
     seconds = seconds[seconds <= duration]
     if not len(seconds):
         return (*shape, math.nan, 0.0), None
-    n = (grid.tp * grid.pp * grid.dp * grid.cp).astype(np.float64)
+    n = grid.n_accelerators.astype(np.float64)
     mfu = flop / (n * seconds * accelerator.peak("bf16"))
     best = int(np.argmin(np.where(mfu >= _AS_GOOD * mfu.max(), n, np.inf)))
     return (*shape, float(n[best]), float(mfu[best])), grid.at(best)

@@ -22,8 +22,8 @@ from computesim.catalog.rows import (
     shipped_sources,
 )
 
-#: sources that only scenarios cite; none so far
-REFERENCE: frozenset[str] = frozenset()
+#: sources that no table cites: of batch schedules, and of a coefficient of `hardware/efficiency.py`
+REFERENCE = frozenset({"gpt-3", "zero-offload"})
 SOURCES = shipped_sources()
 ROWS = {table: list(read_rows(DATA / f"{table}.csv")) for table in TABLES}
 

@@ -79,14 +79,39 @@ def test_without_a_batch_the_power_law_gives_one(command: Command) -> None:
 
 
 def test_a_model_that_does_not_fit_is_exit_code_1_and_shows_by_how_much(command: Command) -> None:
-    found = command(*JOB, "--count", 8, "--batch-tokens", 1e6, code=1)
+    found = command(*JOB, "--count", 8, "--batch-tokens", 1e6, "--offload", "never", code=1)
     assert "does not fit, by " in found.stdout
     assert "does not fit on 8 x h100-sxm in training" in found.stderr
+    assert "GB of host memory" in command(*JOB, "--count", 1, code=1).stdout
+
+
+def test_state_in_host_memory_makes_it_fit_and_is_named(command: Command) -> None:
+    job = ("--count", 8, "--batch-tokens", 1e6)
+    page = command(*JOB, *job).stdout
+    assert "Nothing fits on the accelerators alone; with the optimiser in host memory" in page
+    assert "offload-optimiser" in page
+    auto, everything = (planned(command, *job, *more) for more in ((), ("--offload", "all")))
+    assert auto["layouts"][0]["layout"]["offload"] == "optimiser"
+    assert auto["layouts"][0]["host_bytes"] == pytest.approx(18 * 70.55e9 / 8, rel=0.05)
+    slower = everything["layouts"][0]["step_seconds"]
+    assert slower > auto["layouts"][0]["step_seconds"]
+    assert planned(command, "--count", 512, "--batch-tokens", 8e6)["notes"] == []
+
+
+def test_what_a_reader_should_know_is_said(command: Command) -> None:
+    job = ("plan", "llama-3.1-8b", "--accelerator", "a100", "--count", 512, "--batch-tokens", 8e6)
+    page = command(*job, "--dtype", "fp8", "--seq-len", 262144).stdout
+    assert "has no fp8: multiplications run in bf16" in page
+    few = command(*JOB, "--count", 1001, "--batch-tokens", 8e6).stdout
+    assert "Accelerators that idle in the fastest layout: 1." in few
+    assert "reads 131,072 tokens; sequences are longer" in page
 
 
 def test_a_deadline_that_cannot_be_met_is_exit_code_1(command: Command) -> None:
     job = ("--count", 512, "--tokens", 15e12, "--deadline", "10 day", "--batch-tokens", 8e6)
     assert "not done in 10 days" in command(*JOB, *job, code=1).stderr
+    tiny = ("--count", 8, "--flop", 1e24, "--deadline", "1 day")
+    assert "even at their peak rate" in command(*JOB, *tiny, code=1).stderr
 
 
 @pytest.mark.parametrize(("options", "message"), [
@@ -104,6 +129,22 @@ def test_wrong_options_are_exit_code_2_and_say_what_is_wrong(
     command: Command, options: tuple[object, ...], message: str
 ) -> None:
     assert message in command(*JOB, *options, code=2).stderr
+
+
+def test_all_faults_are_said_at_once(command: Command) -> None:
+    wrong = ("plan", "llama-3.1-70", "--accelerator", "h100-sx", "--dtype", "fp12", "--site", "x",
+             "--offload", "optimizer", "--tokens", 1e12, "--flop", 1e24)  # fmt: skip
+    said = command(*wrong, code=2).stderr
+    assert "plan: 7 faults" in said
+    for word in ("MODEL", "--accelerator", "--site", "--dtype", "did you mean optimiser",
+                 "give one of both", "needed, or --deadline"):  # fmt: skip
+        assert word in said
+
+
+def test_scaling_says_which_options_it_does_not_use(command: Command) -> None:
+    said = command(*JOB, "--scaling", "--count", 512, "--deadline", "90 day", code=2).stderr
+    assert "2 faults" in said
+    assert said.count("not used by --scaling") == 2
 
 
 def test_failure_rates_of_an_own_catalog_are_used(command: Command) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,9 +10,12 @@ from hypothesis import strategies as st
 
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
-from computesim.hardware.layout import LayoutGrid, TrainingLayout, candidates
-from computesim.hardware.memory import Recipe, parameters_per_rank
+from computesim.hardware.layout import LayoutGrid, TrainingLayout, candidates, expert_degrees
+from computesim.hardware.memory import Recipe, parameters_per_rank, updated_parameters
 from computesim.hardware.parallel import TrainingStep, best_layout, training_step
+from computesim.hardware.training_compute import Compute
+from computesim.hardware.training_job import TrainingJob
+from computesim.hardware.training_wire import expert_seconds
 from computesim.quantities import TrainingLoad
 from computesim.workload.transformer import Architecture, training_load
 
@@ -188,10 +192,11 @@ def test_what_does_not_fit_says_by_how_much(
 def test_mixed_precision_adam_holds_eighteen_bytes_per_parameter(
     models: dict[str, Architecture], machines: dict[str, Accelerator]
 ) -> None:
-    # 2 weight + 4 gradient + 12 optimiser; ZeRO-1 over dp leaves 6 + 12/dp (Rajbhandari 2020)
+    # 2 weight + 4 gradient + 12 optimiser; ZeRO-1 over dp leaves 6 + 12/dp (Rajbhandari 2020);
+    # ZeRO-3 has the weights of one layer gathered, and its gradients, 2 bytes each
     load = training_load(models["llama-3.1-8b"], 8192)
     h100 = machines["h100-sxm"]
-    for zero, each in ((0, 18), (1, 6 + 12 / 8), (2, 2 + 16 / 8), (3, 18 / 8)):
+    for zero, each in ((0, 18), (1, 6 + 12 / 8), (2, 2 + 16 / 8), (3, 18 / 8 + 4 / 32)):
         memory = training_step(load, h100, TrainingLayout(dp=8, zero=zero), 8 * 8192).memory
         held = memory.weights + memory.gradients + memory.optimiser
         assert held == pytest.approx(each * load.n_params), zero
@@ -277,6 +282,49 @@ def test_layouts_that_contradict_themselves_are_refused() -> None:
     for wrong in ({"tp": 0}, {"zero": 4}, {"recompute": "some"}, {"ep": 3, "dp": 4}, {"vp": 2}):
         with pytest.raises(ValueError, match=r"degrees|recompute|divide|interleaved"):
             TrainingLayout(**wrong)
+
+
+def test_pieces_of_experts_divide_them_and_large_machines_have_deep_pipelines() -> None:
+    small = candidates(1024, 64, 60, 8, 4096, 512.0, 160)
+    assert set(small.ep.tolist()) == {1, 2, 4, 8, 16, 32}
+    assert small.pp.max() == 32
+    assert expert_degrees(16) == [1, 2, 4, 8, 16, 32, 64, 128]  # an expert has at most 8 pieces
+    large = candidates(16384, 64, 60, 8, 4096, 8192.0, 256)
+    assert large.ep.max() == 256
+    assert large.pp.max() == 64
+
+
+def test_pieces_of_an_expert_are_smaller_matrices_and_need_every_token() -> None:
+    few = replace(LOAD, n_experts=8, experts_per_token=2)
+    chip = Accelerator(
+        "a", {"bf16": 1e15}, 8e10, 3e12, 700.0, scaleup_bandwidth=4.5e11, scaleup_domain=8,
+        nic_bandwidth=5e10,
+    )  # fmt: skip
+    job = TrainingJob.of(few, chip, 64 * 4096)
+    whole, split = (LayoutGrid.of([TrainingLayout(dp=64, ep=ep)]) for ep in (8, 32))
+    compute = Compute.of(few, chip, job.own, "bf16", job.recipe)
+    rows = 4.0  # times the tokens reach an expert, over four times the ranks
+    own, width = job.own, 1.8e11 / (few.n_moe_layers * 8) / (few.d_model * 3.0)
+    slower = (1 + own.half_width / (width / 4)) / (1 + own.half_width / width)
+    found = compute.expert_seconds(split)[0] / compute.expert_seconds(whole)[0]
+    tokens = 4096 * 8 * 2 / 8
+    by_rows = (1 + own.half_rows / (rows * tokens)) / (1 + own.half_rows / tokens)
+    assert found == pytest.approx(slower * by_rows)
+    assert expert_seconds(job.wires, split, "bf16")[0] > expert_seconds(job.wires, whole, "bf16")[0]
+
+
+def test_context_is_cut_where_sequences_are_scarce() -> None:
+    assert candidates(1024, 64, 0, 8, 8192, 512.0).cp.max() == 1
+    assert candidates(16384, 64, 0, 8, 8192, 1024.0).cp.max() == 4
+    assert candidates(2**20, 64, 0, 8, 8192, 64.0).cp.max() == 8  # 1,024 tokens are left
+    assert candidates(64, 64, 0, 8, 131072, 512.0).cp.max() == 16
+
+
+def test_experts_are_updated_where_their_state_is() -> None:
+    # 16 experts' pieces on 16 ranks: every parameter is updated once, ZeRO or not
+    grid = LayoutGrid.of([TrainingLayout(tp=2, pp=4, dp=8, ep=16)])
+    dense = (LOAD.n_params - LOAD.n_expert_params) / (2 * 4 * 8)
+    assert updated_parameters(LOAD, grid)[0] == pytest.approx(dense + LOAD.n_expert_params / 64)
 
 
 def test_candidates_use_no_more_accelerators_than_there_are() -> None:

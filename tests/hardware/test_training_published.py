@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 
 from computesim.hardware.accelerator import Accelerator
+from computesim.hardware.efficiency import efficiency
 from computesim.hardware.layout import LayoutGrid, TrainingLayout
-from computesim.hardware.memory import TrainingMemory, time_stretch
+from computesim.hardware.memory import Recipe, TrainingMemory, time_stretch
 from computesim.hardware.parallel import best_layout, training_step
+from computesim.hardware.training_job import pipeline_bubble
+from computesim.hardware.training_wire import Wires, data_seconds
 from computesim.quantities import TrainingLoad
 from computesim.workload.transformer import Architecture, training_load
 
@@ -148,3 +151,47 @@ def test_memory_says_by_how_much_it_does_not_fit() -> None:
     memory = TrainingMemory(40e9, 40e9, 10e9, 5.5e9, 80e9)
     assert memory.verdict == "does not fit, by 15.5 GB"
     assert replace(memory, capacity=96e9).verdict == "fits"
+
+
+@pytest.mark.parametrize(("pp", "vp", "microbatches"), [
+    (8, 1, 32), (8, 4, 8), (8, 4, 16), (16, 4, 3), (8, 8, 1), (4, 2, 2),
+])  # fmt: skip
+def test_the_bubble_is_that_of_a_schedule_played_chunk_by_chunk(
+    pp: int, vp: int, microbatches: int
+) -> None:
+    """The forward half of an interleaved schedule: stages take chunks in rounds of pp batches.
+
+    A chunk waits for the one before it in its microbatch, and for its stage.
+    """
+    free, done = [0] * pp, {}
+    for first in range(0, microbatches, pp):  # rounds of at most pp microbatches
+        group = range(first, min(first + pp, microbatches))
+        for piece in range(pp * vp):
+            for batch in group:
+                start = max(free[piece % pp], done.get((batch, piece - 1), 0))
+                free[piece % pp] = done[batch, piece] = start + 1
+    work = microbatches * vp
+    grid = LayoutGrid.of([TrainingLayout(pp=pp, vp=vp)])
+    bubble = pipeline_bubble(grid, np.array([float(microbatches)]))[0]
+    assert 1.0 + bubble == pytest.approx(max(free) / work)
+
+
+def test_sharded_gradients_and_weights_move_as_often_as_rajbhandari_counts(
+    machines: dict[str, Accelerator],
+) -> None:
+    """ZeRO-1 and 2 move twice the parameters, ZeRO-3 three times, once per microbatch from 2 on."""
+    h100 = machines["h100-sxm"]
+    own = replace(efficiency(h100), collective_latency=0, nic_latency=0, shard_rails=1.0)
+    wires = Wires.of(training_load(_gpt("22B"), 2048), h100, own, 1.0)
+
+    def moved(zero: int, microbatches: float, again: str = "none") -> float:
+        grid = LayoutGrid.of([TrainingLayout(dp=64, zero=zero, recompute=again)])
+        return float(data_seconds(wires, grid, np.array([microbatches]), Recipe())[0])
+
+    once = moved(1, 1.0) / 2.0  # of the parameters
+    assert moved(1, 4.0) == pytest.approx(2 * once)
+    assert moved(2, 1.0) == pytest.approx(2 * once)
+    assert moved(2, 4.0) == pytest.approx(5 * once)
+    assert moved(3, 1.0) == pytest.approx(3 * once)
+    assert moved(3, 4.0) == pytest.approx(12 * once)
+    assert moved(3, 4.0, "full") == pytest.approx(16 * once)

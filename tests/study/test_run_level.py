@@ -8,12 +8,13 @@ from itertools import pairwise
 import pytest
 
 from computesim import load_catalog
+from computesim.catalog.rows import shipped_sources
 from computesim.errors import CapacityError
-from computesim.hardware.efficiency import efficiency
 from computesim.hardware.parallel import best_layout
 from computesim.hardware.reliability import daly_interval
 from computesim.study.batch import (
     BATCH_SCHEDULES,
+    SCHEDULE_SOURCES,
     BatchStage,
     batch_for_compute,
     batch_schedule,
@@ -130,11 +131,28 @@ def test_published_batches_only_grow(name: str) -> None:
         assert one.until_tokens < next_one.until_tokens
         assert one.batch_tokens < next_one.batch_tokens
     assert math.isinf(stages[-1].until_tokens)
+    assert SCHEDULE_SOURCES[name] in shipped_sources()
+
+
+@pytest.mark.parametrize(("name", "first", "last", "tokens"), [
+    ("deepseek-v3", 3072 * 4096, 15360 * 4096, 469e9),  # report, section 4.2
+    ("deepseek-v2", 2304 * 4096, 9216 * 4096, 225e9),  # report, section 3.1.2
+    ("gpt-3", 32e3, 3.2e6, 12e9),  # Brown 2020, appendix B
+])  # fmt: skip
+def test_the_parts_of_a_gradual_rise_have_its_mean(
+    name: str, first: float, last: float, tokens: float
+) -> None:
+    *rise, rest = batch_schedule(name)
+    ends = [0.0, *(stage.until_tokens for stage in rise)]
+    mean = sum((b - a) * s.batch_tokens for (a, b), s in zip(pairwise(ends), rise, strict=True))
+    assert ends[-1] == tokens
+    assert mean / tokens == pytest.approx((first + last) / 2, rel=0.003)
+    assert rest.batch_tokens == last
 
 
 def test_an_unknown_schedule_names_the_near_miss() -> None:
     with pytest.raises(ValueError, match="did you mean deepseek-v3"):
-        batch_schedule("deepseek-v2")
+        batch_schedule("deepseek-v3.1")
 
 
 def llama_3(stages: tuple[BatchStage, ...], n: int = 16384, reliability: Reliability = CLUSTER,
@@ -142,7 +160,7 @@ def llama_3(stages: tuple[BatchStage, ...], n: int = 16384, reliability: Reliabi
     load = training_load(CATALOG.model("llama-3.1-405b"), 8192)
     return run_cost(
         lambda batch: best_layout(load, H100, n, batch), H100, 15.6e12, load.flop_per_token,
-        stages, reliability, "bf16", None, price, efficiency(H100).training_jitter,
+        stages, reliability, "bf16", None, price,
     )  # fmt: skip
 
 
@@ -156,9 +174,9 @@ def test_llama_3_takes_the_accelerator_hours_that_meta_reports() -> None:
 
 def test_small_batches_at_the_start_take_more_steps_and_more_time() -> None:
     grown = llama_3(batch_schedule("llama-3-405b"))
-    constant = llama_3((BatchStage(math.inf, 16e6),))
-    assert constant.steps == pytest.approx(15.6e12 / 16e6)
-    by_hand = 252e6 / 4e6 + (2.87e12 - 252e6) / 8e6 + (15.6e12 - 2.87e12) / 16e6
+    constant = llama_3((BatchStage(math.inf, 2**24),))
+    assert constant.steps == pytest.approx(15.6e12 / 2**24)
+    by_hand = 252e6 / 2**22 + (2.87e12 - 252e6) / 2**23 + (15.6e12 - 2.87e12) / 2**24
     assert grown.steps == pytest.approx(by_hand)
     assert constant.seconds < grown.seconds < 1.25 * constant.seconds
 
