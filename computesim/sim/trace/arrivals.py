@@ -17,6 +17,7 @@ from computesim.sim.service import Floats
 
 DAY = 86400.0  #: s
 Gaps = Literal["gamma", "weibull"]
+_METRONOME = 1e-6  # variation that nobody tells from none
 
 
 def poisson_arrivals(rate: float, n: int, generator: np.random.Generator) -> Floats:
@@ -69,7 +70,7 @@ def _unit_gaps(variation: float, n: int, generator: np.random.Generator, gaps: G
         raise SimulationError(f"coefficient of variation {variation}; expected 0 or more")
     if variation == 1.0:
         return generator.standard_exponential(n)
-    if variation == 0.0:
+    if variation < _METRONOME:
         return np.ones(n)
     if gaps == "weibull":
         shape = weibull_shape(variation)
@@ -148,7 +149,8 @@ def arrivals_between(
         parts.append(part)
         now = float(part[-1])
     every = np.concatenate(parts) if parts else np.empty(0)
-    return start + every[(every >= 0.0) & (every < length)] / rate
+    found = start + every[(every >= 0.0) & (every < length)] / rate
+    return np.minimum(found, end)  # where rounding went beyond
 
 
 def profile_arrivals(
