@@ -14,6 +14,7 @@ from computesim.sim.service import Floats, Ints
 from computesim.sim.trace.lengths import Mixture, ReasonSplit
 
 _BINS = 500  # of the logarithm; a bin is far narrower than any component
+_ROUNDS = 500  # of expectation maximisation at most
 _FEW = 50  # observations that do not show two components
 
 
@@ -71,34 +72,47 @@ def fit_reason(reason_tokens: Ints, output_tokens: Ints) -> ReasonSplit:
     -------
     ReasonSplit
         The mode that reasons less first; one mode where there are fewer than 50 requests.
-    """
-    from scipy.special import betaln
 
+    Notes
+    -----
+    Expectation maximisation whose second step matches the moments of each component, which
+    unlike the likelihood of a beta law stands shares near 0 and 1.
+
+    Source
+    ------
+    Schröder and Rahmann, A hybrid parameter estimation algorithm for beta mixtures (2017).
+    """
     share = np.clip(reason_tokens / output_tokens, 0.005, 0.995)
     value, weight = binned(share)
     mean = float(value @ weight)
     spread = float((value - mean) ** 2 @ weight) ** 0.5
     if share.size < _FEW or value.size < 5 or spread < 1e-3:
-        certainty = max(1.0, mean * (1.0 - mean) / max(spread, 1e-3) ** 2 - 1.0)
-        return ReasonSplit((1.0,), (mean,), (certainty,))
+        return ReasonSplit((1.0,), (mean,), (_certainty(mean, spread**2),))
+    nearness = [np.exp(-(((value - m) / spread) ** 2)) for m in (mean - spread, mean + spread)]
+    for _ in range(_ROUNDS):
+        belongs = np.array(nearness) * weight / np.maximum(sum(nearness), 1e-300)
+        size = np.maximum(belongs.sum(axis=1), 1e-9)
+        means = (belongs * value).sum(axis=1) / size
+        spreads = (belongs * (value - means[:, None]) ** 2).sum(axis=1) / size
+        sure = np.array([_certainty(*pair) for pair in zip(means, spreads, strict=True)])
+        before, nearness = nearness, _beta_density(value, size, means, sure)
+        if np.allclose(before, nearness, rtol=1e-4, atol=1e-9):
+            break
+    return ReasonSplit(*_sorted((float(size[0]), float(1.0 - size[0])), means, sure))
+
+
+def _certainty(mean: float, variance: float) -> float:
+    """Return a + b of the beta law with a mean and a variance, within reason."""
+    return float(np.clip(mean * (1.0 - mean) / max(variance, 1e-9) - 1.0, 0.5, 2000.0))
+
+
+def _beta_density(value: Floats, size: Floats, mean: Floats, certainty: Floats) -> list[Floats]:
+    """Return the densities of beta laws, each times the size of its component."""
+    from scipy.special import betaln
+
+    laws = zip(size, mean * certainty, (1.0 - mean) * certainty, strict=True)
     low, high = np.log(value), np.log1p(-value)
-
-    def loss(p: Floats) -> float:
-        def density(m: float, c: float) -> Any:
-            middle = 1.0 / (1.0 + np.exp(-m))
-            a, b = middle * np.exp(c), (1.0 - middle) * np.exp(c)
-            return (a - 1) * low + (b - 1) * high - betaln(a, b)
-
-        return _loss(p, density, weight)
-
-    starts = [
-        [0.0, _logit(mean - d), _logit(mean + d), 3.0, 3.0] for d in (0.6 * spread, 1.2 * spread)
-    ]
-    modes = (_logit(0.01), _logit(0.99))
-    share_, *rest = _best(loss, starts, [(-6.0, 6.0), modes, modes, (0.7, 7.0), (0.7, 7.0)])
-    first = _share(share_)
-    means = 1.0 / (1.0 + np.exp(-np.asarray(rest[:2])))
-    return ReasonSplit(*_sorted((first, 1.0 - first), means, np.exp(rest[2:])))
+    return [n * np.exp((a - 1) * low + (b - 1) * high - betaln(a, b)) for n, a, b in laws]
 
 
 Pair = tuple[float, ...]
@@ -191,9 +205,3 @@ def _best(loss: Callable[[Floats], float], starts: list[Any], bounds: list[Any])
 def _share(logit: float) -> float:
     """Return the share whose ln(p/(1 - p)) is given."""
     return 1.0 / (1.0 + exp(-logit))
-
-
-def _logit(share: float) -> float:
-    """Return ln(p/(1 - p)), ends cut off."""
-    inside = min(max(share, 0.01), 0.99)
-    return float(np.log(inside / (1.0 - inside)))

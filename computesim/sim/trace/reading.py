@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from computesim.errors import CaseError, Fault
-from computesim.sim.trace.requests import OPTIONAL, Blocks, Trace, replay, scaled
+from computesim.sim.trace.requests import OPTIONAL, Blocks, Trace, joined, replay, scaled
 from computesim.sim.trace.schemas import Schema, columns_in, schema_of
 from computesim.sim.trace.tables import IrregularError, Raw, names_in, sources, unreadable
 from computesim.sim.trace.values import Complaint, Reader, cells
@@ -272,14 +272,17 @@ class _Store:
         self.size = size
 
     def columns(self) -> dict[str, Any]:
-        """Return the whole columns."""
+        """Return the whole columns, ordered by arrival."""
         for column in self._columns.values():
             column.resize(self.size, refcheck=False)
-        if not self._blocks:
-            return self._columns
-        count = np.concatenate([np.diff(part.offsets) for part in self._blocks])
-        ids = np.concatenate([part.ids for part in self._blocks])
-        return {**self._columns, "blocks": Blocks(ids, np.concatenate(([0], np.cumsum(count))))}
+        blocks = {"blocks": joined(self._blocks)} if self._blocks else {}
+        arrival = self._columns["arrival"]
+        if np.any(arrival[1:] < arrival[:-1]):
+            order = np.argsort(arrival, kind="stable")
+            for column in self._columns.values():
+                column[:] = column[order]
+            blocks = {name: part.of(order) for name, part in blocks.items()}
+        return {**self._columns, **blocks}
 
 
 def _type(name: str) -> type:

@@ -278,13 +278,19 @@ def merged(traces: Sequence[Trace]) -> Trace:
             columns[field.name] = np.concatenate(parts)
     order = np.argsort(columns["arrival"], kind="stable")
     if all(trace.blocks is not None for trace in traces):
-        columns["blocks"] = _joined([t.blocks for t in traces if t.blocks is not None]).of(order)
+        columns["blocks"] = joined([t.blocks for t in traces if t.blocks is not None]).of(order)
     ordered = {n: c if n == "blocks" else c[order] for n, c in columns.items()}
     return Trace(**ordered, kind_names=max((t.kind_names for t in traces), key=len))
 
 
-def _joined(parts: Sequence[Blocks]) -> Blocks:
-    """Return the blocks of one group of requests after another."""
+def joined(parts: Sequence[Blocks]) -> Blocks:
+    """Return the blocks of one group of requests after another.
+
+    Parameters
+    ----------
+    parts : sequence of Blocks
+        At least one.
+    """
     count = np.concatenate([np.diff(part.offsets) for part in parts])
     ids = np.concatenate([part.ids for part in parts])
     return Blocks(ids, np.concatenate(([0], np.cumsum(count))))

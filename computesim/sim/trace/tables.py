@@ -158,8 +158,10 @@ def _parquet(file: Path, found: Mapping[str, str]) -> Iterator[Raw]:
     from pyarrow import ArrowInvalid, parquet
 
     first = 1
+    wanted = list(found.values())
     try:
-        for batch in parquet.ParquetFile(file).iter_batches(ROWS, columns=list(found.values())):
+        table = parquet.ParquetFile(file, pre_buffer=False)
+        for batch in table.iter_batches(ROWS, columns=wanted, use_threads=False):
             columns = {f: batch.column(name) for f, name in found.items()}
             yield Raw(columns, range(first, first + batch.num_rows), batch.num_rows)
             first += batch.num_rows
