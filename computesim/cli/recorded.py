@@ -35,22 +35,36 @@ def recorded(excerpt: Excerpt, rate: float | None, seed: int) -> Recording:
     CaseError
         If the file cannot be used.
     """
+    from computesim.sim.trace import is_servegen, read_recording, scaled
+
+    if is_servegen(excerpt.file):
+        return _drawn(excerpt, rate, seed)
+    found = read_recording(*excerpt)
+    if rate is None:
+        return found
+    return found._replace(trace=scaled(found.trace, rate / found.trace.rate))
+
+
+def _drawn(excerpt: Excerpt, rate: float | None, seed: int) -> Recording:
+    """Return requests of client windows; another rate is more requests, not a faster clock."""
+    from computesim.errors import CaseError, Fault
     from computesim.sim.trace import (
         Recording,
         between,
         client_trace,
-        is_servegen,
+        clipped,
+        expected_requests,
         read_clients,
-        read_recording,
-        scaled,
     )
 
-    file, form, start, end = excerpt
-    if is_servegen(file):
-        drawn = between(client_trace(read_clients(file), seed), start, end)
-        found = Recording(drawn, "servegen", len(drawn), 0)
-    else:
-        found = read_recording(file, form, start, end)
-    if rate is None:
-        return found
-    return found._replace(trace=scaled(found.trace, rate / found.trace.rate))
+    clients = read_clients(excerpt.file)
+    last = max((w.end for c in clients for w in c.windows), default=0.0)
+    start, end = max(excerpt.start, 0.0), min(excerpt.end, last)
+    clients = clipped(clients, start, end)
+    expected = expected_requests(clients)
+    if expected <= 0.0:
+        raise CaseError([Fault("trace", "no requests in the span of time", "expected a client "
+                               "that sends", str(excerpt.file))])  # fmt: skip
+    factor = 1.0 if rate is None else rate * (end - start) / expected
+    trace = between(client_trace(clients, seed, factor=factor), start, end)
+    return Recording(trace, "servegen", len(trace), 0)

@@ -73,6 +73,11 @@ def test_a_folder_of_servegen_is_drawn(command: Command) -> None:
     run = command("simulate", "--model", "llama-3.1-8b", "--accelerator", "h100-sxm", "--trace",
                   ".", "--from", 600, "--json")  # fmt: skip
     assert json.loads(run.stdout)["requests"]["rate"] == pytest.approx(2.0, rel=0.15)
+    # another rate is more requests in the same time, not a faster clock
+    more = json.loads(command("trace", ".", "--rate", 15, "--json").stdout)
+    assert more["requests"] == pytest.approx(15 * 1200, rel=0.05)
+    assert more["seconds"] == pytest.approx(1200, rel=0.01)
+    assert "no requests in the span" in command("trace", ".", "--from", "2 h", code=2).stderr
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from math import exp, gamma
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,10 +28,13 @@ from computesim.sim.trace import (
     bursty_arrivals,
     client_trace,
     clients_of,
+    clipped,
+    expected_requests,
     follow_day,
     weibull_shape,
 )
 from computesim.sim.trace.lengths import SplitByLength
+from computesim.sim.trace.schemas import NAMES
 from computesim.sim.trace.summary import peak_to_mean
 
 N = 40_000
@@ -287,3 +292,30 @@ def test_impossible_clients_say_what_is_wrong(clients, words) -> None:
         client_trace(clients, 1)
     with pytest.raises(SimulationError, match="present for a while"):
         clients_of(population(present=0.0), HOUR, 1)
+
+
+def test_clients_cut_to_a_span_send_what_they_would_have_sent_on_average() -> None:
+    clients = clients_of(population(), 24 * HOUR, 2)
+    part = clipped(clients, 6 * HOUR, 8 * HOUR)
+    assert [len(c.windows) for c in part] == [len(c.windows) for c in clients]
+    trace = client_trace(part, 2)
+    assert 6 * HOUR <= trace.arrival[0] <= trace.arrival[-1] <= 8 * HOUR
+    expected = expected_requests(part)
+    assert len(trace) == pytest.approx(expected, rel=4 / expected**0.5)
+    half = client_trace(part, 2, factor=0.5)
+    assert len(half) == pytest.approx(expected / 2, rel=4 / (expected / 2) ** 0.5)
+
+
+def test_more_requests_than_memory_holds_are_refused_before_they_are_drawn() -> None:
+    many = [Client((window(rate=1e6, end=100 * HOUR),))]
+    with pytest.raises(SimulationError, match="shorter span"):
+        client_trace(many, 1)
+
+
+def test_the_example_of_the_documentation_runs() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "traces.md").read_text(encoding="utf-8")
+    names: dict[str, Any] = {}
+    exec(page.split("```python\n")[1].split("```")[0], names)
+    assert names["day"].client.max() < 73
+    assert names["chat"].session is not None
+    assert all(f"| `{name}` |" in page for name in NAMES), "every format is in the table"

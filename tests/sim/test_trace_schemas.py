@@ -294,3 +294,33 @@ def assert_same(one: Trace, two: Trace) -> None:
     if one.blocks is not None and two.blocks is not None:
         assert_array_equal(one.blocks.ids, two.blocks.ids)
         assert_array_equal(one.blocks.offsets, two.blocks.offsets)
+
+
+def test_a_column_of_numbers_stays_one_and_a_column_of_names_too(
+    tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr(trace_tables, "_BLOCK", 1 << 12)
+    monkeypatch.setattr(trace_tables, "ROWS", 100)
+    head = "t_s,input_tokens,output_tokens,client,class,session\n"
+    good = "".join(f"{n},10,5,{n % 3},{'ab'[n % 2]},{n % 5 or ''}\n" for n in range(1000))
+    trace = read_trace(write(tmp_path / "a.csv", head + good + "1000,10,5,1,7,\n"))
+    assert trace.kind_names == ("a", "b", "7")
+    assert list(trace.client[:4]) == [0, 1, 2, 0]
+    alone = trace.session[trace.session < 0]
+    assert alone.size == np.unique(alone).size == 201
+    with pytest.raises(CaseError, match="as in the rows before") as caught:
+        read_trace(write(tmp_path / "b.csv", head + good + "1000,10,5,bob,a,1\n1001,10,5,1,a,x\n"))
+    assert [(f.line, f.key, f.found) for f in caught.value.faults] == [
+        (1002, "client", "'bob'"),
+        (1003, "session", "'x'"),
+    ]
+    with pytest.raises(CaseError, match="class: '-1'"):
+        read_trace(write(tmp_path / "c.csv", head + "0,1,1,1,0,1\n" * 2000 + "0,1,1,1,-1,1\n"))
+
+
+def test_a_damaged_archive_is_a_case_error(tmp_path: Path) -> None:
+    whole = gzip.compress(b"t_s,input_tokens,output_tokens\n" + b"1,2,3\n" * 50_000)
+    for name, data in (("cut.csv.gz", whole[:-20]), ("bad.csv.gz", whole[:60] + b"?" * 60)):
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(CaseError, match="readable"):
+            read_trace(tmp_path / name)

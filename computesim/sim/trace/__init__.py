@@ -15,15 +15,16 @@ from computesim.sim.trace.arrivals import (
 )
 from computesim.sim.trace.clients import (
     Client,
-    Population,
     Window,
     client_trace,
-    clients_of,
+    clipped,
+    expected_requests,
     follow_day,
 )
 from computesim.sim.trace.generate import generate
 from computesim.sim.trace.lengths import Empirical, EmpiricalSplit, Lengths, Mixture, ReasonSplit
 from computesim.sim.trace.like import clients_like
+from computesim.sim.trace.population import Population, clients_of
 from computesim.sim.trace.reading import Recording, iter_traces, read_recording, read_trace
 from computesim.sim.trace.requests import BLOCK, Blocks, Trace, between, merged, replay, scaled
 from computesim.sim.trace.servegen import is_servegen, read_clients
@@ -52,6 +53,8 @@ __all__ = [
     "client_trace",
     "clients_like",
     "clients_of",
+    "clipped",
+    "expected_requests",
     "follow_day",
     "generate",
     "is_servegen",

@@ -18,7 +18,7 @@ from computesim.errors import SimulationError
 from computesim.sim.service import Floats
 from computesim.sim.streams import stream
 from computesim.sim.trace.arrivals import Gaps, arrivals_between, positive
-from computesim.sim.trace.lengths import LengthLaw, Mixture, Reasoning
+from computesim.sim.trace.lengths import LengthLaw, Reasoning
 from computesim.sim.trace.requests import OPTIONAL, Trace
 from computesim.sim.trace.sessions import Columns, Sessions, turns_of
 
@@ -44,6 +44,25 @@ class Client:
 
     windows: tuple[Window, ...]
     kind: int = 0  #: class of the requests
+
+
+MOST_REQUESTS = 50_000_000  #: that are drawn at once
+
+
+def expected_requests(clients: Sequence[Client]) -> float:
+    """Return the requests that clients send on average.
+
+    Parameters
+    ----------
+    clients : sequence of Client
+    """
+    return sum(
+        window.rate
+        * (window.end - window.start)
+        * (window.sessions.turns if window.sessions else 1)
+        for client in clients
+        for window in client.windows
+    )
 
 
 def client_trace(
@@ -73,7 +92,13 @@ def client_trace(
     -----
     Draws come from the streams `client <number>/<window>/<what>`.
     """
-    parts = list(_parts(clients, seed, replication, positive(factor)))
+    expected = expected_requests(clients) * positive(factor)
+    if expected > MOST_REQUESTS:
+        raise SimulationError(
+            f"the clients would send {expected:,.0f} requests; expected at most {MOST_REQUESTS:,}: "
+            f"a shorter span of time or a lower rate"
+        )
+    parts = list(_parts(clients, seed, replication, factor))
     if not parts:
         raise SimulationError("the clients send no request")
     first = 0
@@ -158,92 +183,6 @@ def _single(window: Window, starts: Floats, streams: Any) -> Columns:
     return columns
 
 
-class Population(NamedTuple):
-    """Clients of many sizes, each present for a while and then away."""
-
-    clients: int  #: how many there are, present or not
-    rate: float  #: requests per second of all of them, mean over time
-    prompt: LengthLaw
-    output: Mixture
-    rate_spread: float = 1.5  #: sd of ln(rate) from client to client: a few are large
-    output_spread: float = 0.5  #: sd of ln(mean output) from client to client
-    present: float = 4 * 3600.0  #: mean length of a presence, s
-    away: float = 8 * 3600.0  #: mean length of an absence, s; 0 for nobody ever leaves
-    variation: float = 1.0  #: coefficient of variation of the gaps of a client
-    gaps: Gaps = "gamma"
-    reasoning: Reasoning | None = None
-    sessions: Sessions | None = None
-
-
-def clients_of(
-    population: Population, duration: float, seed: int, replication: int = 0
-) -> list[Client]:
-    """Return clients that come and go, drawn from a population.
-
-    Parameters
-    ----------
-    population : Population
-        Whom to draw.
-    duration : float, s
-        How long they are looked at; presences and absences are in their steady state.
-    seed : int
-        The seed of the scenario.
-    replication : int
-        Number of the replication.
-
-    Returns
-    -------
-    list of Client
-
-    Notes
-    -----
-    Rates sum to the population's, and a client that is present sends at its rate divided by the
-    share of time that it is present, so that the mean over time is the asked one. The multipliers
-    of the output have a mean of 1 over requests for the rates drawn. Presences and absences are
-    exponential. With sessions, the rate is that of their starts.
-    """
-    if population.clients < 1 or population.present <= 0.0 or population.away < 0.0:
-        raise SimulationError(f"expected clients that are present for a while: {population}")
-    draw = stream(seed, "clients", replication)
-    weight = np.exp(population.rate_spread * draw.standard_normal(population.clients))
-    weight /= weight.sum()
-    factor = np.exp(population.output_spread * draw.standard_normal(population.clients))
-    factor /= float(weight @ factor)
-    presence = population.present / (population.present + population.away)
-    found = []
-    for number in range(population.clients):
-        windows = []
-        rate = positive(population.rate) * weight[number] / presence
-        shift = float(np.log(factor[number]))
-        output = population.output._replace(
-            middle=tuple(m + shift for m in population.output.middle)
-        )
-        life = stream(seed, f"client {number}/presence", replication)
-        for start, end in _presences(population, duration, life):
-            windows.append(
-                Window(start, end, rate, population.prompt, output, population.variation,
-                       population.gaps, population.reasoning, population.sessions)
-            )  # fmt: skip
-        found.append(Client(tuple(windows)))
-    return found
-
-
-def _presences(
-    population: Population, duration: float, life: np.random.Generator
-) -> Iterator[tuple[float, float]]:
-    """Yield the spans in which a client is present; at time 0 it may be in the middle of one."""
-    if not population.away:
-        yield 0.0, duration
-        return
-    here = life.random() < population.present / (population.present + population.away)
-    now = 0.0  # an exponential presence has no memory: what is left of one is a whole one
-    while now < duration:
-        lasts = life.exponential(population.present if here else population.away)
-        if here and lasts > 0.0:
-            yield now, min(now + lasts, duration)
-        here, now = not here, now + lasts
-
-
 def follow_day(client: Client, profile: Sequence[float], period: float = 86400.0) -> Client:
     """Return a client whose windows follow a repeating profile of the rate.
 
@@ -275,3 +214,25 @@ def follow_day(client: Client, profile: Sequence[float], period: float = 86400.0
                 windows.append(window._replace(start=start, end=end, rate=rate))
             number += 1
     return replace(client, windows=tuple(windows))
+
+
+def clipped(clients: Sequence[Client], start: float, end: float) -> list[Client]:
+    """Return clients that send nothing before and after a span of time.
+
+    Parameters
+    ----------
+    clients : sequence of Client
+    start, end : float, s
+        The span; the clock stays as it is.
+
+    Returns
+    -------
+    list of Client
+        With as many windows as before, so that each keeps its streams.
+    """
+
+    def cut(window: Window) -> Window:
+        first, last = max(window.start, start), min(window.end, end)
+        return window._replace(start=first, end=last) if last > first else window._replace(rate=0.0)
+
+    return [replace(c, windows=tuple(cut(window) for window in c.windows)) for c in clients]

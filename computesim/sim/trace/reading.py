@@ -6,6 +6,7 @@ All faults of a file are reported at once, with their lines.
 from __future__ import annotations
 
 import csv
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,7 +22,7 @@ from computesim.sim.trace.values import Complaint, Reader, cells
 MOST_FAULTS = 20  #: that are shown; the rest is counted
 MOST_REQUESTS = 50_000_000  #: that are held and sorted in memory
 _ENDINGS = (".csv", ".csv.gz", ".parquet", ".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz", ".json")
-_READING = (OSError, EOFError, UnicodeDecodeError, csv.Error)
+_READING = (OSError, EOFError, UnicodeDecodeError, csv.Error, zlib.error)
 
 
 class Recording(NamedTuple):

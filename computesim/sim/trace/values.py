@@ -39,7 +39,7 @@ def reals(column: Any) -> Floats:
 
     try:
         return np.asarray(column.cast(pyarrow.float64(), safe=False).to_numpy(False), np.float64)
-    except (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError):
+    except pyarrow.ArrowException:
         return reals(cells(column))
 
 
@@ -62,7 +62,7 @@ def _instants(column: Any) -> tuple[Ints, Bools]:
                 found = column.cast(kind)
                 good = found.is_valid().to_numpy(False)
                 return found.cast(pyarrow.int64()).fill_null(0).to_numpy(False), good
-            except (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError):
+            except pyarrow.ArrowException:
                 continue
         column = cells(column)
     pairs = [_instant(cell) for cell in column]
@@ -156,29 +156,26 @@ class Reader:
 
     def _labels(self, name: str, column: Any) -> tuple[Ints, list[Complaint]]:
         """Return numbers, or names numbered as they appear; no session is one of its own."""
-        values = reals(column)
-        text = [_label(cell) for cell in cells(column)] if np.isnan(values).any() else []
-        empty = np.array([not t for t in text], bool) if text else np.zeros(values.size, bool)
-        whole = (
-            (np.rint(values) == values)
-            & (abs(values) <= _MOST)
-            & ((name != "kind") | (values >= 0))
-        )
-        if name not in self._named:
+        labels, place = _encoded(column)
+        value = np.array([_real(label) for label in labels])
+        empty = np.array([not label for label in labels])
+        whole = (np.rint(value) == value) & (abs(value) <= _MOST)
+        whole &= (value >= 0) if name == "kind" else True
+        if name not in self._named:  # the first chunk tells whether a column holds names
             self._named[name] = not np.all(whole | empty)
         if self._named[name]:
             known = self.names.setdefault(name, {})
-            text = text or [_label(cell) for cell in cells(column)]
-            found = np.array([known.setdefault(t, len(known)) for t in text], np.int64)
-            whole = np.ones(values.size, bool)
+            number = np.array([known.setdefault(label, len(known)) for label in labels], np.int64)
+            whole[:] = True
         else:
-            found = np.where(whole, values, 0).astype(np.int64)
+            number = np.where(whole, value, 0).astype(np.int64)
+        found = number[place]
         if name == "session":
-            found = np.where(empty, -1 - self.rows - np.arange(values.size), found)
-        elif not self._named[name]:
-            empty = np.zeros(values.size, bool)
+            alone = empty[place]
+            found[alone] = -1 - self.rows - np.flatnonzero(alone)
+            whole |= empty
         accepted = "expected a whole number, as in the rows before"
-        return found, [(int(row), name, accepted) for row in np.flatnonzero(~whole & ~empty)]
+        return found, [(int(row), name, accepted) for row in np.flatnonzero(~whole[place])]
 
     def _without_failures(self, columns: dict[str, Any]) -> dict[str, Any]:
         """Return the columns without the requests that gave no output."""
@@ -191,6 +188,22 @@ class Reader:
         if lists is not None:
             columns["blocks"] = [hashes for hashes, keep in zip(lists, kept, strict=True) if keep]
         return columns
+
+
+def _encoded(column: Any) -> tuple[list[str], Ints]:
+    """Return the different cells as texts in order of appearance, and which one each cell is."""
+    if isinstance(column, list):
+        known: dict[str, int] = {}
+        place = [known.setdefault(_label(cell), len(known)) for cell in column]
+        return list(known), np.array(place, np.int64)
+    import pyarrow
+
+    try:
+        coded = column.cast(pyarrow.string()).fill_null("").dictionary_encode()
+    except pyarrow.ArrowException:
+        return _encoded(cells(column))
+    labels = [_label(cell) for cell in coded.dictionary.to_pylist()]
+    return labels, np.asarray(coded.indices.to_numpy(), np.int64)
 
 
 def _label(cell: Any) -> str:
