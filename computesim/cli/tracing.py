@@ -35,7 +35,7 @@ def trace(
     seed: Annotated[int, typer.Option(min=0, help="Seed of what is drawn.")] = 1,
     as_json: options.Json = False,
 ) -> None:
-    """Tell how recorded requests come, how long they are, and who sends them.
+    """Tell how recorded requests come and how long they are.
 
     The formats are those of docs/traces.md. What is written has the generic format.
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from bulk import trace_file
 from numpy.testing import assert_allclose
-from scipy import stats
+from scipy import optimize, stats
 
 from computesim.errors import CaseError, SimulationError
 from computesim.sim.streams import stream
@@ -129,6 +129,20 @@ def test_a_fit_finds_the_law_that_was_drawn() -> None:
     assert fit_mixture([7] * 100) == Mixture((1.0,), (np.log(7),), (0.0,), 7.0, 7.0)
     with pytest.raises(SimulationError, match="at least 1 token"):
         fit_mixture([])
+
+
+def test_an_optimiser_finds_no_mixture_that_is_likelier() -> None:
+    tokens = Mixture((0.7, 0.3), (6.4, 7.8), (0.7, 0.9)).draw(3000, stream(4, "a"))
+    found = fit_mixture(tokens)
+
+    def loss(p: np.ndarray) -> float:
+        share = 1 / (1 + np.exp(-p[0]))
+        law = Mixture((share, 1 - share), tuple(p[1:3]), tuple(np.exp(p[3:])))
+        return -likelihood(law, tokens)
+
+    start = [np.log(found.weight[0] / found.weight[1]), *found.middle, *np.log(found.spread)]
+    best = optimize.minimize(loss, start, method="Nelder-Mead", options={"maxiter": 600})
+    assert loss(np.array(start)) == pytest.approx(best.fun, abs=2e-4)
 
 
 def test_a_fit_finds_the_modes_of_reasoning_that_were_drawn() -> None:

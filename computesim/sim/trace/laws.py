@@ -1,10 +1,13 @@
-"""Laws of lengths fitted to what was observed, by maximum likelihood."""
+"""Laws of lengths fitted to what was observed.
+
+Mixtures are fitted by expectation maximisation: for two components it needs no
+optimiser, whose threads would wait for those of other processes.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import exp, log
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +17,19 @@ from computesim.sim.service import Floats, Ints
 from computesim.sim.trace.lengths import Mixture, ReasonSplit
 
 _BINS = 500  # of the logarithm; a bin is far narrower than any component
-_ROUNDS = 500  # of expectation maximisation at most
 _FEW = 50  # observations that do not show two components
+_ROUNDS = 2000  # at most
+_STILL = 1e-6  # change of mean and size in a round that ends them
+
+Density = Callable[[Floats, Floats, Floats], Floats]
+
+
+class _Pair(NamedTuple):
+    """Two components; each array has shape (2,)."""
+
+    size: Floats
+    mean: Floats
+    variance: Floats
 
 
 def fit_mixture(tokens: npt.ArrayLike) -> Mixture:
@@ -34,30 +48,27 @@ def fit_mixture(tokens: npt.ArrayLike) -> Mixture:
 
     Notes
     -----
-    Maximises the likelihood of ln(tokens) (scipy, L-BFGS-B) from two starts.
+    Maximum likelihood of ln(tokens), the best of two starts. It takes some thousand rounds: the
+    likelihood of overlapping components is flat.
     """
     counts = np.asarray(tokens, dtype=np.int64)
     if counts.size == 0 or counts.min() < 1:
         raise SimulationError("a fit needs lengths of at least 1 token")
     value, weight = binned(np.log(counts))
-    middle = float(value @ weight)
-    spread = float((value - middle) ** 2 @ weight) ** 0.5
+    middle, variance = _moments(value, weight)
     ends = (float(counts.max()), float(counts.min()))
     if counts.size < _FEW or value.size < 5:
-        return Mixture((1.0,), (middle,), (spread,), *ends)
-
-    def loss(p: Floats) -> float:
-        return _loss(p, lambda m, s: -0.5 * ((value - m) / np.exp(s)) ** 2 - s, weight)
-
-    starts = [
-        [share, middle - 0.5 * spread, middle + up * spread, log(0.8 * spread), log(spread)]
-        for share, up in ((0.0, 0.7), (1.5, 1.5))
-    ]
-    wide = (log(max(1e-2, 0.02 * spread)), log(5 * spread))
-    inside = (float(value[0]), float(value[-1]))
-    share, *rest = _best(loss, starts, [(-6.0, 6.0), inside, inside, wide, wide])
-    first = _share(share)
-    return Mixture(*_sorted((first, 1.0 - first), rest[:2], np.exp(rest[2:])), *ends)
+        return Mixture((1.0,), (middle,), (variance**0.5,), *ends)
+    spread, found = variance**0.5, []
+    for size, down, up in ((0.5, 0.5, 0.7), (0.8, 0.5, 1.5)):
+        start = _Pair(
+            np.array([size, 1.0 - size]),
+            np.array([middle - down * spread, middle + up * spread]),
+            np.array([0.64 * variance, variance]),
+        )
+        found.append(_maximised(value, weight, _normal, start, 4e-4 * variance))
+    pair = max(found, key=lambda f: _likelihood(value, weight, _normal, f))
+    return Mixture(*_sorted(pair.size, pair.mean, np.sqrt(pair.variance)), *ends)
 
 
 def fit_reason(reason_tokens: Ints, output_tokens: Ints) -> ReasonSplit:
@@ -75,8 +86,8 @@ def fit_reason(reason_tokens: Ints, output_tokens: Ints) -> ReasonSplit:
 
     Notes
     -----
-    Expectation maximisation whose second step matches the moments of each component, which
-    unlike the likelihood of a beta law stands shares near 0 and 1.
+    The second step of a round matches the moments of each component, which unlike the
+    likelihood of a beta law stands shares near 0 and 1.
 
     Source
     ------
@@ -84,49 +95,14 @@ def fit_reason(reason_tokens: Ints, output_tokens: Ints) -> ReasonSplit:
     """
     share = np.clip(reason_tokens / output_tokens, 0.005, 0.995)
     value, weight = binned(share)
-    mean = float(value @ weight)
-    spread = float((value - mean) ** 2 @ weight) ** 0.5
-    if share.size < _FEW or value.size < 5 or spread < 1e-3:
-        return ReasonSplit((1.0,), (mean,), (_certainty(mean, spread**2),))
-    nearness = [np.exp(-(((value - m) / spread) ** 2)) for m in (mean - spread, mean + spread)]
-    for _ in range(_ROUNDS):
-        belongs = np.array(nearness) * weight / np.maximum(sum(nearness), 1e-300)
-        size = np.maximum(belongs.sum(axis=1), 1e-9)
-        means = (belongs * value).sum(axis=1) / size
-        spreads = (belongs * (value - means[:, None]) ** 2).sum(axis=1) / size
-        sure = np.array([_certainty(*pair) for pair in zip(means, spreads, strict=True)])
-        before, nearness = nearness, _beta_density(value, size, means, sure)
-        if np.allclose(before, nearness, rtol=1e-4, atol=1e-9):
-            break
-    return ReasonSplit(*_sorted((float(size[0]), float(1.0 - size[0])), means, sure))
-
-
-def _certainty(mean: float, variance: float) -> float:
-    """Return a + b of the beta law with a mean and a variance, within reason."""
-    return float(np.clip(mean * (1.0 - mean) / max(variance, 1e-9) - 1.0, 0.5, 2000.0))
-
-
-def _beta_density(value: Floats, size: Floats, mean: Floats, certainty: Floats) -> list[Floats]:
-    """Return the densities of beta laws, each times the size of its component."""
-    from scipy.special import betaln
-
-    laws = zip(size, mean * certainty, (1.0 - mean) * certainty, strict=True)
-    low, high = np.log(value), np.log1p(-value)
-    return [n * np.exp((a - 1) * low + (b - 1) * high - betaln(a, b)) for n, a, b in laws]
-
-
-Pair = tuple[float, ...]
-
-
-def _sorted(weight: Pair, place: npt.ArrayLike, size: npt.ArrayLike) -> tuple[Pair, Pair, Pair]:
-    """Return the components of a mixture of two, the one at the lower place first."""
-    places, sizes = np.asarray(place), np.asarray(size)
-    one, two = (0, 1) if places[0] <= places[1] else (1, 0)
-    return (
-        (weight[one], weight[two]),
-        (float(places[one]), float(places[two])),
-        (float(sizes[one]), float(sizes[two])),
-    )
+    mean, variance = _moments(value, weight)
+    if share.size < _FEW or value.size < 5 or variance < 1e-6:
+        return ReasonSplit((1.0,), (mean,), (float(_certainty(mean, variance)),))
+    spread = variance**0.5
+    edges = np.clip([mean - spread, mean + spread], 0.02, 0.98)
+    start = _Pair(np.array([0.5, 0.5]), edges, np.full(2, variance / 2))
+    pair = _maximised(value, weight, _beta, start, 1e-5)
+    return ReasonSplit(*_sorted(pair.size, pair.mean, _certainty(pair.mean, pair.variance)))
 
 
 def hill_tail(values: npt.ArrayLike, share: float = 0.02) -> float:
@@ -183,25 +159,62 @@ def binned(values: Floats) -> tuple[Floats, Floats]:
     return value, count / count.sum()
 
 
-def _loss(p: Floats, density: Callable[[float, float], Any], weight: Floats) -> float:
-    """Return the negative mean log-likelihood of a mixture of two; p is logit, places, sizes."""
-    first = density(p[1], p[3]) - np.log1p(np.exp(-p[0]))
-    second = density(p[2], p[4]) - np.log1p(np.exp(p[0]))
-    return -float(weight @ np.logaddexp(first, second))
+def _moments(value: Floats, weight: Floats) -> tuple[float, float]:
+    """Return mean and variance."""
+    mean = float((value * weight).sum())
+    return mean, float(((value - mean) ** 2 * weight).sum())
 
 
-def _best(loss: Callable[[Floats], float], starts: list[Any], bounds: list[Any]) -> list[float]:
-    """Return the parameters of the best local minimum that the starts lead to."""
-    from scipy.optimize import minimize
+def _maximised(value: Floats, weight: Floats, density: Density, pair: _Pair, least: float) -> _Pair:
+    """Return the pair that expectation maximisation leads to; no variance falls below `least`."""
+    for _ in range(_ROUNDS):
+        each = pair.size[:, None] * density(value, pair.mean, pair.variance)
+        belongs = each / np.maximum(each.sum(axis=0), 1e-300) * weight
+        size = np.maximum(belongs.sum(axis=1), 1e-9)
+        mean = (belongs * value).sum(axis=1) / size
+        variance = (belongs * (value - mean[:, None]) ** 2).sum(axis=1) / size
+        before, pair = pair, _Pair(size, mean, np.maximum(variance, least))
+        if max(abs(pair.mean - before.mean).max(), abs(size - before.size).max()) < _STILL:
+            break
+    return pair
 
-    low, high = np.array(bounds, dtype=np.float64).T
-    found = [
-        minimize(loss, np.clip(start, low, high), method="L-BFGS-B", bounds=bounds)
-        for start in starts
-    ]
-    return [float(x) for x in min(found, key=lambda result: result.fun).x]
+
+def _likelihood(value: Floats, weight: Floats, density: Density, pair: _Pair) -> float:
+    """Return the mean log-likelihood of a mixture."""
+    each = pair.size[:, None] * density(value, pair.mean, pair.variance)
+    return float((np.log(np.maximum(each.sum(axis=0), 1e-300)) * weight).sum())
 
 
-def _share(logit: float) -> float:
-    """Return the share whose ln(p/(1 - p)) is given."""
-    return 1.0 / (1.0 + exp(-logit))
+def _normal(value: Floats, mean: Floats, variance: Floats) -> Floats:
+    """Return the densities of two normal laws, shape (2, values), but for a constant factor."""
+    scale = variance[:, None]
+    return np.asarray(np.exp(-0.5 * (value - mean[:, None]) ** 2 / scale) / np.sqrt(scale))
+
+
+def _beta(value: Floats, mean: Floats, variance: Floats) -> Floats:
+    """Return the densities of two beta laws, shape (2, values)."""
+    from scipy.special import betaln
+
+    certainty = _certainty(mean, variance)
+    a, b = (mean * certainty)[:, None], ((1.0 - mean) * certainty)[:, None]
+    logs = (a - 1.0) * np.log(value) + (b - 1.0) * np.log1p(-value)
+    return np.asarray(np.exp(logs - betaln(a, b)))
+
+
+def _certainty(mean: float | Floats, variance: float | Floats) -> Floats:
+    """Return a + b of the beta law with a mean and a variance, within reason."""
+    return np.clip(mean * (1.0 - mean) / np.maximum(variance, 1e-9) - 1.0, 0.5, 2000.0)
+
+
+Ends = tuple[float, ...]
+
+
+def _sorted(size: Floats, place: Floats, width: Floats) -> tuple[Ends, Ends, Ends]:
+    """Return the components of a mixture, the one at the lowest place first; sizes sum to 1."""
+    order = np.argsort(place)
+    share = size / size.sum()
+    return (
+        tuple(share[order].tolist()),
+        tuple(place[order].tolist()),
+        tuple(width[order].tolist()),
+    )
