@@ -39,7 +39,7 @@ def trace(
 
     The formats are those of docs/traces.md. What is written has the generic format.
 
-    Example: computesim trace requests.parquet --from "10 h" --to "11 h" --synthetic like.parquet
+    Example: computesim trace requests.csv --from "10 min" --to "40 min" --synthetic like.parquet
     """
     from computesim.cli.recorded import recorded
     from computesim.sim.trace import client_trace, clients_like, summarise_trace, write_trace
