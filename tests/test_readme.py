@@ -1,7 +1,8 @@
 """Every command that the README and the commands themselves show is run, and so is the Python.
 
 In an empty folder where `baseline.yaml` is a short version of the baseline: a file comes before
-a shipped name, so that the commands are run as they stand and take seconds.
+a shipped name, so that the commands are run as they stand and take seconds. `requests.csv` is a
+trace of an hour.
 """
 
 from __future__ import annotations
@@ -56,6 +57,8 @@ def examples() -> list[str]:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "baseline.yaml").write_text(SHORT)
+    rows = "".join(f"{30 * n},{500 + n},{100 + n % 7}\n" for n in range(120))
+    (tmp_path / "requests.csv").write_text(f"t_s,input_tokens,output_tokens\n{rows}")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

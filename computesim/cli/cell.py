@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from computesim.cli.recorded import Excerpt, recorded
+
 if TYPE_CHECKING:
     from computesim.hardware.serving import ServingLayout, StepModel
     from computesim.quantities import ServingLoad
@@ -54,26 +56,23 @@ class Pool:
     replicas: int
 
 
-def asked_for(file: Path | None, rate: float | None, drawn: Drawn, seed: int) -> Asked:
+def asked_for(excerpt: Excerpt | None, rate: float | None, drawn: Drawn, seed: int) -> Asked:
     """Return recorded requests, or drawn ones.
 
     Parameters
     ----------
-    file : Path or None
-        A trace.
+    excerpt : Excerpt or None
+        Of a trace.
     rate : float or None, 1/s
         At which a trace is replayed, or requests are drawn (1 by default).
     drawn : Drawn
         What is drawn where there is no trace.
     seed : int
     """
-    from computesim.sim.trace import Lengths, generate, scaled
+    from computesim.sim.trace import Lengths, generate
 
-    if file is not None:
-        from computesim.sim.trace_file import read_trace
-
-        trace = read_trace(file)
-        return Asked(trace if rate is None else scaled(trace, rate / trace.rate), str(file))
+    if excerpt is not None:
+        return Asked(recorded(excerpt, rate, seed).trace, str(excerpt.file))
     prompt = Lengths(drawn.prompt_tokens, 0.0)
     output = Lengths(drawn.output_tokens, drawn.spread)
     share, variation = drawn.cached_share, drawn.burstiness

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from computesim.cli.recorded import Excerpt
+
 Scenario = Annotated[
     str, typer.Argument(metavar="SCENARIO", help="A file, or a shipped name such as baseline.")
 ]
@@ -23,6 +25,17 @@ Charts = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bar; print the folder only.")]
+
+TraceFormat = Annotated[
+    str | None,
+    typer.Option(
+        "--format", help="generic, azure, burstgpt or mooncake; left out, the columns tell."
+    ),
+]
+From = Annotated[
+    str, typer.Option("--from", help="Keep requests from here on: `10 h` after the first row.")
+]
+To = Annotated[str, typer.Option("--to", help="Keep requests before this.")]
 
 FORMATS = ("svg", "png", "pdf")
 
@@ -89,3 +102,53 @@ def seconds(text: str, option: str) -> float:
     if value <= 0:
         raise typer.BadParameter(f"{text!r} is not a positive time.", param_hint=option)
     return value
+
+
+def excerpt(file: Path, form: str | None, start: str, end: str) -> Excerpt:
+    """Return which part of a trace is meant.
+
+    Parameters
+    ----------
+    file : Path
+        The trace.
+    form : str or None
+        Its format.
+    start, end : str
+        Times such as `10 h`; empty for the beginning and the end.
+
+    Raises
+    ------
+    typer.BadParameter
+        If one is no time, or nothing lies between them.
+    """
+    first = moment(start, "--from", -float("inf"))
+    last = moment(end, "--to", float("inf"))
+    if first >= last:
+        raise typer.BadParameter(f"nothing lies before {end!r}.", param_hint="--from, --to")
+    return Excerpt(file, form, first, last)
+
+
+def moment(text: str, option: str, default: float) -> float:
+    """Return a time such as `10 h` in seconds; it may be zero or negative.
+
+    Parameters
+    ----------
+    text : str
+        A number with a unit, or a bare number of seconds; empty for the default.
+    option : str
+        The option, for the message.
+    default : float, s
+        Where the text is empty.
+
+    Raises
+    ------
+    typer.BadParameter
+        If it is no time.
+    """
+    from computesim.errors import UnitError
+    from computesim.units import parse
+
+    try:
+        return parse(text, "s") if text else default
+    except UnitError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from error

@@ -34,9 +34,11 @@ def simulate(
         float | None, typer.Option(min=1e-9, help="Requests/s of the pool; 1 without a trace.")
     ] = None,
     trace: Annotated[
-        Path | None,
-        typer.Option(help="Recorded requests, CSV or Parquet: t_s, input_tokens, output_tokens."),
+        Path | None, typer.Option(help="Recorded requests, in a format of docs/traces.md.")
     ] = None,
+    trace_format: options.TraceFormat = None,
+    start: options.From = "",
+    end: options.To = "",
     requests: Annotated[int, typer.Option(min=10, help="Requests drawn.")] = 2000,
     prompt_tokens: Tokens = 1000,
     output_tokens: Tokens = 2000,
@@ -77,7 +79,8 @@ def simulate(
         options.seconds(tpot, "--tpot") if tpot else None,
     )
     drawn = cell.Drawn(requests, prompt_tokens, output_tokens, spread, cached_share, burstiness)
-    asked = cell.asked_for(trace, rate, drawn, seed)
+    excerpt = options.excerpt(trace, trace_format, start, end) if trace else None
+    asked = cell.asked_for(excerpt, rate, drawn, seed)
     try:
         pool = cell.pool_of(
             (model, dtype, kv_dtype), accelerator, (tp, ep, pp), replicas, asked, level, catalog

@@ -72,7 +72,7 @@ def test_the_hash_follows_the_sources(monkeypatch, tmp_path) -> None:
 
 def test_importing_the_engine_imports_neither_numba_nor_simpy_nor_scipy() -> None:
     code = (
-        "import sys, computesim.sim.engine, computesim.sim.capacity, computesim.sim.trace_file;"
+        "import sys, computesim.sim.engine, computesim.sim.capacity, computesim.sim.trace;"
         "print([n for n in ('numba', 'simpy', 'scipy', 'pandas', 'pyarrow') if n in sys.modules])"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from computesim.errors import CaseError
-from computesim.sim.trace_file import read_trace
+from computesim.sim.trace import read_trace
 
 GOOD = "service,t_s,input_tokens,output_tokens\nchat,1.5,100,20\nchat,1.0,300,1\n"
 
