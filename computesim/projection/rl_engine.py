@@ -182,7 +182,7 @@ def ahead(pool: RolloutPool, learning: float, sync: float) -> Rollouts:
     When it can do so depends on when rollouts finish, and the other way round: the times are
     iterated until they agree. Every pass settles one more batch at least, because a batch depends
     on earlier ones only. Partial rollouts: the learner takes what is finished first; otherwise
-    the batch that was let in first.
+    the batch that was let in first. A learner that takes a batch in chunks begins with the first.
     """
     plan = pool.plan
     depth = min(plan.staleness, DEEPEST)
@@ -192,10 +192,7 @@ def ahead(pool: RolloutPool, learning: float, sync: float) -> Rollouts:
     for _ in range(cycles + 1):
         run = pool.flow(refills, early)
         ready = _ready(pool, run, cycles + 1) + plan.waiting
-        done = np.empty(cycles + 1)
-        last = 0.0
-        for i, at in enumerate(ready):
-            done[i] = last = max(last, at) + learning
+        done = _learnt(ready, learning)
         moved = float(np.abs(done[:-1] + sync - refills).max())
         refills = done[:-1] + sync
         if moved <= AGREED * refills[-1]:
@@ -214,12 +211,26 @@ def ahead(pool: RolloutPool, learning: float, sync: float) -> Rollouts:
 
 
 def _ready(pool: RolloutPool, run: ServingRun, batches: int) -> Floats:
-    """Return when each batch is judged."""
+    """Return when each chunk of each batch is judged, shape (batches, chunks)."""
     finish, size = _finish(run.requests), pool.size
+    ends = np.arange(1, pool.plan.chunks + 1) * size // pool.plan.chunks - 1
     if pool.plan.partial_rollouts:
-        return pool.verdicts(finish)[size - 1 : batches * size : size]
-    own = finish[: batches * size].reshape(batches, size)
-    return np.array([float(pool.verdicts(row)[-1]) for row in own])
+        judged = pool.verdicts(finish)[: batches * size].reshape(batches, size)
+    else:
+        own = finish[: batches * size].reshape(batches, size)
+        judged = np.stack([pool.verdicts(row) for row in own])
+    return np.asarray(judged[:, np.maximum(ends, 0)])
+
+
+def _learnt(ready: Floats, learning: float) -> Floats:
+    """Return when the learner is through with each batch, chunk after chunk."""
+    batches, chunks = ready.shape
+    done, last = np.empty(batches), 0.0
+    for i in range(batches):
+        for at in ready[i]:
+            last = max(last, float(at)) + learning / chunks
+        done[i] = last
+    return done
 
 
 def _finish(requests: Records) -> Floats:

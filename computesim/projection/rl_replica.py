@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Final
 
 from computesim.errors import CapacityError
+from computesim.hardware.efficiency import efficiency
 from computesim.hardware.serving import ServingLayout, serving_layouts, serving_step
 from computesim.hardware.step import StepModel
-from computesim.projection.rl_framework import FRAMEWORK
 from computesim.projection.rl_plan import RLPlan
 from computesim.quantities import ServingLoad
 
@@ -40,7 +40,7 @@ def rollout_replica(plan: RLPlan, load: ServingLoad) -> StepModel:
     """
     machine = plan.accelerator
     if plan.tp_rollout:
-        return _slowed(plan, serving_step(load, machine, _given(plan, load)))
+        return _step(plan, load, _given(plan, load))
     longest = plan.prompt_tokens + plan.observed_tokens + plan.max_output_tokens + 1
     found: list[tuple[float, StepModel]] = []
     shortage = ""
@@ -48,7 +48,7 @@ def rollout_replica(plan: RLPlan, load: ServingLoad) -> StepModel:
         if layout.n_accelerators > plan.split[0]:
             continue
         try:
-            step = _slowed(plan, serving_step(load, machine, layout))
+            step = _step(plan, load, layout)
         except CapacityError as error:
             shortage = str(error)
             continue
@@ -86,9 +86,12 @@ def batch_seconds(plan: RLPlan, step: StepModel, tail: bool = True) -> float:
     return bulk + (longest - plan.mean_output_tokens) * step.decode_seconds(1, longest)
 
 
-def _slowed(plan: RLPlan, step: StepModel) -> StepModel:
+def _step(plan: RLPlan, load: ServingLoad, layout: ServingLayout) -> StepModel:
     """Return a replica with what the framework adds to a step, and what speculation takes away."""
-    slower = FRAMEWORK.layer * plan.model.n_layers
+    machine = plan.accelerator
+    own = replace(efficiency(machine), memory_reserve=1.0 - plan.engine_memory)
+    step = serving_step(load, machine, layout, coefficients=own)
+    slower = plan.coefficients.layer * plan.model.n_layers
     gain = plan.speculation
     return replace(
         step,

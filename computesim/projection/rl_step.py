@@ -15,7 +15,7 @@ import numpy as np
 from computesim.hardware.power import accelerator_watts, cluster_watts, node_watts
 from computesim.projection.rl_cluster import Learner, learner
 from computesim.projection.rl_engine import RolloutPool, Rollouts, ahead, in_turn
-from computesim.projection.rl_framework import overhead_seconds, slowness, sync_seconds
+from computesim.projection.rl_overhead import overhead_seconds, slowness, sync_seconds
 from computesim.projection.rl_plan import RLPlan, RLStepTimes
 from computesim.projection.training import TRAINING_BANDWIDTH, hardware_share
 from computesim.sim.engine import Engine
@@ -87,7 +87,7 @@ def rl_run(plan: RLPlan, steps: int, seed: int = 1, engine: Engine = "numba") ->
     tails = in_turn(pool, max(1, min(TAILS, steps, MOST // plan.sequences)))
     latency = stream(seed, "rollout_tails").choice(tails.latency, steps)
     occupancy = latency
-    if plan.staleness > 0:
+    if not plan.in_turn:
         made = _made(pool, taught, 1)
         latency = latency * (float(made.latency.mean()) / float(tails.latency.mean()))
         occupancy = np.minimum(latency, made.busy)
@@ -97,7 +97,7 @@ def rl_run(plan: RLPlan, steps: int, seed: int = 1, engine: Engine = "numba") ->
 
 def _made(pool: RolloutPool, taught: Learner, batches: int) -> Rollouts:
     """Return what the engine does, in turn with the learner or ahead of it."""
-    if pool.plan.staleness == 0:
+    if pool.plan.in_turn:
         return in_turn(pool, batches)
     return ahead(pool, _learning(pool.plan, taught), sync_seconds(pool.plan))
 
@@ -120,7 +120,7 @@ def _times(plan: RLPlan, made: Rollouts, taught: Learner, period: float) -> RLSt
     compute, bandwidth, watts = _effort(plan, made, taught, generated, at_learner)
     flop = _flop(plan, made)
     time = period * plan.n_accelerators
-    waiting = made.makespan if plan.staleness == 0 else made.busy
+    waiting = made.makespan if plan.in_turn else made.busy
     return RLStepTimes(
         step_seconds=period,
         rollout_seconds=waiting,

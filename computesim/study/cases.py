@@ -172,7 +172,7 @@ RL: Final = CaseFormat(
         "dtype": _TEXT,
         "rollout_dtype": _TEXT,
         "tp_rollout": _SIZE,
-        **dict.fromkeys(("updates", "minibatches"), _SIZE),
+        **dict.fromkeys(("updates", "minibatches", "chunks"), _SIZE),
         "old_log_probs": Column("word", words=("yes", "no")),
         "speculation": Column("number", least=1.0),
         **_metric(

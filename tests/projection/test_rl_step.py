@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from computesim.catalog import load_catalog
 from computesim.errors import CapacityError, SimulationError
-from computesim.projection.rl_framework import sync_seconds
+from computesim.projection.rl_overhead import sync_seconds
 from computesim.projection.rl_lengths import rollout_lengths, uncut_location
 from computesim.projection.rl_step import RLPlan, rl_run, rl_step_times
 from computesim.sim.loop import rollout_loop
