@@ -204,10 +204,43 @@ def ahead(pool: RolloutPool, learning: float, sync: float) -> Rollouts:
     tokens = float(run.requests["generated"].sum())
     whole = tokens / (plan.mean_output_tokens * pool.size)
     each = float(run.replicas["busy_seconds"].sum()) / whole  # of one batch; the end runs dry
-    busy = min(each, period * pool.played) * whole
+    again = reread_seconds(pool)
+    period = max(period, each / pool.played + again)
+    busy = min(each + again * pool.played, period * pool.played) * whole
     latencies = np.array([max(latency, stay, 0.0)])
     verify = plan.verifier_seconds
     return _rollouts(pool, latencies, stay + plan.waiting, verify, period, busy, tokens, whole)
+
+
+def reread_seconds(pool: RolloutPool) -> float:
+    """Return the seconds in which a replica reads its unfinished rollouts again, new weights in.
+
+    Parameters
+    ----------
+    pool : RolloutPool
+
+    Returns
+    -------
+    float, s
+        Of one step; 0 where the cache of old weights is kept, or no rollout outlives a step.
+
+    Notes
+    -----
+    A running rollout is long with a
+    probability that grows with its length, and half done on average.
+
+    Source
+    ------
+    AReaL (arXiv 2505.24298, section 4.1); verl documentation, fully asynchronous trainer.
+    """
+    plan, step = pool.plan, pool.step
+    if not plan.recompute_cache:
+        return 0.0
+    before = plan.prompt_tokens + plan.observed_tokens
+    context = before + 0.5 * (plan.attended_tokens - before)
+    let_in = (1.0 + min(plan.staleness, DEEPEST)) * plan.drawn / pool.replicas
+    running = min(let_in, step.max_batch, step.kv_capacity_tokens / context)
+    return running * step.prefill_seconds(context)
 
 
 def _ready(pool: RolloutPool, run: ServingRun, batches: int) -> Floats:

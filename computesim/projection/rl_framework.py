@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from computesim.hardware.accelerator import Accelerator
 
 TABLE: Final = Path(__file__).parents[1] / "data" / "calibration" / "rl.csv"
+FITTED: Final = ("layer", "learner", "colocated")
 NOBODY: Final = "none"  #: in the column `left_out`: the calibration on all models
 #: generations without runs of their own use the coefficients of this one
 USUAL_GENERATION: Final = "hopper"
@@ -28,10 +29,12 @@ class Framework:
     #: `fixed`, the line through verl's weight updates of Qwen3-30B and 235B (4.4 and 23.7 s)
     per_byte: float = 4.7e-11
     fixed: float = 1.5  #: of a step: waking engines, packing, logging, s
-    #: share of the memory for an engine's weights and cache where it shares the accelerators
-    #: with the learner; recipes of NeMo RL (`gpu_memory_utilization`)
-    memory_colocated: float = 0.6
-    memory: float = 0.9  #: likewise for an engine of its own; default of vLLM
+    #: share of the nominal memory for weights and cache of an engine that shares the accelerators
+    #: with the learner, and of one of its own. Recipes of NeMo RL set `gpu_memory_utilization` to
+    #: 0.6 (default) and to 0.8 (0.88 for Qwen3-235B); an 80 GB card has 85.5e9 bytes, and
+    #: activations take some 2 GB of them
+    memory_colocated: float = 0.62
+    memory: float = 0.87
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ def calibrations() -> dict[tuple[str, str], Calibration]:
     with TABLE.open(encoding="utf-8", newline="") as file:
         return {
             (row["left_out"], row["generation"]): Calibration(
-                Framework(float(row["layer"]), float(row["learner"]), float(row["colocated"])),
+                Framework(*(float(row[name]) for name in FITTED)),
                 float(row["mean_share"]),
             )
             for row in csv.DictReader(file)

@@ -28,6 +28,7 @@ class RLPlan:
     output_spread: float = 0.0  #: standard deviation of the logarithm before the cap; 0: derived
     staleness: float = 0.0  #: steps that rollouts run ahead; between 0 and 1 a share of a batch
     partial_rollouts: bool = False  #: unfinished rollouts go on with new weights
+    recompute_cache: bool = False  #: after reading again all that they have, as new weights see it
     dtype: str = "bf16"  #: of the learner
     rollout_dtype: str = ""  #: of the engine; empty: that of the learner
     kv_dtype: str = "bf16"

@@ -19,7 +19,7 @@ from scipy.optimize import least_squares
 
 from computesim.catalog import Catalog, load_catalog
 from computesim.errors import CapacityError
-from computesim.projection.rl_framework import NOBODY, TABLE, Calibration, Framework
+from computesim.projection.rl_framework import FITTED, NOBODY, TABLE, Calibration, Framework
 from computesim.projection.rl_step import RLPlan, rl_step_times
 from computesim.study.cases import RL, Case, shipped_cases
 from computesim.study.verify_rl import plan_of
@@ -27,12 +27,12 @@ from computesim.study.verify_rl import plan_of
 Floats = npt.NDArray[np.float64]
 
 #: where a fit begins: layer (s), learner and colocated (ratios), mean output ÷ cap
-START: Final = (2e-4, 1.2, 1.5, 0.4)
+START: Final = (1.5e-4, 1.2, 1.5, 0.4)
 LEAST: Final = (1e-5, 0.7, 0.7, 0.15)
 MOST: Final = (2e-3, 4.0, 4.0, 0.7)
 OUTLIER: Final = 0.2  #: logarithmic error beyond which a row counts linearly, not squared
-STRIDE: Final = 0.04  #: of a logarithm, for derivatives: wider than the noise of a simulation
-HEAD: Final = ("left_out", "generation", "layer", "learner", "colocated", "mean_share", "rows")
+STRIDE: Final = 0.05  #: of a logarithm, for derivatives: wider than the noise of a simulation
+HEAD: Final = ("left_out", "generation", *FITTED, "mean_share", "rows")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def samples(catalog: Catalog | None = None) -> list[Sample]:
 def _fits(case: Case, catalog: Catalog) -> bool:
     """Tell whether the model of a case fits on its accelerators."""
     try:
-        rl_step_times(plan_of(case, catalog, _calibration(np.log(START))))
+        rl_step_times(plan_of(case, catalog, _calibration(_unknowns(START))))
     except CapacityError:
         return False
     return True
@@ -110,22 +110,27 @@ def fitted(sample: Sample, start: Sequence[float] = START) -> Calibration:
     """
     result = least_squares(
         lambda x: sample.residuals(_calibration(x)),
-        np.log(start),
-        bounds=(np.log(LEAST), np.log(MOST)),
+        _unknowns(start),
+        bounds=(_unknowns(LEAST), _unknowns(MOST)),
         loss="soft_l1",
         f_scale=OUTLIER,
         diff_step=STRIDE,
-        xtol=5e-3,
-        ftol=1e-3,
-        max_nfev=12,
+        xtol=2e-3,
+        ftol=2e-4,
+        max_nfev=20,
     )
     return _calibration(result.x)
 
 
-def _calibration(logarithms: Floats) -> Calibration:
-    """Return the coefficients whose logarithms are given."""
-    layer, learner, colocated, mean_share = (float(x) for x in np.exp(logarithms))
-    return Calibration(Framework(layer, learner, colocated), mean_share)
+def _unknowns(values: Sequence[float]) -> Floats:
+    """Return 1 + ln(value ÷ start): near 1, of which scipy takes `STRIDE` as its step."""
+    return 1.0 + np.log(np.divide(values, START))
+
+
+def _calibration(unknowns: Floats) -> Calibration:
+    """Return the coefficients of given unknowns."""
+    *own, mean_share = (float(x) for x in np.exp(unknowns - 1.0) * START)
+    return Calibration(Framework(*own), mean_share)
 
 
 def coefficients(calibration: Calibration) -> tuple[float, ...]:

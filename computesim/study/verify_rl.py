@@ -91,6 +91,7 @@ def plan_of(case: Case, catalog: Catalog, calibration: Calibration | None = None
         group_size=group,
         staleness=staleness,
         partial_rollouts=staleness > 1 or 0 < staleness < 1,
+        recompute_cache=case.text("recompute_cache") == "yes",
         dtype=dtype,
         rollout_dtype=dtype_of(case, "rollout_dtype") if case.text("rollout_dtype") else "",
         updates=case.count("updates") or 1,
