@@ -74,7 +74,8 @@ def balanced(plan: RLPlan) -> RLPlan:
     while True:
         split = _divided(plan, plan.n_accelerators, size)
         try:
-            if learner(split).seconds <= needed or size >= 2 * plan.n_accelerators:
+            taught = learner(split)
+            if taught.seconds + taught.log_probs <= needed or size >= 2 * plan.n_accelerators:
                 break
         except CapacityError:
             if size > LARGEST_LEARNER:

@@ -27,8 +27,8 @@ from computesim.sim.streams import stream
 from computesim.sim.trace import Trace
 from computesim.workload.transformer import serving_load
 
-CYCLES: Final = 6  #: steps of a loop that are played rollout by rollout
-DEEPEST: Final = 4.0  #: batches that are played ahead; the engine is full long before
+CYCLES: Final = 8  #: steps of a loop that are played rollout by rollout
+DEEPEST: Final = 8.0  #: batches that are played ahead; the engine is full before
 AGREED: Final = 2e-3  #: relative change of the times at which a loop has settled
 AHEAD: Final = 1000  #: number of the stream of lengths of an engine that runs ahead
 
@@ -181,7 +181,7 @@ def ahead(pool: RolloutPool, learning: float, sync: float) -> Rollouts:
     (1 + staleness) batches are in the engine at first; each step of the learner lets in another.
     When it can do so depends on when rollouts finish, and the other way round: the times are
     iterated until they agree. Every pass settles one more batch at least, because a batch depends
-    on earlier ones only. Partial rollouts: the learner takes what is finished first; otherwise
+    on earlier ones only. Partial rollouts: the learner takes the groups finished first; otherwise
     the batch that was let in first. A learner that takes a batch in chunks begins with the first.
     """
     plan = pool.plan
@@ -189,7 +189,7 @@ def ahead(pool: RolloutPool, learning: float, sync: float) -> Rollouts:
     early = round(depth * pool.size)
     cycles = CYCLES + math.ceil(depth)
     refills: Floats = np.arange(1.0, cycles + 1) * max(learning + sync, 1.0)
-    for _ in range(cycles + 1):
+    for _ in range(cycles + 2):
         run = pool.flow(refills, early)
         ready = _ready(pool, run, cycles + 1) + plan.waiting
         done = _learnt(ready, learning)
@@ -245,7 +245,7 @@ def reread_seconds(pool: RolloutPool) -> float:
 
 def _ready(pool: RolloutPool, run: ServingRun, batches: int) -> Floats:
     """Return when each chunk of each batch is judged, shape (batches, chunks)."""
-    finish, size = _finish(run.requests), pool.size
+    finish, size = _of_groups(_finish(run.requests), pool.plan.group_size), pool.size
     ends = np.arange(1, pool.plan.chunks + 1) * size // pool.plan.chunks - 1
     if pool.plan.partial_rollouts:
         judged = pool.verdicts(finish)[: batches * size].reshape(batches, size)
@@ -253,6 +253,12 @@ def _ready(pool: RolloutPool, run: ServingRun, batches: int) -> Floats:
         own = finish[: batches * size].reshape(batches, size)
         judged = np.stack([pool.verdicts(row) for row in own])
     return np.asarray(judged[:, np.maximum(ends, 0)])
+
+
+def _of_groups(finish: Floats, size: int) -> Floats:
+    """Return when the last of its group finished: advantages compare all rollouts of a prompt."""
+    last = np.maximum.reduceat(finish, np.arange(0, finish.size, size))
+    return np.repeat(last, size)[: finish.size]
 
 
 def _learnt(ready: Floats, learning: float) -> Floats:

@@ -59,13 +59,15 @@ def calibrations() -> dict[tuple[str, str], Calibration]:
     `computesim.study.calibrate_rl`, which writes the table.
     """
     with TABLE.open(encoding="utf-8", newline="") as file:
-        return {
-            (row["left_out"], row["generation"]): Calibration(
-                Framework(*(float(row[name]) for name in FITTED)),
-                float(row["mean_share"]),
-            )
-            for row in csv.DictReader(file)
-        }
+        rows = list(csv.DictReader(file))
+    shares = {row["left_out"]: float(row["mean_share"]) for row in rows if row["mean_share"]}
+    return {
+        (row["left_out"], row["generation"]): Calibration(
+            Framework(*(float(row[name]) for name in FITTED)),
+            shares.get(row["left_out"], shares[NOBODY]),  # no matter of hardware
+        )
+        for row in rows
+    }
 
 
 def calibration_of(accelerator: Accelerator, left_out: str = NOBODY) -> Calibration:

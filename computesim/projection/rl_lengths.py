@@ -49,9 +49,7 @@ def uncut_location(mean: float, spread: float, cap: float) -> float:
     return high
 
 
-def long_share_tokens(
-    before: float, mean: float, spread: float, cap: float
-) -> float:
+def long_share_tokens(before: float, mean: float, spread: float, cap: float) -> float:
     """Return the length of the sequence in which the average token stands.
 
     Parameters

@@ -30,6 +30,7 @@ WITH_CRITIC: Final = ("ppo", "vapo", "rlhf")
 class RLPredictor:
     """Predicts RL cases; a step that several metrics share is simulated once."""
 
+    leave_out: bool = False  #: predict also with coefficients fitted without the case's model
     _steps: dict[RLPlan, RLStepTimes] = field(default_factory=dict)
 
     def predict(self, case: Case, catalog: Catalog) -> Prediction:
@@ -50,10 +51,18 @@ class RLPredictor:
             If there is none, with the reason.
         """
         plan = plan_of(case, catalog)
+        times = self._times(plan)
+        held_out = None
+        if self.leave_out:
+            without = calibration_of(plan.accelerator, plan.model.name)
+            held_out = _value(case, self._times(plan_of(case, catalog, without)))
+        return Prediction(_value(case, times), _described(plan, times), held_out)
+
+    def _times(self, plan: RLPlan) -> RLStepTimes:
+        """Return the step of a plan, simulated if it is new."""
         if plan not in self._steps:
             self._steps[plan] = rl_step_times(plan)
-        times = self._steps[plan]
-        return Prediction(_value(case, times), _described(plan, times))
+        return self._steps[plan]
 
 
 def plan_of(case: Case, catalog: Catalog, calibration: Calibration | None = None) -> RLPlan:
@@ -63,6 +72,8 @@ def plan_of(case: Case, catalog: Catalog, calibration: Calibration | None = None
     ----------
     case : Case
     catalog : Catalog
+    calibration : Calibration, optional
+        Another one than that of the accelerator's generation.
 
     Returns
     -------
