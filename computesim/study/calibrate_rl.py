@@ -118,13 +118,17 @@ def fitted(sample: Sample, start: Sequence[float] = START) -> Calibration:
     Least squares of ``ln(predicted ÷ published)`` with the loss ``2 (sqrt(1 + z) − 1)`` of
     ``z = (error ÷ OUTLIER)²``, over the logarithms of the coefficients.
     """
+
+    def residuals(unknowns: Floats) -> Floats:
+        return sample.residuals(_calibration(unknowns))
+
     result = least_squares(
-        lambda x: sample.residuals(_calibration(x)),
+        residuals,
         _unknowns(start),
         bounds=(_unknowns(LEAST), _unknowns(MOST)),
         loss="soft_l1",
         f_scale=OUTLIER,
-        diff_step=STRIDE,
+        diff_step=[STRIDE] * len(START),
         xtol=2e-3,
         ftol=1e-3,
         max_nfev=8,

@@ -160,12 +160,14 @@ def test_running_ahead_is_faster_than_waiting_wherever_it_was_published() -> Non
 
 def test_more_staleness_never_costs_time_and_stops_to_pay() -> None:
     """verl: 231, 171, 146, 151 s at 0, 0.1, 0.3, 0.5."""
-    base = small(n_rollout=4, n_learner=4, partial_rollouts=True)
+    base = small(n_rollout=4, n_learner=4, partial_rollouts=True, group_size=1)
     steps = [
         rl_step_times(replace(base, staleness=k)).step_seconds for k in (0.0, 0.3, 1.0, 3.0, 4.0)
     ]
     assert all(later <= earlier * 1.02 for earlier, later in pairwise(steps))
     assert steps[-1] > 0.95 * steps[-2]
+    grouped = rl_step_times(replace(base, staleness=1.0, group_size=16)).step_seconds
+    assert grouped > steps[2]  # a group waits for its last rollout
 
 
 def test_the_split_of_a_synchronous_step_adds_up() -> None:
