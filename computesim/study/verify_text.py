@@ -177,12 +177,13 @@ RL: three coefficients of a generation (seconds of a layer in each step of the e
 the learner, alone and colocated) are fitted to all step times that can be predicted: NeMo RL,
 AReaL, verl and R1-Zero together; with them, for runs that publish only the cap of their outputs
 (AReaL 7B, 14B, 32B), the mean length ÷ cap. `fit` are the errors of that calibration, which is the
-one that "ours" and all other predictions use; `held-out` are those of the same cases, each predicted
-by a calibration without any run of its model (`data/calibration/rl.csv`, written by `python -m
-computesim.study.calibrate_rl`). Not fitted, and estimates: the mean length of verl's runs (derived
-from the seconds of its learner), of R1-Zero, and the gain of its speculative decoding; that of
-AReaL 1.5B follows from tokens/s in a figure of the paper. The seconds of loading weights are a line
-through verl's measurements.
+one that "ours" and all other predictions use; `held-out` are those of the same cases, each
+predicted by a calibration without any run of its model (`data/calibration/rl.csv`, written by
+`python -m computesim.study.calibrate_rl`).
+
+Not fitted, and estimates: the mean length of verl's runs (derived from the seconds of its learner),
+of R1-Zero, and the gain of its speculative decoding; that of AReaL 1.5B follows from tokens/s in a
+figure of the paper. The seconds of loading weights are a line through verl's measurements.
 """
 
 _FORMAT: Final = """\
