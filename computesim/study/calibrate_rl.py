@@ -1,7 +1,7 @@
 """Calibration of RL steps: a few coefficients, fitted to all models and without each of them.
 
 `python -m computesim.study.calibrate_rl` fits anew and writes the table that the package ships:
-five minutes on one core.
+eight minutes on one core.
 """
 
 from __future__ import annotations
