@@ -20,7 +20,10 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 _PACKAGE = Path(__file__).parents[1]
-_COMPUTES_CELLS = ("workload", "hardware", "sim", "projection", "quantities.py", "units.py")
+_COMPUTES_CELLS = (
+    *("workload", "hardware", "sim", "projection", "quantities.py", "units.py"),
+    "data/calibration/rl.csv",
+)
 
 
 class Memo:

@@ -7,7 +7,7 @@ from typing import Final
 
 from computesim.errors import CapacityError
 from computesim.hardware.parallel import TrainingStep, best_layout
-from computesim.projection.rl_framework import slowness
+from computesim.projection.rl_overhead import slowness
 from computesim.projection.rl_plan import RLPlan
 from computesim.projection.rl_replica import batch_seconds, rollout_replica
 from computesim.workload.transformer import serving_load, training_load
@@ -35,9 +35,9 @@ def learner(plan: RLPlan) -> Learner:
     CapacityError
         If the model does not fit in training on the accelerators of the learner, offloaded or not.
     """
-    seq_len = round(min(plan.trajectory_tokens, plan.model.context_length))
+    seq_len = round(min(plan.attended_tokens, plan.model.context_length))
     load = training_load(plan.model, max(seq_len, SHORTEST))
-    batch = max(plan.sequences / plan.minibatches, 1.0) * load.seq_len
+    batch = max(plan.sequences / plan.minibatches * plan.trajectory_tokens, load.seq_len)
     # RL frameworks move optimiser states to the host where they would not fit
     step = best_layout(load, plan.accelerator, plan.split[1], batch, plan.dtype, offload="auto")
     if plan.learner_flop:
@@ -76,7 +76,8 @@ def balanced(plan: RLPlan) -> RLPlan:
     while True:
         split = _divided(plan, plan.n_accelerators, size)
         try:
-            if learner(split).seconds <= needed or size >= 2 * plan.n_accelerators:
+            taught = learner(split)
+            if taught.seconds + taught.log_probs <= needed or size >= 2 * plan.n_accelerators:
                 break
         except CapacityError:
             if size > LARGEST_LEARNER:

@@ -27,8 +27,8 @@ from computesim.sim.streams import stream
 from computesim.sim.trace import Trace
 from computesim.workload.transformer import serving_load
 
-CYCLES: Final = 6  #: steps of a loop that are played rollout by rollout
-DEEPEST: Final = 4.0  #: batches that are played ahead; the engine is full long before
+CYCLES: Final = 8  #: steps of a loop that are played rollout by rollout
+DEEPEST: Final = 8.0  #: batches that are played ahead; the engine is full before
 AGREED: Final = 2e-3  #: relative change of the times at which a loop has settled
 AHEAD: Final = 1000  #: number of the stream of lengths of an engine that runs ahead
 
@@ -181,21 +181,18 @@ def ahead(pool: RolloutPool, learning: float, sync: float) -> Rollouts:
     (1 + staleness) batches are in the engine at first; each step of the learner lets in another.
     When it can do so depends on when rollouts finish, and the other way round: the times are
     iterated until they agree. Every pass settles one more batch at least, because a batch depends
-    on earlier ones only. Partial rollouts: the learner takes what is finished first; otherwise
-    the batch that was let in first.
+    on earlier ones only. Partial rollouts: the learner takes the groups finished first; otherwise
+    the batch that was let in first. A learner that takes a batch in chunks begins with the first.
     """
     plan = pool.plan
     depth = min(plan.staleness, DEEPEST)
     early = round(depth * pool.size)
     cycles = CYCLES + math.ceil(depth)
     refills: Floats = np.arange(1.0, cycles + 1) * max(learning + sync, 1.0)
-    for _ in range(cycles + 1):
+    for _ in range(cycles + 2):
         run = pool.flow(refills, early)
         ready = _ready(pool, run, cycles + 1) + plan.waiting
-        done = np.empty(cycles + 1)
-        last = 0.0
-        for i, at in enumerate(ready):
-            done[i] = last = max(last, at) + learning
+        done = _learnt(ready, learning)
         moved = float(np.abs(done[:-1] + sync - refills).max())
         refills = done[:-1] + sync
         if moved <= AGREED * refills[-1]:
@@ -207,19 +204,72 @@ def ahead(pool: RolloutPool, learning: float, sync: float) -> Rollouts:
     tokens = float(run.requests["generated"].sum())
     whole = tokens / (plan.mean_output_tokens * pool.size)
     each = float(run.replicas["busy_seconds"].sum()) / whole  # of one batch; the end runs dry
-    busy = min(each, period * pool.played) * whole
+    again = reread_seconds(pool)
+    period = max(period, each / pool.played + again)
+    busy = min(each + again * pool.played, period * pool.played) * whole
     latencies = np.array([max(latency, stay, 0.0)])
     verify = plan.verifier_seconds
     return _rollouts(pool, latencies, stay + plan.waiting, verify, period, busy, tokens, whole)
 
 
+def reread_seconds(pool: RolloutPool) -> float:
+    """Return the seconds in which a replica reads its unfinished rollouts again, new weights in.
+
+    Parameters
+    ----------
+    pool : RolloutPool
+
+    Returns
+    -------
+    float, s
+        Of one step; 0 where the cache of old weights is kept, or no rollout outlives a step.
+
+    Notes
+    -----
+    A running rollout is long with a
+    probability that grows with its length, and half done on average.
+
+    Source
+    ------
+    AReaL (arXiv 2505.24298, section 4.1); verl documentation, fully asynchronous trainer.
+    """
+    plan, step = pool.plan, pool.step
+    if not plan.recompute_cache:
+        return 0.0
+    before = plan.prompt_tokens + plan.observed_tokens
+    context = before + 0.5 * (plan.attended_tokens - before)
+    let_in = (1.0 + min(plan.staleness, DEEPEST)) * plan.drawn / pool.replicas
+    running = min(let_in, step.max_batch, step.kv_capacity_tokens / context)
+    return running * step.prefill_seconds(context)
+
+
 def _ready(pool: RolloutPool, run: ServingRun, batches: int) -> Floats:
-    """Return when each batch is judged."""
-    finish, size = _finish(run.requests), pool.size
+    """Return when each chunk of each batch is judged, shape (batches, chunks)."""
+    finish, size = _of_groups(_finish(run.requests), pool.plan.group_size), pool.size
+    ends = np.arange(1, pool.plan.chunks + 1) * size // pool.plan.chunks - 1
     if pool.plan.partial_rollouts:
-        return pool.verdicts(finish)[size - 1 : batches * size : size]
-    own = finish[: batches * size].reshape(batches, size)
-    return np.array([float(pool.verdicts(row)[-1]) for row in own])
+        judged = pool.verdicts(finish)[: batches * size].reshape(batches, size)
+    else:
+        own = finish[: batches * size].reshape(batches, size)
+        judged = np.stack([pool.verdicts(row) for row in own])
+    return np.asarray(judged[:, np.maximum(ends, 0)])
+
+
+def _of_groups(finish: Floats, size: int) -> Floats:
+    """Return when the last of its group finished: advantages compare all rollouts of a prompt."""
+    last = np.maximum.reduceat(finish, np.arange(0, finish.size, size))
+    return np.repeat(last, size)[: finish.size]
+
+
+def _learnt(ready: Floats, learning: float) -> Floats:
+    """Return when the learner is through with each batch, chunk after chunk."""
+    batches, chunks = ready.shape
+    done, last = np.empty(batches), 0.0
+    for i in range(batches):
+        for at in ready[i]:
+            last = max(last, float(at)) + learning / chunks
+        done[i] = last
+    return done
 
 
 def _finish(requests: Records) -> Floats:

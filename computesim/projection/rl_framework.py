@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass
-from typing import Final
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
-from computesim.errors import CapacityError
-from computesim.projection.rl_plan import RLPlan
-from computesim.workload.parameters import weight_bytes
+if TYPE_CHECKING:
+    from computesim.hardware.accelerator import Accelerator
 
-#: weights over a node: 8 NICs deliver this share of their rate. checkpoint-engine on 8 H800 and 16
-#: H20: 3.5 s for 212 GB, 6.2 s for 470 GB, 10.2 s for 671 GB, 14.4 s for 1,043 GB
-SYNC_SHARE: Final = 0.23
-SYNC_FIXED: Final = 2.0  # s, intercept of the same points
-MASTER: Final = "bf16"  #: dtype of the learner's weights, whatever it multiplies in
+TABLE: Final = Path(__file__).parents[1] / "data" / "calibration" / "rl.csv"
+FITTED: Final = ("layer", "learner", "colocated")
+NOBODY: Final = "none"  #: in the column `left_out`: the calibration on all models
+#: generations without runs of their own use the coefficients of this one
+USUAL_GENERATION: Final = "hopper"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,39 +25,67 @@ class Framework:
     layer: float  #: of a layer in each step of the engine: eager launches, sampling, s
     learner: float  #: seconds of the learner ÷ those of a tuned pretraining step
     colocated: float  #: the same where it shares the accelerators with the engine: less memory
-    per_byte: float  #: of a step and a byte of weights: unloading, resharding, loading, s/B
-    fixed: float  #: of a step: waking engines, packing, logging, s
+    #: of a step and a byte of weights: unloading, resharding, loading, s/B; not fitted but, with
+    #: `fixed`, the line through verl's weight updates of Qwen3-30B and 235B (4.4 and 23.7 s)
+    per_byte: float = 4.7e-11
+    fixed: float = 1.5  #: of a step: waking engines, packing, logging, s
+    #: share of the nominal memory for weights and cache of an engine that shares the accelerators
+    #: with the learner, and of one of its own. Recipes of NeMo RL set `gpu_memory_utilization` to
+    #: 0.6 (default) and to 0.8 (0.88 for Qwen3-235B); an 80 GB card has 85.5e9 bytes, and
+    #: activations take some 2 GB of them
+    memory_colocated: float = 0.62
+    memory: float = 0.87
 
 
-# One calibration for all generations: the runs do not tell H100 and GB200 apart.
-# layer, learner, colocated: one least-squares fit over 26 step times of NeMo RL 0.5 and 0.6 (four
-# models, H100 and GB200, on policy and one step off); the same for both generations. Median error
-# 8 % (p90 13 %); 8 % (18 %) on models left out of the fit. per_byte, fixed: not fitted but the
-# line through verl's weight updates of Qwen3-30B and 235B (4.4 and 23.7 s).
-FRAMEWORK: Final = Framework(
-    layer=0.16e-3, learner=1.11, colocated=1.65, per_byte=4.7e-11, fixed=1.5
-)
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Everything that is fitted to published RL steps."""
+
+    framework: Framework
+    mean_share: float  #: mean output ÷ cap of runs that publish only the cap
 
 
-def slowness(plan: RLPlan) -> float:
-    """Return the seconds of the learner ÷ those of a tuned pretraining step."""
-    return FRAMEWORK.colocated if plan.colocated else FRAMEWORK.learner
+@cache
+def calibrations() -> dict[tuple[str, str], Calibration]:
+    """Return the shipped coefficients by model left out of the fit and hardware generation.
 
-
-def overhead_seconds(plan: RLPlan) -> float:
-    """Return the seconds of a step that the framework takes around engine and learner."""
-    return FRAMEWORK.fixed + FRAMEWORK.per_byte * weight_bytes(plan.model, MASTER)
-
-
-def sync_seconds(plan: RLPlan) -> float:
-    """Return the seconds that bring new weights to the engine, almost whatever its size.
+    Returns
+    -------
+    dict
+        (left_out, generation) -> Calibration; left_out is `NOBODY` for the fit to all models.
 
     Source
     ------
-    checkpoint-engine README (2025-09), NeMo RL refit (9 to 15 s for DeepSeek-V3).
+    `computesim.study.calibrate_rl`, which writes the table.
     """
-    machine = plan.accelerator
-    node = 8.0 * (machine.nic_bandwidth or machine.scaleup_bandwidth)
-    if node <= 0:
-        raise CapacityError(f"{machine.name} has no link that could carry new weights")
-    return SYNC_FIXED + weight_bytes(plan.model, plan.engine_dtype) / (SYNC_SHARE * node)
+    with TABLE.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    shares = {row["left_out"]: float(row["mean_share"]) for row in rows if row["mean_share"]}
+    return {
+        (row["left_out"], row["generation"]): Calibration(
+            Framework(*(float(row[name]) for name in FITTED)),
+            shares.get(row["left_out"], shares[NOBODY]),  # no matter of hardware
+        )
+        for row in rows
+    }
+
+
+def calibration_of(accelerator: Accelerator, left_out: str = NOBODY) -> Calibration:
+    """Return the coefficients of an accelerator's generation.
+
+    Parameters
+    ----------
+    accelerator : Accelerator
+    left_out : str
+        Model whose runs took no part in the fit.
+
+    Returns
+    -------
+    Calibration
+        That of the fit to all models where the model had no part in it.
+    """
+    known = calibrations()
+    generation = accelerator.generation
+    if (NOBODY, generation) not in known:
+        generation = USUAL_GENERATION
+    return known.get((left_out, generation)) or known[NOBODY, generation]

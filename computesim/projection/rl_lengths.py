@@ -42,11 +42,36 @@ def uncut_location(mean: float, spread: float, cap: float) -> float:
     low, high = math.log(target) - spread**2, math.log(cap) + 8.0 * spread
     for _ in range(60):
         middle = 0.5 * (low + high)
-        if _cut_mean(middle, spread, cap) < target:
+        if _cut_moment(middle, spread, cap, 1) < target:
             low = middle
         else:
             high = middle
     return high
+
+
+def long_share_tokens(before: float, mean: float, spread: float, cap: float) -> float:
+    """Return the length of the sequence in which the average token stands.
+
+    Parameters
+    ----------
+    before : float, token
+        Of every sequence before the output: prompt and what tools wrote.
+    mean, spread, cap : float
+        Of the outputs, as in `rollout_lengths`.
+
+    Returns
+    -------
+    float, token
+
+    Notes
+    -----
+    ``E[T²] / E[T]`` of ``T = before + output``: attention over a batch of packed sequences costs
+    what it costs in sequences of this length, not of the mean.
+    """
+    own = spread or SPREAD
+    location = uncut_location(mean, own, cap)
+    first, second = (_cut_moment(location, own, cap, k) for k in (1, 2))
+    return (before**2 + 2.0 * before * first + second) / (before + first)
 
 
 def rollout_lengths(
@@ -77,11 +102,11 @@ def rollout_lengths(
     return lengths
 
 
-def _cut_mean(location: float, spread: float, cap: float) -> float:
-    """Return the mean of a lognormal law cut at the cap."""
+def _cut_moment(location: float, spread: float, cap: float, power: int) -> float:
+    """Return the mean of a power of a lognormal law cut at the cap."""
     distance = (math.log(cap) - location) / spread
-    whole = math.exp(location + spread**2 / 2.0)
-    return whole * _normal(distance - spread) + cap * _normal(-distance)
+    whole = math.exp(power * location + (power * spread) ** 2 / 2.0)
+    return whole * _normal(distance - power * spread) + cap**power * _normal(-distance)
 
 
 def _normal(x: float) -> float:

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 
 from computesim.hardware.accelerator import Accelerator
+from computesim.projection.rl_framework import Framework, calibration_of
+from computesim.projection.rl_lengths import long_share_tokens
 from computesim.workload.architecture import Architecture
 
 
@@ -26,6 +28,7 @@ class RLPlan:
     output_spread: float = 0.0  #: standard deviation of the logarithm before the cap; 0: derived
     staleness: float = 0.0  #: steps that rollouts run ahead; between 0 and 1 a share of a batch
     partial_rollouts: bool = False  #: unfinished rollouts go on with new weights
+    recompute_cache: bool = False  #: after reading again all that they have, as new weights see it
     dtype: str = "bf16"  #: of the learner
     rollout_dtype: str = ""  #: of the engine; empty: that of the learner
     kv_dtype: str = "bf16"
@@ -44,10 +47,13 @@ class RLPlan:
     speculation: float = 1.0  #: rate of decoding with drafted tokens ÷ rate without
     learner_flop: float = 0.0  #: all that follows the rollouts, FLOP; 0: from the fields above
     simulated: int = 0  #: rollouts that are simulated at most; 0: all
+    chunks: int = 1  #: parts of a batch that the learner takes as soon as each is finished
+    framework: Framework | None = None  #: another calibration than the shipped one
 
     def __post_init__(self) -> None:
-        if min(self.n_accelerators, self.sequences, self.group_size, self.turns) < 1:
-            raise ValueError("accelerators, sequences, group size and turns are at least 1")
+        counts = (self.n_accelerators, self.sequences, self.group_size, self.turns, self.chunks)
+        if min(counts) < 1:
+            raise ValueError("accelerators, sequences, group, turns and chunks are at least 1")
         if not 0 < self.mean_output_tokens <= self.max_output_tokens:
             raise ValueError(
                 f"a mean of {self.mean_output_tokens:g} output tokens does not go with a cap of "
@@ -78,6 +84,22 @@ class RLPlan:
         return not self.n_rollout and self.staleness == 0
 
     @property
+    def in_turn(self) -> bool:
+        """Whether the learner begins when all rollouts of a step have ended."""
+        return self.staleness == 0 and (self.chunks == 1 or self.colocated)
+
+    @property
+    def coefficients(self) -> Framework:
+        """What the framework takes: given, or calibrated for the accelerator's generation."""
+        return self.framework or calibration_of(self.accelerator).framework
+
+    @property
+    def engine_memory(self) -> float:
+        """Share of an accelerator's memory that the rollout engine has."""
+        own = self.coefficients
+        return own.memory_colocated if self.colocated else own.memory
+
+    @property
     def engine_dtype(self) -> str:
         """Dtype of the rollout engine's weights."""
         return self.rollout_dtype or self.dtype
@@ -101,6 +123,14 @@ class RLPlan:
     def trajectory_tokens(self) -> float:
         """Tokens of one trajectory that the learner sees."""
         return self.prompt_tokens + self.mean_output_tokens + self.observed_tokens
+
+    @property
+    def attended_tokens(self) -> float:
+        """Length of the trajectory in which the average token stands: attention grows with it."""
+        before = self.prompt_tokens + self.observed_tokens
+        return long_share_tokens(
+            before, self.mean_output_tokens, self.output_spread, self.max_output_tokens
+        )
 
 
 @dataclass(frozen=True, slots=True)

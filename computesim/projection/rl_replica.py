@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Final
 
 from computesim.errors import CapacityError
+from computesim.hardware.efficiency import efficiency
 from computesim.hardware.serving import ServingLayout, serving_layouts, serving_step
 from computesim.hardware.step import StepModel
-from computesim.projection.rl_framework import FRAMEWORK
 from computesim.projection.rl_plan import RLPlan
 from computesim.quantities import ServingLoad
 
@@ -40,7 +40,7 @@ def rollout_replica(plan: RLPlan, load: ServingLoad) -> StepModel:
     """
     machine = plan.accelerator
     if plan.tp_rollout:
-        return _slowed(plan, serving_step(load, machine, _given(plan, load)))
+        return _step(plan, load, _given(plan, load))
     longest = plan.prompt_tokens + plan.observed_tokens + plan.max_output_tokens + 1
     found: list[tuple[float, StepModel]] = []
     shortage = ""
@@ -48,11 +48,11 @@ def rollout_replica(plan: RLPlan, load: ServingLoad) -> StepModel:
         if layout.n_accelerators > plan.split[0]:
             continue
         try:
-            step = _slowed(plan, serving_step(load, machine, layout))
+            step = _step(plan, load, layout)
         except CapacityError as error:
             shortage = str(error)
             continue
-        if step.kv_capacity_tokens >= longest:
+        if step.kv_capacity_tokens >= longest * _promised(plan):
             found.append((batch_seconds(plan, step), step))
     if not found:
         raise CapacityError(shortage or f"{load.name} leaves no room for {longest:g} tokens")
@@ -86,16 +86,30 @@ def batch_seconds(plan: RLPlan, step: StepModel, tail: bool = True) -> float:
     return bulk + (longest - plan.mean_output_tokens) * step.decode_seconds(1, longest)
 
 
-def _slowed(plan: RLPlan, step: StepModel) -> StepModel:
+def _step(plan: RLPlan, load: ServingLoad, layout: ServingLayout) -> StepModel:
     """Return a replica with what the framework adds to a step, and what speculation takes away."""
-    slower = FRAMEWORK.layer * plan.model.n_layers
+    machine = plan.accelerator
+    own = replace(efficiency(machine), memory_reserve=1.0 - plan.engine_memory)
+    step = serving_step(load, machine, layout, coefficients=own)
+    slower = plan.coefficients.layer * plan.model.n_layers
     gain = plan.speculation
     return replace(
         step,
+        kv_capacity_tokens=step.kv_capacity_tokens * _promised(plan),
         fixed=(step.fixed + slower) / gain,
         per_kv_token=step.per_kv_token / gain,
         weight_seconds=step.weight_seconds / gain,
     )
+
+
+def _promised(plan: RLPlan) -> float:
+    """Return the tokens that may be promised ÷ those that fit.
+
+    Engines allocate the cache page by page: a running rollout has half of its output on average,
+    whereas the simulation sets aside all that it will need.
+    """
+    before = plan.prompt_tokens + plan.observed_tokens
+    return plan.attended_tokens / (before + 0.5 * (plan.attended_tokens - before))
 
 
 def _given(plan: RLPlan, load: ServingLoad) -> ServingLayout:

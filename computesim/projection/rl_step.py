@@ -15,7 +15,8 @@ import numpy as np
 from computesim.hardware.power import accelerator_watts, cluster_watts, node_watts
 from computesim.projection.rl_cluster import Learner, learner
 from computesim.projection.rl_engine import RolloutPool, Rollouts, ahead, in_turn
-from computesim.projection.rl_framework import overhead_seconds, slowness, sync_seconds
+from computesim.projection.rl_lengths import long_share_tokens
+from computesim.projection.rl_overhead import overhead_seconds, slowness, sync_seconds
 from computesim.projection.rl_plan import RLPlan, RLStepTimes
 from computesim.projection.training import TRAINING_BANDWIDTH, hardware_share
 from computesim.sim.engine import Engine
@@ -87,7 +88,7 @@ def rl_run(plan: RLPlan, steps: int, seed: int = 1, engine: Engine = "numba") ->
     tails = in_turn(pool, max(1, min(TAILS, steps, MOST // plan.sequences)))
     latency = stream(seed, "rollout_tails").choice(tails.latency, steps)
     occupancy = latency
-    if plan.staleness > 0:
+    if not plan.in_turn:
         made = _made(pool, taught, 1)
         latency = latency * (float(made.latency.mean()) / float(tails.latency.mean()))
         occupancy = np.minimum(latency, made.busy)
@@ -97,7 +98,7 @@ def rl_run(plan: RLPlan, steps: int, seed: int = 1, engine: Engine = "numba") ->
 
 def _made(pool: RolloutPool, taught: Learner, batches: int) -> Rollouts:
     """Return what the engine does, in turn with the learner or ahead of it."""
-    if pool.plan.staleness == 0:
+    if pool.plan.in_turn:
         return in_turn(pool, batches)
     return ahead(pool, _learning(pool.plan, taught), sync_seconds(pool.plan))
 
@@ -120,7 +121,7 @@ def _times(plan: RLPlan, made: Rollouts, taught: Learner, period: float) -> RLSt
     compute, bandwidth, watts = _effort(plan, made, taught, generated, at_learner)
     flop = _flop(plan, made)
     time = period * plan.n_accelerators
-    waiting = made.makespan if plan.staleness == 0 else made.busy
+    waiting = made.makespan if plan.in_turn else made.busy
     return RLStepTimes(
         step_seconds=period,
         rollout_seconds=waiting,
@@ -173,10 +174,13 @@ def _flop(plan: RLPlan, made: Rollouts) -> float:
     read = prefill_flop(plan.model, plan.prompt_tokens) / plan.group_size
     context = plan.prompt_tokens + plan.observed_tokens
     read += prefill_flop(plan.model, context, plan.prompt_tokens)
-    rollout = drawn * (read + decode_flop(plan.model, context, made.tokens / drawn))
-    sequence = plan.trajectory_tokens
+    cap, mean = plan.max_output_tokens, plan.mean_output_tokens
+    output = long_share_tokens(0.0, mean, plan.output_spread, cap)  # in which the mean token stands
+    decode = decode_flop(plan.model, context, output) / output
+    sequence = plan.attended_tokens
     forwards = int(plan.old_log_probs) + int(plan.reference) + int(plan.critic)
-    forward = prefill_flop(plan.model, sequence, all_logits=True)
-    train = sequence * train_flop_per_token(plan.model, sequence) * plan.updates
+    forward = prefill_flop(plan.model, sequence, all_logits=True) / sequence
+    train = train_flop_per_token(plan.model, sequence) * plan.updates
     networks = 2.0 if plan.critic else 1.0
-    return rollout + plan.sequences * (forwards * forward + networks * train)
+    learnt = plan.sequences * plan.trajectory_tokens * (forwards * forward + networks * train)
+    return drawn * read + made.tokens * decode + learnt

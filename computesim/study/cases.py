@@ -172,8 +172,8 @@ RL: Final = CaseFormat(
         "dtype": _TEXT,
         "rollout_dtype": _TEXT,
         "tp_rollout": _SIZE,
-        **dict.fromkeys(("updates", "minibatches"), _SIZE),
-        "old_log_probs": Column("word", words=("yes", "no")),
+        **dict.fromkeys(("updates", "minibatches", "chunks"), _SIZE),
+        **dict.fromkeys(("old_log_probs", "recompute_cache"), Column("word", words=("yes", "no"))),
         "speculation": Column("number", least=1.0),
         **_metric(
             "step_seconds", "rollout_fraction", "tokens_per_s_per_accelerator", "accelerator_hours"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from computesim.catalog import Catalog, load_catalog
 from computesim.errors import CapacityError, CatalogError, SimulationError
 from computesim.study.cases import FORMATS, Case, CaseFormat, read_cases, shipped_cases
 
-SPLITS: Final = ("fit", "held-out")  #: values of the column `held_out` of the shipped cases
+SPLITS: Final = ("fit", "held-out")  #: values of the column `held_out` of training cases
 
 Predict = Callable[[Case, Catalog], "Prediction"]
 Told = Callable[[int, int, str], None]
@@ -25,6 +25,7 @@ class Prediction:
 
     value: float  #: in the unit of the metric
     note: str = ""  #: what the model chose where the case was silent
+    held_out: float | None = None  #: with coefficients that were fitted without the case's model
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Verdict:
     predicted: float | None = None
     error: str = ""  #: why there is no prediction
     note: str = ""
+    held_out: float | None = None  #: prediction of a calibration without the case's model
 
     @property
     def relative_error(self) -> float | None:
@@ -45,6 +47,10 @@ class Verdict:
             return math.inf if self.predicted else 0.0
         return self.predicted / self.case.value - 1.0
 
+    def left_out(self) -> Verdict:
+        """Return the verdict on the prediction of a calibration without the case's model."""
+        return replace(self, predicted=self.held_out)
+
     def row(self, form: CaseFormat) -> dict[str, Any]:
         """Return the row of the case file with the prediction added.
 
@@ -52,13 +58,14 @@ class Verdict:
         ----------
         form : CaseFormat
         """
-        return {
+        found = {
             **self.case.typed(form),
             "predicted": self.predicted,
             "relative_error": self.relative_error,
             "error": self.error,
             "chosen": self.note,
         }
+        return found if self.held_out is None else {**found, "predicted_held_out": self.held_out}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +83,9 @@ class Verification:
         -------
         dict
             metric -> n, n_failed, median_absolute_error, p90_absolute_error, bias (median signed
-            error), and the same under `fit` and `held-out`. `all` is over all metrics,
+            error), and the same under `fit` and `held-out`: cases of models that were fitted and
+            of those that were not, or, where each model was left out once, all cases in the fit
+            and with their model left out. `all` is over all metrics,
             `known_layout` over the training cases that tell tensor and pipeline parallelism.
         """
         metrics = dict.fromkeys(v.case.metric for v in self.verdicts)
@@ -88,6 +97,8 @@ class Verification:
     def _errors(self, verdicts: Sequence[Verdict]) -> dict[str, Any]:
         """Return the errors of some verdicts, and of their splits."""
         parts = {s: [v for v in verdicts if v.case.text("held_out") == s] for s in SPLITS}
+        if both := [v for v in verdicts if v.held_out is not None]:
+            parts = dict(zip(SPLITS, (both, [v.left_out() for v in both]), strict=True))
         splits = {split: errors(part) for split, part in parts.items() if part}
         return {**errors(verdicts), **splits}
 
@@ -158,7 +169,7 @@ def verify(
     """
     form = FORMATS[kind]
     rows = shipped_cases(form) if cases is None else read_cases(cases, form)
-    book, predict = load_catalog(catalog), _predictor(kind)
+    book, predict = load_catalog(catalog), _predictor(kind, shipped=cases is None)
     verdicts = []
     for done, case in enumerate(rows):
         if told:
@@ -167,8 +178,8 @@ def verify(
     return Verification(kind, tuple(verdicts))
 
 
-def _predictor(kind: str) -> Predict:
-    """Return what predicts the cases of a kind."""
+def _predictor(kind: str, shipped: bool) -> Predict:
+    """Return what predicts the cases of a kind; shipped ones also with their model left out."""
     if kind == "training":
         from computesim.study.verify_training import Predictor
 
@@ -176,7 +187,7 @@ def _predictor(kind: str) -> Predict:
     if kind == "rl":
         from computesim.study.verify_rl import RLPredictor
 
-        return RLPredictor().predict
+        return RLPredictor(leave_out=shipped).predict
     from computesim.study.verify_network import predict
 
     return predict
@@ -190,4 +201,4 @@ def _judged(case: Case, catalog: Catalog, predict: Predict) -> Verdict:
         return Verdict(case, error="; ".join(f"{f.found} {f.hint}".strip() for f in error.faults))
     except (CapacityError, SimulationError, ValueError) as error:
         return Verdict(case, error=str(error))
-    return Verdict(case, prediction.value, note=prediction.note)
+    return Verdict(case, prediction.value, note=prediction.note, held_out=prediction.held_out)

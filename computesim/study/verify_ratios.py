@@ -80,11 +80,16 @@ RATIOS: Final = (
         f"{_NEMO}-deepseek-v3-gb200-128-sync",
         f"{_NEMO}-deepseek-v3-gb200-256-sync",
     ),
+    _doubled(
+        "Qwen3-235B on 64 GB200",
+        f"{_NEMO}-qwen3-235b-a22b-gb200-64-sync",
+        f"{_NEMO}-qwen3-235b-a22b-gb200-128-sync",
+    ),
     *(
         _gain(
             f"AReaL {size.upper()} on the same machine", f"areal-{size}-sync", f"areal-{size}-areal"
         )
-        for size in ("1.5b", "7b", "14b")
+        for size in ("1.5b", "7b", "14b", "32b")
     ),
     *(
         _gain(f"{model} on {n} {machine}", f"{stem}-sync", f"{stem}-async")
@@ -92,6 +97,9 @@ RATIOS: Final = (
             ("DeepSeek-V3", 512, "H100", f"{_NEMO}-deepseek-v3-h100-sxm-512"),
             ("Qwen3-235B", 256, "H100", f"{_NEMO}-qwen3-235b-a22b-h100-sxm-256"),
             ("DeepSeek-V3", 256, "GB200", f"{_NEMO}-deepseek-v3-gb200-256"),
+            ("Qwen3-235B", 128, "GB200", f"{_NEMO}-qwen3-235b-a22b-gb200-128"),
+            ("Qwen3-30B", 32, "H100", f"{_NEMO}-qwen3-30b-a3b-h100-sxm-32"),
+            ("Qwen3-30B", 16, "GB200", f"{_NEMO}-qwen3-30b-a3b-gb200-16"),
             ("Llama-3.1-8B", 16, "H100", "nemo-rl-v0.5-llama-3.1-8b-h100-sxm-16"),
             ("Llama-3.1-8B", 8, "GB200", "nemo-rl-v0.5-llama-3.1-8b-gb200-8"),
         )

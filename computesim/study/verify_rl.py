@@ -7,13 +7,13 @@ from typing import Final
 
 from computesim.catalog import Catalog
 from computesim.errors import CapacityError
+from computesim.projection.rl_framework import Calibration, calibration_of
 from computesim.projection.rl_step import RLPlan, RLStepTimes, rl_step_times
 from computesim.study.cases import Case
 from computesim.study.verify import Prediction
 from computesim.study.verify_training import dtype_of
 
 # what a case does not tell; all of them estimates
-USUAL_MEAN: Final = 0.4  #: mean output ÷ cap; set with AReaL's times of all sizes in sight
 USUAL_CAP: Final = 4.0  #: cap ÷ mean output
 USUAL_OUTPUT: Final = 4096.0  #: tokens, where neither is known
 USUAL_PROMPT: Final = 200.0  #: tokens
@@ -30,6 +30,7 @@ WITH_CRITIC: Final = ("ppo", "vapo", "rlhf")
 class RLPredictor:
     """Predicts RL cases; a step that several metrics share is simulated once."""
 
+    leave_out: bool = False  #: predict also with coefficients fitted without the case's model
     _steps: dict[RLPlan, RLStepTimes] = field(default_factory=dict)
 
     def predict(self, case: Case, catalog: Catalog) -> Prediction:
@@ -50,19 +51,29 @@ class RLPredictor:
             If there is none, with the reason.
         """
         plan = plan_of(case, catalog)
+        times = self._times(plan)
+        held_out = None
+        if self.leave_out:
+            without = calibration_of(plan.accelerator, plan.model.name)
+            held_out = _value(case, self._times(plan_of(case, catalog, without)))
+        return Prediction(_value(case, times), _described(plan, times), held_out)
+
+    def _times(self, plan: RLPlan) -> RLStepTimes:
+        """Return the step of a plan, simulated if it is new."""
         if plan not in self._steps:
             self._steps[plan] = rl_step_times(plan)
-        times = self._steps[plan]
-        return Prediction(_value(case, times), _described(plan, times))
+        return self._steps[plan]
 
 
-def plan_of(case: Case, catalog: Catalog) -> RLPlan:
+def plan_of(case: Case, catalog: Catalog, calibration: Calibration | None = None) -> RLPlan:
     """Return the RL step of a case, its gaps filled.
 
     Parameters
     ----------
     case : Case
     catalog : Catalog
+    calibration : Calibration, optional
+        Another one than that of the accelerator's generation.
 
     Returns
     -------
@@ -72,12 +83,15 @@ def plan_of(case: Case, catalog: Catalog) -> RLPlan:
         staleness is a fraction or above one step.
     """
     samples, group = _samples(case)
-    mean, cap = _lengths(case)
+    accelerator = catalog.accelerator(case.text("accelerator"))
+    own = calibration or calibration_of(accelerator)
+    mean, cap = _lengths(case, own.mean_share)
     learner, rollout = _split(case)
     staleness, dtype = case.number("staleness") or 0.0, dtype_of(case)
     return RLPlan(
         model=catalog.model(case.text("model")),
-        accelerator=catalog.accelerator(case.text("accelerator")),
+        accelerator=accelerator,
+        framework=own.framework,
         n_accelerators=case.count("n_accelerators") or (learner + rollout) or USUAL_JOB,
         sequences=samples,
         prompt_tokens=_known(case.number("prompt_tokens"), USUAL_PROMPT),
@@ -88,10 +102,12 @@ def plan_of(case: Case, catalog: Catalog) -> RLPlan:
         group_size=group,
         staleness=staleness,
         partial_rollouts=staleness > 1 or 0 < staleness < 1,
+        recompute_cache=case.text("recompute_cache") == "yes",
         dtype=dtype,
         rollout_dtype=dtype_of(case, "rollout_dtype") if case.text("rollout_dtype") else "",
         updates=case.count("updates") or 1,
         minibatches=case.count("minibatches") or 1,
+        chunks=case.count("chunks") or 1,
         old_log_probs=case.text("old_log_probs") != "no",
         speculation=case.number("speculation") or 1.0,
         reference=_has(case, "reference", WITH_REFERENCE),
@@ -124,11 +140,11 @@ def _samples(case: Case) -> tuple[int, int]:
     return samples, group
 
 
-def _lengths(case: Case) -> tuple[float, float]:
+def _lengths(case: Case, mean_share: float) -> tuple[float, float]:
     """Return the mean and the largest output."""
     mean, cap = case.number("mean_output_tokens"), case.number("max_output_tokens")
     if mean is None:
-        mean = USUAL_OUTPUT if cap is None else USUAL_MEAN * cap
+        mean = USUAL_OUTPUT if cap is None else mean_share * cap
     return mean, USUAL_CAP * mean if cap is None else cap
 
 

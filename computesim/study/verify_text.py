@@ -166,15 +166,24 @@ _HEAD: Final = """\
 Predictions beside published figures, as `computesim verify` prints them. An error is ours ÷ theirs
 − 1; median and p90 are of its absolute value, bias is its median. The coefficients of a generation
 of accelerators are fitted to the cases of some models (`fit`); those of the others are `held-out`
-and take no part in the fit, though the form of the model was chosen with both in sight, and the
-held-out RL cases were looked at when the usual length was set. What a case does not tell (an empty
-cell: a degree of parallelism, the recomputation, the batch) is chosen by the model: the fastest
-layout that fits.
+and take no part in the fit, though the form of the model was chosen with both in sight. What a case
+does not tell (an empty cell: a degree of parallelism, the recomputation, the batch) is chosen by
+the model: the fastest layout that fits.
 
 `accelerator_hours` of a training run count interruptions, `days` and those of RL do not.
-`known_layout` are the training cases that tell tensor and pipeline parallelism. RL: overheads of
-the framework are fitted on the NeMo RL rows, and the mean length of outputs (where none is
-published) on AReaL rows, an estimate.
+`known_layout` are the training cases that tell tensor and pipeline parallelism.
+
+RL: three coefficients of a generation (seconds of a layer in each step of the engine, slowness of
+the learner, alone and colocated) are fitted to all step times that can be predicted: NeMo RL,
+AReaL, verl and R1-Zero together; with them, for runs that publish only the cap of their outputs
+(AReaL 7B, 14B, 32B), the mean length ÷ cap. `fit` are the errors of that calibration, which is the
+one that "ours" and all other predictions use; `held-out` are those of the same cases, each
+predicted by a calibration without any run of its model (`data/calibration/rl.csv`, written by
+`python -m computesim.study.calibrate_rl`).
+
+Not fitted, and estimates: the mean length of verl's runs (derived from the seconds of its learner),
+of R1-Zero, and the gain of its speculative decoding; that of AReaL 1.5B follows from tokens/s in a
+figure of the paper. The seconds of loading weights are a line through verl's measurements.
 """
 
 _FORMAT: Final = """\

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 
 from computesim.catalog import load_catalog
 from computesim.errors import CapacityError, SimulationError
-from computesim.projection.rl_framework import sync_seconds
-from computesim.projection.rl_lengths import rollout_lengths, uncut_location
+from computesim.projection.rl_engine import RolloutPool, _of_groups, reread_seconds
+from computesim.projection.rl_lengths import long_share_tokens, rollout_lengths, uncut_location
+from computesim.projection.rl_overhead import sync_seconds
 from computesim.projection.rl_step import RLPlan, rl_run, rl_step_times
 from computesim.sim.loop import rollout_loop
+from computesim.workload.transformer import decode_flop, prefill_flop, train_flop_per_token
 
 CATALOG = load_catalog()
 
@@ -158,12 +160,14 @@ def test_running_ahead_is_faster_than_waiting_wherever_it_was_published() -> Non
 
 def test_more_staleness_never_costs_time_and_stops_to_pay() -> None:
     """verl: 231, 171, 146, 151 s at 0, 0.1, 0.3, 0.5."""
-    base = small(n_rollout=4, n_learner=4, partial_rollouts=True)
+    base = small(n_rollout=4, n_learner=4, partial_rollouts=True, group_size=1)
     steps = [
         rl_step_times(replace(base, staleness=k)).step_seconds for k in (0.0, 0.3, 1.0, 3.0, 4.0)
     ]
     assert all(later <= earlier * 1.02 for earlier, later in pairwise(steps))
     assert steps[-1] > 0.95 * steps[-2]
+    grouped = rl_step_times(replace(base, staleness=1.0, group_size=16)).step_seconds
+    assert grouped > steps[2]  # a group waits for its last rollout
 
 
 def test_the_split_of_a_synchronous_step_adds_up() -> None:
@@ -205,6 +209,59 @@ def test_discarded_groups_are_generated_and_not_learnt_from() -> None:
     assert half.rollout_seconds > all_kept.rollout_seconds
 
 
+def test_a_learner_that_takes_chunks_begins_before_the_last_rollout() -> None:
+    """verl: 356 s colocated, 231 s where the learner streams at a staleness of 0."""
+    split = small(n_rollout=4, n_learner=4)
+    whole, quarters = (rl_step_times(replace(split, chunks=k)).step_seconds for k in (1, 4))
+    learner_alone = rl_step_times(split).learner_seconds + rl_step_times(split).log_prob_seconds
+    assert whole - learner_alone < quarters < whole
+
+
+def test_unfinished_groups_hold_up_the_learner() -> None:
+    finish = np.array([1.0, 9.0, 2.0, 3.0, 4.0])
+    np.testing.assert_array_equal(_of_groups(finish, 2), [9.0, 9.0, 3.0, 3.0, 4.0])
+    np.testing.assert_array_equal(_of_groups(finish, 1), finish)
+
+
+def test_reading_unfinished_rollouts_again_costs_time() -> None:
+    ahead = small(n_rollout=2, n_learner=6, staleness=2.0, partial_rollouts=True)
+    kept, again = (replace(ahead, recompute_cache=word) for word in (False, True))
+    pool = RolloutPool.of(again, 1, "numba")
+    extra = rl_step_times(again).step_seconds - rl_step_times(kept).step_seconds
+    assert extra == pytest.approx(reread_seconds(pool), rel=0.05)
+    assert reread_seconds(RolloutPool.of(kept, 1, "numba")) == 0.0
+
+
+def test_an_engine_that_shares_its_accelerators_has_less_room() -> None:
+    alone, shared = (
+        RolloutPool.of(plan, 1, "numba").step.kv_capacity_tokens
+        for plan in (small(n_rollout=4, n_learner=4), small())
+    )
+    assert shared < 0.75 * alone
+
+
+def test_a_calibration_of_ones_own_is_used() -> None:
+    slow = replace(small().coefficients, layer=1e-3, colocated=5.0)
+    own, shipped = rl_step_times(small(framework=slow)), rl_step_times(small())
+    assert own.rollout_seconds > shipped.rollout_seconds
+    ratio = slow.colocated / small().coefficients.colocated
+    assert own.learner_seconds == pytest.approx(ratio * shipped.learner_seconds)
+
+
+def test_the_flop_of_a_step_are_those_of_its_sequences() -> None:
+    """Summed rollout by rollout: attention grows with the square of each length."""
+    plan = small(prompt_tokens=1000, mean_output_tokens=1500, max_output_tokens=8000, group_size=1)
+    lengths = rollout_lengths(4000, 1500, 0.0, 8000, seed=7)
+    each = [
+        prefill_flop(plan.model, 1000)
+        + decode_flop(plan.model, 1000, n)
+        + prefill_flop(plan.model, 1000 + n, all_logits=True)
+        + (1000 + n) * train_flop_per_token(plan.model, 1000 + n)
+        for n in lengths.tolist()
+    ]
+    assert rl_step_times(plan).flop == pytest.approx(256 * np.mean(each), rel=0.03)
+
+
 def test_watts_lie_between_idle_and_full_load() -> None:
     times = rl_step_times(small())
     machine = CATALOG.accelerator("h100-sxm")
@@ -234,6 +291,17 @@ def test_ten_thousand_steps_with_simulated_tails_take_less_than_a_second() -> No
 
 
 # --- lengths
+
+
+@given(share=st.floats(0.05, 0.9), before=st.floats(0.0, 5000.0))
+@settings(max_examples=20, deadline=None)
+def test_the_mean_token_stands_in_a_longer_sequence_than_the_mean(
+    share: float, before: float
+) -> None:
+    cap = 8192.0
+    whole = before + rollout_lengths(40_000, share * cap, 0.75, cap, seed=3)
+    expected = (whole**2).mean() / whole.mean()
+    assert long_share_tokens(before, share * cap, 0.75, cap) == pytest.approx(expected, rel=0.05)
 
 
 @given(share=st.floats(0.02, 0.9), spread=st.floats(0.3, 1.2))
