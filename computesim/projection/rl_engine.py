@@ -12,6 +12,7 @@ from computesim.hardware.step import StepModel
 from computesim.projection.rl_lengths import rollout_lengths
 from computesim.projection.rl_plan import RLPlan
 from computesim.projection.rl_replica import rollout_replica
+from computesim.projection.rl_turns import Turns, in_turns
 from computesim.projection.serving import MEMORY_SHARE, as_service
 from computesim.quantities import ServingLoad
 from computesim.sim.engine import (
@@ -22,7 +23,7 @@ from computesim.sim.engine import (
     simulate_rollout,
     simulate_serving,
 )
-from computesim.sim.service import Floats, Records
+from computesim.sim.service import RECOMPUTE, Floats, Records, Service
 from computesim.sim.streams import stream
 from computesim.sim.trace import Trace
 from computesim.workload.transformer import serving_load
@@ -30,6 +31,8 @@ from computesim.workload.transformer import serving_load
 CYCLES: Final = 8  #: steps of a loop that are played rollout by rollout
 DEEPEST: Final = 8.0  #: batches that are played ahead; the engine is full before
 AGREED: Final = 2e-3  #: relative change of the times at which a loop has settled
+PAGE: Final = 16  #: tokens of a page of the KV cache, as in vLLM
+WATERMARK: Final = 0.01  #: share of the cache that admission leaves free, as in vLLM
 AHEAD: Final = 1000  #: number of the stream of lengths of an engine that runs ahead
 
 
@@ -73,56 +76,91 @@ class RolloutPool:
         size = max(1, round(plan.drawn * played / replicas))
         return cls(plan, step, load, replicas, played, size, seed, engine)
 
-    def trace(self, arrival: Floats, number: int) -> Trace:
-        """Return rollouts whose group shares the prompt; tools' answers are read by each."""
+    @property
+    def service(self) -> Service:
+        """A replica for the simulation: cache in pages, the newest rollout goes when it is full."""
+        plain = as_service(self.step)
+        page = min(PAGE, plain.kv_capacity_tokens)
+        spare = round(WATERMARK * plain.kv_capacity_tokens)
+        return plain._replace(block_tokens=page, when_full=RECOMPUTE, watermark_tokens=spare)
+
+    def rollouts(self, arrival: Floats, number: int) -> Trace:
+        """Return rollouts whose group shares the prompt, all turns together."""
         plan, size = self.plan, len(arrival)
         cap, mean = plan.max_output_tokens, plan.mean_output_tokens
         output = rollout_lengths(size, mean, plan.output_spread, cap, self.seed, number)
-        shared, observed = max(1, round(plan.prompt_tokens)), round(plan.observed_tokens)
-        cached = np.full(size, shared, np.int64)
+        cached = np.full(size, max(1, round(plan.prompt_tokens)), np.int64)
+        prompt = cached.copy()
         cached[:: plan.group_size] = 0
-        return Trace(arrival, np.full(size, shared + observed, np.int64), cached, output)
+        return Trace(arrival, prompt, cached, output)
 
-    def batch(self, number: int) -> RolloutRun:
-        """Play one batch on idle replicas, from its first to its last rollout."""
-        batch = self.trace(np.zeros(self.size), number)
-        return simulate_rollout(
-            batch.prompt_tokens,
-            batch.output_tokens,
-            as_service(self.step),
+    def in_turns(self, rollouts: Trace, number: int, share: Floats | None = None) -> Turns:
+        """Return the turns of rollouts, of which the last `share` is still to come."""
+        plan, left = self.plan, np.ones(len(rollouts)) if share is None else share
+        turns = np.ceil(plan.turns * left).astype(np.int64).clip(1, rollouts.output_tokens)
+        tools = stream(self.seed, "tool_seconds", number)
+        pauses = plan.tool_seconds * tools.standard_exponential(int(turns.sum()))
+        return in_turns(rollouts, turns, round(plan.tool_tokens), pauses)
+
+    def batch(self, number: int) -> tuple[RolloutRun, Floats]:
+        """Play one batch on idle replicas; return the run and when each rollout finished."""
+        turns = self.in_turns(self.rollouts(np.zeros(self.size), number), number)
+        run = simulate_rollout(
+            turns.trace.prompt_tokens,
+            turns.trace.output_tokens,
+            self.service,
             self.step.weight_seconds,
             self.played,
-            cached_tokens=batch.cached_tokens,
+            cached_tokens=turns.trace.cached_tokens,
             engine=self.engine,
+            chains=turns.chains if self.plan.turns > 1 else None,
+            priority=turns.priority if self.plan.turns > 1 else None,
         )
+        return run, _finish(run.requests)[turns.last]
 
-    def flow(self, refills: Floats, ahead: int) -> ServingRun:
-        """Play batches that are let in at given times, with some rollouts ahead of them."""
+    def flow(self, refills: Floats, ahead: int) -> tuple[ServingRun, Floats, Floats]:
+        """Play batches that are let in at given times, with some rollouts ahead of them.
+
+        Returns the run, and when each rollout was let in and finished.
+        """
         arrival = np.concatenate([np.zeros(self.size + ahead), np.repeat(refills, self.size)])
-        service, weights = as_service(self.step), self.step.weight_seconds
-        trace = self.trace(arrival, AHEAD)
+        rollouts, share = self.rollouts(arrival, AHEAD), np.ones(arrival.size)
         if self.plan.partial_rollouts:
-            trace = self.under_way(trace, self.size + ahead)
-        return simulate_serving(trace, service, weights, self.played, engine=self.engine)
+            rollouts, share = self.under_way(rollouts, self.size + ahead)
+        turns = self.in_turns(rollouts, AHEAD, share)
+        run = simulate_serving(
+            turns.trace,
+            self.service,
+            self.step.weight_seconds,
+            self.played,
+            engine=self.engine,
+            chains=turns.chains if self.plan.turns > 1 else None,
+            priority=turns.priority if self.plan.turns > 1 else None,
+        )
+        return run, arrival, _finish(run.requests)[turns.last]
 
-    def under_way(self, trace: Trace, first: int) -> Trace:
-        """Return the trace with its first rollouts as a steady state leaves them: half done.
+    def under_way(self, rollouts: Trace, first: int) -> tuple[Trace, Floats]:
+        """Return rollouts of which the first are as a steady state leaves them: half done.
 
         A running rollout is long with a probability that grows with its length, and its age is
         uniform; as many run as the engine has room for, the others of the first have not begun.
+        Returned are the rollouts, and the share of each that is still to come.
         """
         room = self.step.kv_capacity_tokens / self.plan.trajectory_tokens
         n = min(first, max(1, int(min(room, self.step.max_batch))) * self.played)
-        rng = stream(self.seed, "rollouts_under_way")
-        whole = rng.choice(
-            trace.output_tokens, n, p=trace.output_tokens / trace.output_tokens.sum()
+        rng, drawn = stream(self.seed, "rollouts_under_way"), rollouts.output_tokens
+        whole, share = rng.choice(drawn, n, p=drawn / drawn.sum()), np.ones(len(rollouts))
+        share[:n] = rng.random(n)
+        left = np.ceil(whole * share[:n]).astype(np.int64).clip(min=1)
+        prompt, output, cached = (
+            rollouts.prompt_tokens.copy(),
+            rollouts.output_tokens.copy(),
+            rollouts.cached_tokens.copy(),
         )
-        left = np.ceil(whole * rng.random(n)).astype(np.int64).clip(min=1)
-        prompt, output = trace.prompt_tokens.copy(), trace.output_tokens.copy()
-        cached = trace.cached_tokens.copy()
-        prompt[:n] += whole - left
+        seen = np.floor((1.0 - share[:n]) * self.plan.observed_tokens).astype(np.int64)
+        prompt[:n] += whole - left + seen
         cached[:n], output[:n] = prompt[:n], left
-        return Trace(trace.arrival, prompt, cached, output)
+        return Trace(rollouts.arrival, prompt, cached, output), share
 
     def verdicts(self, finish: Floats) -> Floats:
         """Return when finished rollouts are judged, in order of their finish."""
@@ -150,17 +188,17 @@ def in_turn(pool: RolloutPool, batches: int) -> Rollouts:
 
     Notes
     -----
-    Waits for tools are added to the critical path of the longest rollout: other rollouts of the
-    replica use the time.
+    While a tool of one rollout works, other rollouts use the replica.
     """
-    runs = [pool.batch(k) for k in range(batches)]
-    judged = np.array([float(pool.verdicts(_finish(run.requests))[-1]) for run in runs])
+    played = [pool.batch(k) for k in range(batches)]
+    runs = [run for run, _ in played]
+    judged = np.array([float(pool.verdicts(finish)[-1]) for _, finish in played])
     makespan = np.array([run.makespan for run in runs])
-    verify, tools = float(np.mean(judged - makespan)), pool.plan.waiting
+    verify = float(np.mean(judged - makespan))
     busy = sum(float(run.replicas["busy_seconds"].sum()) for run in runs)
     tokens = float(sum(run.tokens for run in runs))
-    last = float(makespan.mean()) + tools
-    return _rollouts(pool, judged + tools, last, verify, 0.0, busy, tokens, batches)
+    last = float(makespan.mean())
+    return _rollouts(pool, judged, last, verify, 0.0, busy, tokens, batches)
 
 
 def ahead(pool: RolloutPool, learning: float, sync: float) -> Rollouts:
@@ -190,8 +228,8 @@ def ahead(pool: RolloutPool, learning: float, sync: float) -> Rollouts:
     cycles = CYCLES + math.ceil(depth)
     refills: Floats = np.arange(1.0, cycles + 1) * max(learning + sync, 1.0)
     for _ in range(cycles + 2):
-        run = pool.flow(refills, early)
-        ready = _ready(pool, run, cycles + 1) + plan.waiting
+        run, let_in, finish = pool.flow(refills, early)
+        ready = _ready(pool, finish, cycles + 1)
         done = _learnt(ready, learning)
         moved = float(np.abs(done[:-1] + sync - refills).max())
         refills = done[:-1] + sync
@@ -200,7 +238,7 @@ def ahead(pool: RolloutPool, learning: float, sync: float) -> Rollouts:
     half = cycles - CYCLES // 2
     period = float(done[-1] - done[half - 1]) / (cycles + 1 - half)
     latency = period * (1.0 + plan.staleness) - learning - sync  # what the loop leaves for it
-    stay = float(np.mean(_finish(run.requests) - np.asarray(run.requests["arrival"])))
+    stay = float(np.mean(finish - let_in))
     tokens = float(run.requests["generated"].sum())
     whole = tokens / (plan.mean_output_tokens * pool.size)
     each = float(run.replicas["busy_seconds"].sum()) / whole  # of one batch; the end runs dry
@@ -209,7 +247,7 @@ def ahead(pool: RolloutPool, learning: float, sync: float) -> Rollouts:
     busy = min(each + again * pool.played, period * pool.played) * whole
     latencies = np.array([max(latency, stay, 0.0)])
     verify = plan.verifier_seconds
-    return _rollouts(pool, latencies, stay + plan.waiting, verify, period, busy, tokens, whole)
+    return _rollouts(pool, latencies, stay, verify, period, busy, tokens, whole)
 
 
 def reread_seconds(pool: RolloutPool) -> float:
@@ -243,9 +281,9 @@ def reread_seconds(pool: RolloutPool) -> float:
     return running * step.prefill_seconds(context)
 
 
-def _ready(pool: RolloutPool, run: ServingRun, batches: int) -> Floats:
+def _ready(pool: RolloutPool, each: Floats, batches: int) -> Floats:
     """Return when each chunk of each batch is judged, shape (batches, chunks)."""
-    finish, size = _of_groups(_finish(run.requests), pool.plan.group_size), pool.size
+    finish, size = _of_groups(each, pool.plan.group_size), pool.size
     ends = np.arange(1, pool.plan.chunks + 1) * size // pool.plan.chunks - 1
     if pool.plan.partial_rollouts:
         judged = pool.verdicts(finish)[: batches * size].reshape(batches, size)

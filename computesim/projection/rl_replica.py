@@ -52,7 +52,7 @@ def rollout_replica(plan: RLPlan, load: ServingLoad) -> StepModel:
         except CapacityError as error:
             shortage = str(error)
             continue
-        if step.kv_capacity_tokens >= longest * _promised(plan):
+        if step.kv_capacity_tokens >= longest:
             found.append((batch_seconds(plan, step), step))
     if not found:
         raise CapacityError(shortage or f"{load.name} leaves no room for {longest:g} tokens")
@@ -95,21 +95,10 @@ def _step(plan: RLPlan, load: ServingLoad, layout: ServingLayout) -> StepModel:
     gain = plan.speculation
     return replace(
         step,
-        kv_capacity_tokens=step.kv_capacity_tokens * _promised(plan),
         fixed=(step.fixed + slower) / gain,
         per_kv_token=step.per_kv_token / gain,
         weight_seconds=step.weight_seconds / gain,
     )
-
-
-def _promised(plan: RLPlan) -> float:
-    """Return the tokens that may be promised ÷ those that fit.
-
-    Engines allocate the cache page by page: a running rollout has half of its output on average,
-    whereas the simulation sets aside all that it will need.
-    """
-    before = plan.prompt_tokens + plan.observed_tokens
-    return plan.attended_tokens / (before + 0.5 * (plan.attended_tokens - before))
 
 
 def _given(plan: RLPlan, load: ServingLoad) -> ServingLayout:

@@ -188,6 +188,7 @@ def simulate_rollout(
     stop_after: int | None = None,
     engine: Engine = "numba",
     chains: Chains | None = None,
+    priority: npt.ArrayLike | None = None,
 ) -> RolloutRun:
     """Play the generation phase of one reinforcement-learning step.
 
@@ -212,6 +213,8 @@ def simulate_rollout(
         The compiled kernel, which jumps over equal steps, or its twin, which plays each of them.
     chains : Chains, optional
         The turns of an agent follow one another, with the seconds of its tools between them.
+    priority : array_like of int, shape (n,), optional
+        0 goes first; all the same by default.
 
     Returns
     -------
@@ -231,19 +234,19 @@ def simulate_rollout(
     prompt = np.ascontiguousarray(prompt_tokens, dtype=np.int64)
     cached = np.zeros_like(prompt) if cached_tokens is None else cached_tokens
     batch = Trace(np.zeros(prompt.size), prompt, np.asarray(cached), np.asarray(output_tokens))
-    _check_fit(batch, plain, n_replicas)
+    _check_fit(batch, plain, n_replicas, chains)
     if stop_after is not None and not 1 <= stop_after <= len(batch):
         raise SimulationError(f"stop_after is {stop_after}; expected 1 to {len(batch)} sequences")
     stages, fresh, requests = _requests(batch, chains)
-    how, routing = Operation(), "shared-queue"
+    how, lanes, routing = Operation(), _lanes(requests, priority), "shared-queue"
     if assignment != "shared-queue":
         routing = "given"
         requests["replica"] = _assign(batch, n_replicas, assignment)
     rows, tables = service_rows([(plain, table)])
     replicas = _replicas([n_replicas], how)
-    rules = how.rules(routing, stop_after or len(batch), 1)
+    rules = how.rules(routing, stop_after or len(batch), lanes)
     extras = how.extras(routing, stages, requests, rows, n_replicas, 1)
-    queues = _empty_lanes(n_replicas, 1)
+    queues = _empty_lanes(n_replicas, lanes)
     last = _player(engine).serve(requests, fresh, rows, tables, rules, replicas, queues, extras)
     return RolloutRun(requests[list(OUTCOME)], replicas[list(TOTALS)], float(last))
 

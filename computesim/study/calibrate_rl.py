@@ -26,8 +26,11 @@ from computesim.study.verify_rl import plan_of
 
 Floats = npt.NDArray[np.float64]
 
-#: where a fit begins: layer (s), learner and colocated (ratios), mean output ÷ cap
-START: Final = (2.6e-4, 1.15, 1.65, 0.55)
+#: where a fit begins, and what it is drawn to where the runs of a generation do not tell the
+#: coefficients apart: layer (s), learner (a fifth slower than a tuned pretraining step), colocated
+#: (4/3 of that: with less memory everything is computed again), mean output ÷ cap; estimates
+START: Final = (2.5e-4, 1.2, 1.6, 0.55)
+SPREAD: Final = 0.3  #: standard deviation of the logarithms that this prior allows
 LEAST: Final = (1e-5, 0.7, 0.7, 0.15)
 MOST: Final = (2e-3, 4.0, 4.0, 0.7)
 OUTLIER: Final = 0.2  #: logarithmic error beyond which a row counts linearly, not squared
@@ -71,7 +74,8 @@ class Sample:
 
     def cost(self, calibration: Calibration) -> float:
         """Return what `fitted` makes as small as it can: half the sum of the losses."""
-        ratio = (self.residuals(calibration) / OUTLIER) ** 2
+        prior = np.log(np.divide(coefficients(calibration), START)) * OUTLIER / SPREAD
+        ratio = (np.concatenate([self.residuals(calibration), prior]) / OUTLIER) ** 2
         return float(OUTLIER**2 * np.sum(np.sqrt(1.0 + ratio) - 1.0))
 
 
@@ -116,11 +120,13 @@ def fitted(sample: Sample, start: Sequence[float] = START) -> Calibration:
     Notes
     -----
     Least squares of ``ln(predicted ÷ published)`` with the loss ``2 (sqrt(1 + z) − 1)`` of
-    ``z = (error ÷ OUTLIER)²``, over the logarithms of the coefficients.
+    ``z = (error ÷ OUTLIER)²``, over the logarithms of the coefficients; each of them counts as one
+    more run that says `START`, give or take `SPREAD`.
     """
 
     def residuals(unknowns: Floats) -> Floats:
-        return sample.residuals(_calibration(unknowns))
+        prior = (unknowns - 1.0) * OUTLIER / SPREAD
+        return np.concatenate([sample.residuals(_calibration(unknowns)), prior])
 
     result = least_squares(
         residuals,

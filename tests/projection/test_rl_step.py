@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from scipy.special import gammaincinv
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -196,10 +197,32 @@ def test_a_few_judges_delay_the_learner_more_than_many() -> None:
     assert judged[0] > judged[1] >= judged[2] == pytest.approx(5.0)
 
 
-def test_tools_make_a_step_longer_by_the_wait_of_a_trajectory() -> None:
-    plain, agent = small(), small(turns=5, tool_seconds=30.0)
+def test_tools_make_a_step_longer_by_the_longest_wait_of_a_trajectory() -> None:
+    """Four exponential waits are an Erlang law; the step waits for the longest of 256."""
+    plain, agent = small(), small(turns=5, tool_seconds=300.0)
     gap = rl_step_times(agent).step_seconds - rl_step_times(plain).step_seconds
-    assert gap == pytest.approx(4 * 30.0, rel=1e-6)
+    assert gap == pytest.approx(300.0 * float(gammaincinv(4, 1 - 0.5 / 256)), rel=0.2)
+
+
+def test_turns_alone_change_little_and_what_tools_write_is_read() -> None:
+    plain, turns = rl_step_times(small()), rl_step_times(small(turns=4))
+    assert turns.rollout_seconds == pytest.approx(plain.rollout_seconds, rel=0.15)
+    assert turns.generated_tokens == pytest.approx(plain.generated_tokens)
+    wordy = rl_step_times(small(turns=4, tool_tokens=2000.0))
+    assert wordy.rollout_seconds > turns.rollout_seconds
+    assert wordy.learner_seconds > turns.learner_seconds
+
+
+def test_an_agent_that_runs_ahead_waits_less_for_its_tools() -> None:
+    split = small(turns=5, tool_seconds=60.0, n_rollout=4, n_learner=4)
+    in_turn, far = (rl_step_times(replace(split, staleness=k)).step_seconds for k in (0, 4))
+    assert far < 0.7 * in_turn
+
+
+def test_the_twin_plays_the_same_agents() -> None:
+    agent = small(sequences=24, turns=3, tool_seconds=2.0, tool_tokens=50.0, max_output_tokens=1100)
+    ours, theirs = (rl_step_times(agent, engine=e).step_seconds for e in ("numba", "simpy"))
+    assert ours == pytest.approx(theirs, rel=1e-9)
 
 
 def test_discarded_groups_are_generated_and_not_learnt_from() -> None:
