@@ -6,6 +6,8 @@ times the mean service time, in erlang.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from computesim.errors import SimulationError
 
 
@@ -128,6 +130,80 @@ def processor_sharing_sojourn(arrival_rate: float, mean_service: float, service:
     Kleinrock, Queueing Systems II (1976), section 4.4.
     """
     return service / (1.0 - _stable(1, arrival_rate * mean_service))
+
+
+def priority_waits(
+    arrival_rates: Sequence[float], mean_service: float, variation: float
+) -> tuple[float, ...]:
+    """Return the mean waits of classes at one server that finishes what it has begun.
+
+    Parameters
+    ----------
+    arrival_rates : sequence of float, 1/s
+        Of each class, the most urgent first; Poisson.
+    mean_service : float, s
+        Of all classes.
+    variation : float
+        Coefficient of variation of the service time.
+
+    Returns
+    -------
+    tuple of float, s
+        Of each class, from arrival to start.
+
+    Raises
+    ------
+    SimulationError
+        If the server cannot keep up.
+
+    Notes
+    -----
+    ``W_k = R / ((1 − σ_{k−1}) (1 − σ_k))`` with R the mean rest of the service in progress and
+    σ_k the load of the first k classes.
+
+    Source
+    ------
+    Cobham, Priority assignment in waiting line problems, Operations Research 2 (1954).
+    """
+    _stable(1, sum(arrival_rates) * mean_service)
+    rest = sum(arrival_rates) * mean_service**2 * (1.0 + variation**2) / 2.0
+    waits, before = [], 0.0
+    for rate in arrival_rates:
+        upto = before + rate * mean_service
+        waits.append(rest / ((1.0 - before) * (1.0 - upto)))
+        before = upto
+    return tuple(waits)
+
+
+def closed_throughput(clients: int, think_seconds: float, mean_service: float) -> float:
+    """Return the rate at which clients are served that wait for each answer, and think.
+
+    Parameters
+    ----------
+    clients : int
+    think_seconds : float, s
+        Mean, of any law.
+    mean_service : float, s
+        At one processor that is shared evenly, of any law.
+
+    Returns
+    -------
+    float, 1/s
+
+    Notes
+    -----
+    Exact mean value analysis: a client that arrives finds what n − 1 clients leave on average.
+
+    Source
+    ------
+    Reiser and Lavenberg, Mean-value analysis of closed multichain queuing networks, JACM 27 (1980).
+    """
+    inside, rate = 0.0, 0.0
+    for n in range(1, clients + 1):
+        sojourn = mean_service * (1.0 + inside)
+        rate = n / (think_seconds + sojourn)
+        inside = rate * sojourn
+    return rate
 
 
 def little(arrival_rate: float, mean_sojourn: float) -> float:

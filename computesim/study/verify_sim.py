@@ -9,11 +9,21 @@ from typing import Any, Final
 
 import numpy as np
 
+from computesim.sim.chains import sessions
 from computesim.sim.engine import Engine, simulate_queue, simulate_rollout, simulate_serving
 from computesim.sim.loop import rollout_loop
+from computesim.sim.operation import DecodePool, Operation
 from computesim.sim.output import replications
-from computesim.sim.queueing import erlang_c, mg1_wait, mmc_wait
-from computesim.sim.service import Service
+from computesim.sim.queueing import (
+    closed_throughput,
+    erlang_c,
+    mg1_wait,
+    mmc_wait,
+    priority_waits,
+    processor_sharing_sojourn,
+)
+from computesim.sim.records import FAILURE
+from computesim.sim.service import RECOMPUTE, Service
 from computesim.sim.streams import stream
 from computesim.sim.trace import Trace, poisson_arrivals
 
@@ -83,6 +93,25 @@ def kernels() -> list[Check]:
         run = simulate_serving(trace, service, weights, 3, "shortest-queue", engine)
         return {"mean first token, s": run.ttft.mean(), "mean answer, s": run.e2e.mean()}
 
+    def pool(engine: Engine) -> dict[str, float]:
+        """Turns, priorities, preemption, a failure and hand-over to decode replicas."""
+        roomy = service._replace(block_tokens=4, when_full=RECOMPUTE, kv_capacity_tokens=120)
+        run = simulate_serving(
+            trace,
+            roomy,
+            weights,
+            2,
+            "two-choices",
+            engine,
+            chains=sessions(np.arange(60) % 20, np.full(60, 0.05)),
+            priority=np.arange(60) % 2,
+            operation=Operation(
+                decode_pool=DecodePool(roomy, weights, 2, 1e-3, 1e-5),
+                failures=np.array([(1.0, 1, 0.5), (2.0, 3, 0.5)], FAILURE),
+            ),
+        )
+        return {"mean first token, s": run.ttft.mean(), "mean answer, s": run.e2e.mean()}
+
     def rollout(engine: Engine) -> dict[str, float]:
         run = simulate_rollout(
             trace.prompt_tokens, trace.output_tokens, service, weights, 3, engine=engine
@@ -96,7 +125,7 @@ def kernels() -> list[Check]:
         return {"end of 60 steps, s": float(run.finish[-1])}
 
     found = []
-    plays = {"queue": queue, "serving": serving, "rollout": rollout, "RL loop": loop}
+    plays = {"queue": queue, "serving": serving, "pool": pool, "rollout": rollout, "RL loop": loop}
     for name, play in plays.items():
         ours, theirs = play("numba"), play("simpy")
         found += [
@@ -131,6 +160,64 @@ def queueing() -> list[Check]:
     ]
 
 
+def sharing() -> list[Check]:
+    """Return a replica that is shared evenly against processor sharing, open and closed.
+
+    Returns
+    -------
+    list of Check
+        The tolerance is the half-width of the 99.9 % confidence interval of the simulation.
+    """
+    n, quantum, rate, clients = 1_500, 1e-3, 0.5, 6
+    even = Service(1e-9, 0, 0, 0, 0, 0, quantum, 10**9, 500, 500)
+    one, none = np.ones(n, np.int64), np.zeros(n, np.int64)
+    shared, closed = [], []
+    for replication in range(12):
+        arrival = poisson_arrivals(rate, n, stream(SEED, "arrivals", replication))
+        size = stream(SEED, "output_tokens", replication).uniform(0, 2, n)
+        output = np.rint(size / quantum).astype(np.int64) + 2
+        run = simulate_serving(Trace(arrival, one, none, output), even, np.zeros(501), 1)
+        shared.append(float(run.e2e[150:].mean() / size[150:].mean()))
+        pauses = stream(SEED, "think", replication).exponential(2.0, n)
+        chains = sessions(np.arange(n) % clients, pauses)
+        trace = Trace(np.zeros(n), one, none, output)
+        run = simulate_serving(trace, even, np.zeros(501), 1, chains=chains)
+        finish = np.sort(run.requests["finish"])[n // 10 : -n // 10]  # the loop is full
+        closed.append((finish.size - 1) / float(finish[-1] - finish[0]) * float(size.mean()))
+    theory = processor_sharing_sojourn(rate, 1.0, 1.0), closed_throughput(clients, 2.0, 1.0)
+    return [
+        _covered("M/G/1 shared evenly at 50 %: mean stretch", shared, theory[0]),
+        _covered("6 clients that think: rate, 1/s", closed, theory[1]),
+    ]
+
+
+def priorities() -> list[Check]:
+    """Return a replica that serves one at a time, the urgent first, against Cobham.
+
+    Returns
+    -------
+    list of Check
+        The tolerance is the half-width of the 99.9 % confidence interval of the simulation.
+    """
+    n, skip, rate = 9_000, 400, 0.08
+    single = Service(1.0, 0, 0, 0, 0, 0, 0, 10_000, 1, 1)
+    waits: tuple[list[float], list[float]] = ([], [])
+    for replication in range(12):
+        arrival = poisson_arrivals(rate, n, stream(SEED, "arrivals", replication))
+        steps = stream(SEED, "output_tokens", replication).integers(1, 20, n)
+        lane = (stream(SEED, "priority", replication).random(n) < 0.5).astype(np.int64)
+        trace = Trace(arrival, np.ones(n, np.int64), np.zeros(n, np.int64), steps)
+        run = simulate_serving(trace, single, np.zeros(2), 1, priority=lane)
+        for k in (0, 1):
+            waits[k].append(float((run.ttft - 1.0)[skip:][lane[skip:] == k].mean()))
+    variation = float(np.std(np.arange(1, 20)) / 10)
+    urgent, others = priority_waits((rate / 2, rate / 2), 10.0, variation)
+    return [
+        _covered("M/G/1 with priorities at 80 %: urgent, s", waits[0], urgent),
+        _covered("M/G/1 with priorities at 80 %: others, s", waits[1], others),
+    ]
+
+
 def _covered(name: str, values: list[float], theory: float) -> Check:
     """Return the check that an interval covers what theory says."""
     estimate = replications(values, CONFIDENCE)
@@ -139,5 +226,5 @@ def _covered(name: str, values: list[float], theory: float) -> Check:
 
 
 CHECKS: Final[Mapping[str, Callable[[], list[Check]]]] = MappingProxyType(
-    {"kernels": kernels, "queueing": queueing}
+    {"kernels": kernels, "queueing": lambda: [*queueing(), *sharing(), *priorities()]}
 )

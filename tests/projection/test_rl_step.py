@@ -8,9 +8,9 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from scipy.special import gammaincinv
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import gammaincinv
 
 from computesim.catalog import load_catalog
 from computesim.errors import CapacityError, SimulationError

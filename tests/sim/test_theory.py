@@ -10,14 +10,18 @@ import pytest
 
 from computesim.errors import SimulationError
 from computesim.quantities import Estimate
+from computesim.sim.chains import sessions
 from computesim.sim.engine import simulate_queue, simulate_serving
+from computesim.sim.operation import draw_failures
 from computesim.sim.output import number_in_system, replications, time_weighted_mean
 from computesim.sim.queueing import (
+    closed_throughput,
     erlang_b,
     erlang_c,
     little,
     mg1_wait,
     mmc_wait,
+    priority_waits,
     processor_sharing_sojourn,
 )
 from computesim.sim.service import Service
@@ -108,6 +112,66 @@ def test_a_replica_whose_step_grows_with_its_batch_shares_its_processor() -> Non
     # insensitive to the law of the sizes; the quantum of 1/1000 is the only error
     theory = processor_sharing_sojourn(rate, 1.0, 1.0)
     assert_covers(replications(stretch, 0.999), theory)
+
+
+def test_clients_that_wait_for_each_answer_get_the_rate_of_mean_value_analysis() -> None:
+    """One machine shared evenly by six clients who think: a closed product-form network."""
+    clients, think, quantum, n = 6, 2.0, 1e-3, 1_800 // SHORTER
+    service = Service(1e-9, 0, 0, 0, 0, 0, quantum, 10**9, 50, 50)
+    rates = []
+    for replication in range(REPLICATIONS):
+        size = stream(SEED, "output_tokens", replication).uniform(0, 2, n)
+        output = np.rint(size / quantum).astype(np.int64) + 2
+        pauses = stream(SEED, "think", replication).exponential(think, n)
+        chains = sessions(np.arange(n) % clients, pauses)
+        trace = Trace(np.zeros(n), np.ones(n), np.zeros(n), output)
+        run = simulate_serving(trace, service, np.zeros(51), 1, chains=chains)
+        finish = np.sort(run.requests["finish"])[n // 10 : -n // 10]  # neither filling nor emptying
+        rates.append((finish.size - 1) / (finish[-1] - finish[0]) * size.mean())
+    assert_covers(replications(rates, 0.999), closed_throughput(clients, think, 1.0))
+
+
+def test_urgent_requests_wait_as_cobham_says() -> None:
+    n, skip, rate = 9_000 // SHORTER, 400 // SHORTER, 0.08
+    service = Service(1.0, 0, 0, 0, 0, 0, 0, 10_000, 1, 1)
+    waits: list[list[float]] = [[], []]
+    for replication in range(REPLICATIONS):
+        arrival = poisson_arrivals(rate, n, stream(SEED, "arrivals", replication))
+        output = stream(SEED, "output_tokens", replication).integers(1, 20, n)
+        urgent = stream(SEED, "priority", replication).random(n) < 0.5
+        trace = Trace(arrival, np.ones(n), np.zeros(n), output)
+        run = simulate_serving(trace, service, np.zeros(2), 1, priority=~urgent)
+        for lane in (0, 1):
+            mine = np.flatnonzero(urgent == (lane == 0))
+            waits[lane].append(float((run.ttft - 1.0)[mine[mine >= skip]].mean()))
+    variation = np.std(np.arange(1, 20)) / 10
+    theory = priority_waits((rate / 2, rate / 2), 10.0, float(variation))
+    for found, expected in zip(waits, theory, strict=True):
+        estimate = replications(found, 0.999)
+        assert estimate.low <= expected <= estimate.high
+        assert estimate.half_width < 2 * WIDEST * expected
+
+
+def test_a_shared_queue_in_front_of_single_servers_is_erlangs() -> None:
+    n, skip, servers, rate = 9_000 // SHORTER, 400 // SHORTER, 3, 0.2
+    service = Service(1.0, 0, 0, 0, 0, 0, 0, 10_000, 1, 1)
+    waits = []
+    for replication in range(REPLICATIONS):
+        arrival = poisson_arrivals(rate, n, stream(SEED, "arrivals", replication))
+        output = stream(SEED, "output_tokens", replication).geometric(0.1, n)
+        trace = Trace(arrival, np.ones(n), np.zeros(n), output)
+        run = simulate_serving(trace, service, np.zeros(2), servers, "shared-queue")
+        waits.append((run.ttft - 1.0)[skip:].mean())
+    estimate = replications(waits, 0.999)
+    # a geometric law is a little more regular than an exponential one: Kingman's factor
+    theory = mmc_wait(rate, 10.0, servers) * (1 + 0.9) / 2
+    assert estimate.mean == pytest.approx(theory, rel=0.06)
+
+
+def test_replicas_that_fail_are_up_for_the_share_of_renewal_theory() -> None:
+    mtbf, repair, horizon = 900.0, 300.0, 1e6
+    down = draw_failures(4, mtbf, repair, horizon, SEED)["repair"].sum()
+    assert down / (4 * horizon) == pytest.approx(repair / (mtbf + repair), rel=0.05)
 
 
 def test_littles_law_is_exact_on_the_path_of_a_queue() -> None:
