@@ -64,6 +64,7 @@ class Efficiency:
     training_jitter: float = 0.03  #: input, optimiser launch, stragglers ÷ step
     straggling: float = 0.005  #: the same, more, with every doubling of a job beyond 8
     memory_reserve: float = 0.05  #: share of memory kept by runtime, buffers and fragments
+    cache_share: float = 1.0  #: of what weights and runtime leave, for the KV cache of an engine
 
 
 def _table(**values: float) -> Mapping[str, float]:

@@ -64,7 +64,8 @@ class Replica:
         split = self.layout.tp * self.layout.pp
         held = (self.load.dense_weight_bytes + self.load.embedding_bytes) / split
         held += self.load.expert_weight_bytes / self.layout.n_accelerators
-        return self.machine.memory_bytes * (1.0 - self.own.memory_reserve) - held
+        free = self.machine.memory_bytes * (1.0 - self.own.memory_reserve) - held
+        return free * (self.own.cache_share if free > 0 else 1.0)
 
     def expert_flop(self) -> float:
         """Return the FLOP of one token in its routed experts."""

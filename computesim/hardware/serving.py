@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+import numpy as np
+import numpy.typing as npt
+
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
-from computesim.hardware.efficiency import Efficiency, efficiency
+from computesim.hardware.efficiency import Efficiency
 from computesim.hardware.replica import Replica, ServingLayout, latencies, wire_per_token
+from computesim.hardware.serving_engine import (
+    GRAPH_TOKENS,
+    ServingEngine,
+    serving_efficiency,
+    serving_engine,
+)
 from computesim.hardware.step import StepModel
 from computesim.quantities import ServingLoad
 
@@ -28,6 +37,7 @@ def serving_step(
     token_budget: int | None = None,
     max_batch: int | None = None,
     coefficients: Efficiency | None = None,
+    engine: ServingEngine | None = None,
 ) -> StepModel:
     """Return the step time of a replica.
 
@@ -45,6 +55,8 @@ def serving_step(
         Sequences that may decode together, whole replica; 512 per attention group.
     coefficients : Efficiency, optional
         Another table than the one of the machine's generation.
+    engine : ServingEngine, optional
+        What the engine costs; the usual one where it is not given.
 
     Returns
     -------
@@ -61,10 +73,12 @@ def serving_step(
     Dense weights are split over tp and copied in each attention group; experts are split over
     all accelerators of a stage. Pipeline stages work on pp microbatches at once: they divide
     compute and cache reads, and not the reading of weights. Attention decode of latent caches is
-    taken to wait for memory.
+    taken to wait for memory. Steps of more than `GRAPH_TOKENS` tokens are launched kernel by
+    kernel: the host's time hides under the work of the accelerator, or the other way round.
     """
-    own = coefficients or efficiency(accelerator)
-    layout = layout or serving_layout(load, accelerator, coefficients=own)
+    own = coefficients or serving_efficiency(accelerator)
+    costs = engine or serving_engine()
+    layout = layout or serving_layout(load, accelerator, coefficients=own, engine=costs)
     replica = Replica(load, accelerator, layout, own)
     _check(replica)
     groups = layout.dp * layout.pp
@@ -72,19 +86,37 @@ def serving_step(
     budget = max(token_budget or BUDGET_PER_GROUP * layout.dp, batch)
     batch, capacity = _cache(replica, batch)
     return StepModel(
-        fixed=own.step_overhead + load.n_layers * own.layer_overhead + latencies(replica),
+        fixed=_fixed(replica, costs),
         wire=wire_per_token(replica),
         compute_offset=replica.compute_offset(),
         per_token=replica.per_token(),
         per_pair=load.attention_flop_per_pair / replica.attention_rate() / layout.n_accelerators,
         per_kv_token=replica.per_kv_token(),
         per_sequence=replica.per_sequence(),
-        weight_seconds=replica.weight_seconds(budget),
+        weight_seconds=_launched(replica, costs, budget),
         kv_capacity_tokens=capacity,
         max_batch=batch,
         token_budget=budget,
         n_accelerators=layout.n_accelerators,
     )
+
+
+def _fixed(replica: Replica, costs: ServingEngine) -> float:
+    """Return the seconds of a step whatever it holds."""
+    load, own = replica.load, replica.own
+    seconds = own.step_overhead + load.n_layers * own.layer_overhead + latencies(replica)
+    if replica.machine.kind == "device":
+        return seconds
+    return seconds + load.n_moe_layers * costs.moe_layer
+
+
+def _launched(replica: Replica, costs: ServingEngine, budget: int) -> npt.NDArray[np.float64]:
+    """Return the seconds that read the weights T tokens touch, or that launch a large step."""
+    table, load = replica.weight_seconds(budget), replica.load
+    if replica.machine.kind != "device":
+        launch = load.n_layers * costs.launch + load.n_moe_layers * costs.moe_launch
+        table[GRAPH_TOKENS + 1 :] = np.maximum(table[GRAPH_TOKENS + 1 :], launch)
+    return table
 
 
 def _check(replica: Replica) -> None:
@@ -146,6 +178,7 @@ def serving_layout(
     tpot: float = 0.05,
     max_accelerators: int = 0,
     coefficients: Efficiency | None = None,
+    engine: ServingEngine | None = None,
 ) -> ServingLayout:
     """Return the layout that decodes most tokens per second and accelerator.
 
@@ -163,6 +196,8 @@ def serving_layout(
         Largest replica; 0 for no bound.
     coefficients : Efficiency, optional
         Another table than the one of the machine's generation.
+    engine : ServingEngine, optional
+        What the engine costs; the usual one where it is not given.
 
     Returns
     -------
@@ -178,7 +213,7 @@ def serving_layout(
     Within 5 % the smaller replica wins: it fails and scales in smaller pieces. Layouts over
     several scale-up domains are considered only where nothing inside one of them fits.
     """
-    own = coefficients or efficiency(accelerator)
+    own = coefficients or serving_efficiency(accelerator)
     found: list[tuple[float, float, ServingLayout]] = []
     shortage = ""
     for layout in serving_layouts(load, accelerator):
@@ -187,7 +222,9 @@ def serving_layout(
         if found and (layout.pp > 1 or layout.n_accelerators > accelerator.scaleup_domain):
             break
         try:
-            step = serving_step(load, accelerator, layout, token_budget=1, coefficients=own)
+            step = serving_step(
+                load, accelerator, layout, token_budget=1, coefficients=own, engine=engine
+            )
         except CapacityError as error:
             shortage = str(error)
             continue

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import Final
 
 from computesim.errors import CapacityError
-from computesim.hardware.efficiency import efficiency
 from computesim.hardware.serving import ServingLayout, serving_layouts, serving_step
+from computesim.hardware.serving_engine import serving_efficiency
 from computesim.hardware.step import StepModel
 from computesim.projection.rl_plan import RLPlan
 from computesim.quantities import ServingLoad
@@ -89,7 +89,7 @@ def batch_seconds(plan: RLPlan, step: StepModel, tail: bool = True) -> float:
 def _step(plan: RLPlan, load: ServingLoad, layout: ServingLayout) -> StepModel:
     """Return a replica with what the framework adds to a step, and what speculation takes away."""
     machine = plan.accelerator
-    own = replace(efficiency(machine), memory_reserve=1.0 - plan.engine_memory)
+    own = replace(serving_efficiency(machine), memory_reserve=1.0 - plan.engine_memory)
     step = serving_step(load, machine, layout, coefficients=own)
     slower = plan.coefficients.layer * plan.model.n_layers
     gain = plan.speculation

@@ -181,6 +181,22 @@ RL: Final = CaseFormat(
     },
 )
 
+SERVING: Final = CaseFormat(
+    "serving",
+    {
+        **_NAMED,
+        "dtype": _TEXT,
+        "kv_dtype": _TEXT,
+        "engine": Column("word", words=("vllm", "sglang", "trtllm", "usual")),
+        "engine_version": _TEXT,
+        "gemm_dtype": _TEXT,
+        "moe_dtype": _TEXT,
+        **dict.fromkeys(("tp", "pp", "ep", "dp"), Column("count")),
+        **dict.fromkeys(("isl", "osl", "concurrency"), _SIZE),
+        **_metric("tpot_ms", "ttft_ms", "output_tokens_per_s_per_accelerator"),
+    },
+)
+
 NETWORK: Final = CaseFormat(
     "network",
     {
@@ -199,7 +215,7 @@ NETWORK: Final = CaseFormat(
     },
 )
 
-FORMATS: Final = {form.name: form for form in (TRAINING, RL, NETWORK)}
+FORMATS: Final = {form.name: form for form in (TRAINING, SERVING, RL, NETWORK)}
 
 
 def read_cases(path: str | Path, form: CaseFormat) -> list[Case]:
@@ -210,7 +226,7 @@ def read_cases(path: str | Path, form: CaseFormat) -> list[Case]:
     path : str or Path
         CSV in UTF-8, with a header; may be gzipped.
     form : CaseFormat
-        `TRAINING`, `RL` or `NETWORK`.
+        `TRAINING`, `SERVING`, `RL` or `NETWORK`.
 
     Returns
     -------

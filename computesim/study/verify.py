@@ -150,7 +150,7 @@ def verify(
     Parameters
     ----------
     kind : str
-        training, rl or network.
+        training, serving, rl or network.
     cases : str or Path, optional
         A case file; the shipped one if not given.
     catalog : str or Path, optional
@@ -188,6 +188,10 @@ def _predictor(kind: str, shipped: bool) -> Predict:
         from computesim.study.verify_rl import RLPredictor
 
         return RLPredictor(leave_out=shipped).predict
+    if kind == "serving":
+        from computesim.study.verify_serving import ServingPredictor
+
+        return ServingPredictor().predict
     from computesim.study.verify_network import predict
 
     return predict
