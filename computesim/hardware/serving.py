@@ -115,7 +115,8 @@ def _launched(replica: Replica, costs: ServingEngine, budget: int) -> npt.NDArra
     table, load = replica.weight_seconds(budget), replica.load
     if replica.machine.kind != "device":
         launch = load.n_layers * costs.launch + load.n_moe_layers * costs.moe_launch
-        table[GRAPH_TOKENS + 1 :] = np.maximum(table[GRAPH_TOKENS + 1 :], launch)
+        large = GRAPH_TOKENS * replica.layout.dp + 1  # each attention group launches its own
+        table[large:] = np.maximum(table[large:], launch)
     return table
 
 

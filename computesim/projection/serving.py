@@ -17,6 +17,7 @@ import numpy as np
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.serving import serving_layout, serving_step
+from computesim.hardware.serving_engine import serving_engine
 from computesim.hardware.step import StepModel
 from computesim.projection.demand import ServingDemand
 from computesim.quantities import ServingLoad
@@ -101,7 +102,8 @@ def measure(demand: ServingDemand, accelerator: Accelerator, play: Play) -> Cell
     longer = min(round(RESIDENCES * residing), MOST_REQUESTS)
     if longer > play.requests:  # arrivals must go on while requests come and leave
         trace = sample_trace(demand, replace(play, requests=longer))
-    level = ServiceLevel(demand.ttft, demand.tpot)
+    # what a request spends outside of the replica is gone before and after its prompt is read
+    level = ServiceLevel(max(demand.ttft - serving_engine().request, 0.0), demand.tpot)
     found = max_serving_rate(
         trace, service, table, replicas, level, seed=play.seed, engine=play.engine, judged=JUDGED
     )

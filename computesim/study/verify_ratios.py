@@ -112,7 +112,7 @@ RATIOS: Final = (
 
 
 def ratios(verification: Verification) -> Iterator[Found]:
-    """Yield the ratios of which both cases are there and predicted.
+    """Yield the ratios of which both cases are there and predicted; services as disclosed.
 
     Parameters
     ----------
@@ -122,6 +122,10 @@ def ratios(verification: Verification) -> Iterator[Found]:
     ------
     Found
     """
+    if verification.kind == "serving":
+        from computesim.study.disclosure import disclosed
+
+        yield from (Found(*row) for row in disclosed())
     known = {v.case.text("id"): v for v in verification.verdicts if v.predicted}
     for ratio in RATIOS:
         above, below = known.get(ratio.above), known.get(ratio.below)

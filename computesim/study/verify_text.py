@@ -12,7 +12,12 @@ from computesim.study.verify_ratios import ratios
 from computesim.study.verify_sim import CHECKS, Check
 
 SUMMARY_HEAD: Final = ("metric", "cases", "n", "failed", "median", "p90", "bias")
-KINDS: Final = {"training": "Training", "rl": "RL post-training", "network": "Network"}
+KINDS: Final = {
+    "training": "Training",
+    "serving": "Serving",
+    "rl": "RL post-training",
+    "network": "Network",
+}
 
 
 def case_rows(verification: Verification) -> list[tuple[str, ...]]:
