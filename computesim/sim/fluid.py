@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from computesim.sim.service import Floats, Service
+from computesim.sim.service import PROMISE, Floats, Service
 from computesim.sim.trace import Trace
 
 
@@ -20,7 +20,7 @@ class MeanLengths(NamedTuple):
     pairs: float  #: of reading them, (token, context token) pairs
     later: float  #: output tokens after the first
     context: float  #: of a sequence that is found decoding, tokens
-    need: float  #: KV cache that is reserved for it, tokens
+    need: float  #: KV cache that is promised to it, tokens
 
 
 class SteadyState(NamedTuple):
@@ -82,7 +82,9 @@ def steady_state(
     average; a share ``rate·fresh·s / chunk`` of the steps reads a chunk of prompt besides, or all
     of them read several prompts. The least fixed point is found by iteration from below.
     """
-    most = min(float(service.max_batch), service.kv_capacity_tokens / lengths.need)
+    # where nothing is promised, a sequence holds what it has written so far
+    held = lengths.need if service.when_full == PROMISE else lengths.context
+    most = min(float(service.max_batch), service.kv_capacity_tokens / held)
     seconds, wanted, full = 0.0, 0.0, False
     for _ in range(200):
         wanted = rate * lengths.later * seconds
