@@ -116,18 +116,23 @@ def fewest(keeps: Callable[[int], bool], guess: int, most: int) -> int | None:
     guess = min(max(guess, 1), most)
     step, bad, good = max(1, guess // 16), 0, guess
     if keeps(guess):
-        while good > 1 and keeps(max(good - step, 1)):
-            good, step = max(good - step, 1), 2 * step
-        bad = max(good - step, 0) if good > 1 else 0
-    else:
-        bad = guess
-        while True:
-            if bad == most:
-                return None
-            good = min(bad + step, most)
-            if keeps(good):
+        while good > 1:
+            count = max(good - step, 1)
+            if not keeps(count):
+                bad = count
                 break
-            bad, step = good, 2 * step
+            good, step = count, 2 * step
+    else:
+        good = most + 1  # as far as is known, none is enough
+        bad = guess
+        while bad < most:
+            count = min(bad + step, most)
+            if keeps(count):
+                good = count
+                break
+            bad, step = count, 2 * step
+    if good > most:
+        return None
     while good > bad + 1:
         middle = (good + bad) // 2
         good, bad = (middle, bad) if keeps(middle) else (good, middle)

@@ -89,14 +89,18 @@ def steady_state(
     for _ in range(200):
         wanted = rate * lengths.later * seconds
         batch = min(wanted, most)
-        # several prompts share a step when they come faster than one a step
-        chunk = min(service.token_budget - batch, lengths.fresh * max(1.0, rate * seconds))
-        share = rate * lengths.fresh * seconds / chunk
-        plain = _step(batch, 0.0, 0.0, lengths.context, service, weight_seconds)
-        pairs = lengths.pairs * chunk / lengths.fresh
-        mixed = _step(batch, chunk, pairs, lengths.context, service, weight_seconds)
-        before, seconds = seconds, plain + min(share, 1.0) * (mixed - plain)
-        full = chunk >= service.token_budget - batch and share >= 1.0
+        before, plain = seconds, _step(batch, 0.0, 0.0, lengths.context, service, weight_seconds)
+        seconds, room = plain, service.token_budget - batch
+        if room <= 0.0 < lengths.fresh:  # no token is left for prompts
+            full = True
+        elif lengths.fresh > 0.0:  # otherwise somebody else has read the prompts
+            # several prompts share a step when they come faster than one a step
+            chunk = min(room, lengths.fresh * max(1.0, rate * before))
+            share = rate * lengths.fresh * before / chunk
+            pairs = lengths.pairs * chunk / lengths.fresh
+            mixed = _step(batch, chunk, pairs, lengths.context, service, weight_seconds)
+            seconds += min(share, 1.0) * (mixed - plain)
+            full = chunk >= room and share >= 1.0
         if seconds - before <= 1e-3 * seconds or full or wanted >= most:
             break
     return SteadyState(seconds, batch, wanted >= most or full)

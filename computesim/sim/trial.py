@@ -17,7 +17,7 @@ from computesim.sim.chains import closed_loop
 from computesim.sim.engine import Engine, ServingRun, simulate_serving
 from computesim.sim.fluid import MeanLengths, fluid_rate, steady_state
 from computesim.sim.levels import Outcome, ServiceLevel, outcomes, window_mean
-from computesim.sim.operation import DecodePool, Operation
+from computesim.sim.operation import DecodePool, Operation, Routing
 from computesim.sim.output import number_in_system, saturated, time_weighted_mean
 from computesim.sim.records import Records
 from computesim.sim.service import Floats, Service
@@ -59,6 +59,7 @@ class Pool:
     decoder: Pool | None = None  #: of the replicas that decode; None: all do both
     transfer_fixed: float = 0.0  #: of the KV cache from the one to the other, s
     transfer_per_token: float = 0.0  #: s/token
+    routing: Routing = "shortest-queue"
 
     def rate(self, counts: tuple[int, ...], lengths: MeanLengths, tpot: float) -> float:
         """Return the rate at which the fluid limit reaches its batch or a step time.
@@ -120,7 +121,7 @@ def _read_only(lengths: MeanLengths) -> MeanLengths:
 
 def _decode_only(lengths: MeanLengths) -> MeanLengths:
     """Return requests whose prompt somebody else has read."""
-    return lengths._replace(fresh=1e-6, pairs=0.0)
+    return lengths._replace(fresh=0.0, pairs=0.0)
 
 
 class Trial(NamedTuple):
@@ -183,7 +184,7 @@ def play(
     judged[skip : skip + max(1, round(demand.judged * n_asked))] = True
     rest, span = run.requests[skip:], float(run.requests["arrival"][-1])
     full = saturated(rest["arrival"], rest["first"])
-    if pool.decoder is not None:  # a first token says nothing of the queue for decoding
+    if pool.decoder is not None and demand.warm:  # a first token tells nothing of later queues
         full = full or _fills_up(run, skip)
     return _trial(demand, trace, run, skip, judged, span, full)
 
@@ -237,7 +238,7 @@ def _run(
     if demand.clients:
         chains = closed_loop(len(trace), demand.clients, demand.think_seconds)
     return simulate_serving(
-        trace, pool.service, pool.weight_seconds, counts[0], engine=engine, chains=chains,
+        trace, pool.service, pool.weight_seconds, counts[0], pool.routing, engine, chains,
         priority=priority, operation=pool.operation(counts, bin_seconds),
     )  # fmt: skip
 

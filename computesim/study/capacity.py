@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from computesim.hardware.serving import ServingLayout
 from computesim.hardware.step import StepModel
@@ -33,6 +33,7 @@ from computesim.study.capacity_pool import (
 )
 
 Tell = Callable[[int, int, str], None]
+Goal = Literal["fewest", "highest", "check"]
 MOST_SIMULATED = 5  #: layouts, or pairs of them, of an accelerator; the others by formula only
 OPTIMISM = 0.88  #: simulated ÷ fluid accelerators at least: short traces may be a little light
 
@@ -84,6 +85,7 @@ def capacity(
     load: ServingLoad,
     machine: Machine,
     replicas: int = 0,
+    goal: Goal = "fewest",
     layouts: Sequence[ServingLayout] | None = None,
     policy: Policy | None = None,
     split: bool = False,
@@ -100,8 +102,10 @@ def capacity(
     machine : Machine
         The accelerator.
     replicas : int
-        0 looks for the fewest; otherwise the highest rate of so many is found (in a closed loop:
-        what they do).
+        At hand, for the goals `highest` and `check`; of both kinds together where `split`.
+    goal : {"fewest", "highest", "check"}
+        The fewest accelerators, the highest rate of a number of replicas, or whether these keep
+        the promises as they are asked.
     layouts : sequence of ServingLayout, optional
         Those to consider; all that are sensible by default.
     policy : Policy, optional
@@ -124,7 +128,11 @@ def capacity(
     if not plants:
         return replace(blank, reason=_nearest(found, split))
     search = _Search(question, load, machine, limit, blank, tell)
-    return search.highest(plants, replicas) if replicas else search.fewest(plants)
+    if goal == "fewest":
+        return search.fewest(plants)
+    if split and replicas < 2:
+        return replace(blank, reason="one replica cannot be divided into prefill and decode")
+    return getattr(search, goal)(plants, replicas)  # type: ignore[no-any-return]
 
 
 def _screened(one: Candidate) -> dict[str, Any]:
@@ -295,13 +303,6 @@ class _Search:
     def highest(self, plants: list[Plant], replicas: int) -> Answer:
         """Return the plant whose accelerators serve most with a given number of replicas."""
         ranked = sorted(plants, key=lambda p: -p.rate / sum(p.sizes))
-        if self.question.clients:
-            plant = ranked[0]
-            counts = self.shares(plant, replicas)[0]
-            demand = self.demand(plant, counts, 0.0)
-            trial = play(demand, plant.pool, counts, mean_lengths(demand.trace))
-            self.n_runs += 1
-            return self.answer(plant, demand, counts, trial, 0.0, "")
         best: tuple[float, Answer] | None = None
         tried = [(p, counts) for p in ranked[:3] for counts in self.shares(p, replicas)]
         for n, (plant, counts) in enumerate(tried):
@@ -322,12 +323,23 @@ class _Search:
             return replace(self.blank, reason="not even a small rate is kept", n_runs=self.n_runs)
         return replace(best[1], n_runs=self.n_runs)
 
+    def check(self, plants: list[Plant], replicas: int) -> Answer:
+        """Return what the best layout by formula does with what is asked."""
+        plant = max(plants, key=lambda p: p.rate / sum(p.sizes))
+        counts = self.shares(plant, replicas)[0]
+        self.say(0, 1, plant)
+        demand = self.demand(plant, counts, self.question.rate)
+        trial = play(demand, plant.pool, counts, mean_lengths(demand.trace))
+        self.n_runs += 1
+        edge = "" if trial.kept else self.edge(trial, "MISSED")
+        return self.answer(plant, demand, counts, trial, self.question.rate, edge)
+
     def shares(self, plant: Plant, replicas: int) -> list[tuple[int, ...]]:
         """Return the ways to divide replicas that are worth trying, the best by formula first."""
         if len(plant.layouts) == 1:
             return [(replicas,)]
         lengths = mean_lengths(self.question.demand().trace)
-        ways = [(n, replicas - n) for n in range(1, replicas)]
+        ways: list[tuple[int, ...]] = [(n, replicas - n) for n in range(1, replicas)]
         rates = {way: plant.pool.rate(way, lengths, self.limit) for way in ways}
         return sorted(ways, key=lambda way: -rates[way])[:2]
 

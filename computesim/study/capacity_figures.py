@@ -14,7 +14,6 @@ from computesim.hardware.step import StepModel
 from computesim.projection.serving import MEMORY_SHARE
 from computesim.quantities import ServingLoad
 from computesim.sim.fluid import MeanLengths, mean_lengths
-from computesim.sim.levels import window_mean
 from computesim.sim.records import Records
 from computesim.sim.trial import Demand, Pool, Trial, spent
 
@@ -79,24 +78,26 @@ def performance(
     Returns
     -------
     dict
-        All over the span in which requests arrive. `kv_share` is the mean share of the KV cache
-        of the replicas that decode, `kv_peak` the most that one of them held.
+        All over the span in which requests arrive. `kv_share` is the share of the KV cache
+        of the replicas that decode which running sequences fill on average, each with its mean
+        context; `kv_peak` the most that one of them held, promised tokens included.
     """
-    done = throughput(trial)
+    done, lengths = throughput(trial), mean_lengths(demand.trace)
     bins = spent(demand, pool, counts, trial)
     busy = bins["prefill_seconds"] + bins["decode_seconds"]
     sizes = np.array([step.n_accelerators for step in steps]) * np.array(counts)
-    watts = _watts(load, machine.accelerator, steps, mean_lengths(demand.trace), bins)
+    watts = _watts(load, machine.accelerator, steps, lengths, bins)
     it_watts, n = float(np.dot(watts, sizes)), int(sizes.sum())
     tokens = done["output_tokens_per_second"]
     rent = None if machine.rent is None else machine.rent * n
+    running = float(bins["batch_seconds"][-1] / bins["on_seconds"][-1])
     return {
         **done,
         "output_tokens_per_second_per_accelerator": tokens / n,
         "saturated": trial.saturated,
         "waiting": trial.waiting,
         "mean_batch": float(bins["batch_seconds"][-1] / max(busy[-1], 1e-300)),
-        **_cache(steps[-1], counts, trial),
+        **_cache(steps[-1], counts, trial, running, lengths.context),
         "preemptions": trial.run.preemptions,
         "utilisation": float(np.dot(busy / bins["on_seconds"], sizes) / n),
         "utilisation_by_kind": (busy / bins["on_seconds"]).tolist(),
@@ -136,15 +137,13 @@ def throughput(trial: Trial) -> dict[str, float]:
     }
 
 
-def _cache(step: StepModel, counts: tuple[int, ...], trial: Trial) -> dict[str, float]:
-    """Return how full the KV cache of the replicas that decode is."""
-    seen = trial.run.requests
-    mean = window_mean(
-        seen["first"], seen["finish"], seen["prompt_tokens"] + seen["output_tokens"] / 2, trial.span
-    )
+def _cache(
+    step: StepModel, counts: tuple[int, ...], trial: Trial, running: float, context: float
+) -> dict[str, float]:
+    """Return how full the KV cache of the replicas that decode is: mean, and most ever held."""
     peak = float(trial.run.replicas["peak_kv_tokens"][-counts[-1] :].max())
     return {
-        "kv_share": mean / (counts[-1] * step.kv_capacity_tokens),
+        "kv_share": running * context / step.kv_capacity_tokens,
         "kv_peak": peak / step.kv_capacity_tokens,
     }
 
