@@ -77,7 +77,7 @@ def _most(points: Sequence[dict[str, Any]], speed: float) -> float | None:
                 default=best)  # fmt: skip
     span = best["tokens_per_second_per_user"] - after["tokens_per_second_per_user"]
     way = (best["tokens_per_second_per_user"] - speed) / span if span > 0 else 0.0
-    return _throughput(best) * (_throughput(after) / _throughput(best)) ** way
+    return float(_throughput(best) * (_throughput(after) / _throughput(best)) ** way)
 
 
 def _throughput(point: dict[str, Any]) -> float:

@@ -6,7 +6,7 @@ outputs does not measure an empty pool filling up.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -14,114 +14,16 @@ import numpy.typing as npt
 
 from computesim.errors import SimulationError
 from computesim.sim.chains import closed_loop
+from computesim.sim.demand import Demand, in_flight
 from computesim.sim.engine import Engine, ServingRun, simulate_serving
-from computesim.sim.fluid import MeanLengths, fluid_rate, steady_state
-from computesim.sim.levels import Outcome, ServiceLevel, outcomes, window_mean
-from computesim.sim.operation import DecodePool, Operation, Routing
+from computesim.sim.fluid import MeanLengths
+from computesim.sim.levels import Outcome, outcomes, window_mean
 from computesim.sim.output import number_in_system, saturated, time_weighted_mean
+from computesim.sim.pool import Pool
 from computesim.sim.records import Records
-from computesim.sim.service import Floats, Service
-from computesim.sim.streams import stream
-from computesim.sim.trace import Trace, merged, scaled
+from computesim.sim.trace import Trace, scaled
 
 WAITING = 0.05  #: share of a closed loop's requests that wait for a place: then it is saturated
-
-
-@dataclass(frozen=True, slots=True)
-class Demand:
-    """What a pool is asked, and what it promises."""
-
-    trace: Trace  #: of a closed loop, `clients` after the others, only the lengths matter
-    levels: tuple[ServiceLevel, ...]  #: one for each class `Trace.kind`, or one for all
-    priority: tuple[int, ...] = ()  #: of each class; 0 goes first; all the same where empty
-    clients: int = 0  #: requests outstanding in a closed loop; 0: requests come by themselves
-    think_seconds: float = 0.0  #: of a client, from an answer to its next request, s
-    warm: bool = True  #: the pool is found at work; otherwise it is empty at first
-    judged: float = 1.0
-    """share of the arrivals that are judged, the first ones: those at the end decode while nobody
-    joins any more; of a closed loop, share of the time until the first client is done"""
-    seed: int = 1  #: of the sequences that are in flight at the start
-
-    def __post_init__(self) -> None:
-        kinds = len(self.levels)
-        if not kinds or (self.priority and len(self.priority) != kinds):
-            raise SimulationError("a demand needs a level, and a priority, for each class")
-        if kinds > 1 and (self.trace.kind is None or int(self.trace.kind.max()) >= kinds):
-            raise SimulationError(f"{kinds} levels, and requests that are not of these classes")
-
-
-@dataclass(frozen=True, slots=True)
-class Pool:
-    """Replicas of one kind; or those that read prompts, and others that decode."""
-
-    service: Service
-    weight_seconds: Floats = field(repr=False)  #: shape (token_budget + 1,), s
-    decoder: Pool | None = None  #: of the replicas that decode; None: all do both
-    transfer_fixed: float = 0.0  #: of the KV cache from the one to the other, s
-    transfer_per_token: float = 0.0  #: s/token
-    routing: Routing = "shortest-queue"
-
-    def rate(self, counts: tuple[int, ...], lengths: MeanLengths, tpot: float) -> float:
-        """Return the rate at which the fluid limit reaches its batch or a step time.
-
-        Parameters
-        ----------
-        counts : tuple of int
-            Replicas; with a decoder, those that read and those that decode.
-        lengths : MeanLengths
-            Of the requests.
-        tpot : float, s/token
-            Mean step time of decodes at most.
-
-        Returns
-        -------
-        float, 1/s
-        """
-        if self.decoder is None:
-            return counts[0] * fluid_rate(lengths, self.service, self.weight_seconds, tpot)
-        reading = fluid_rate(_read_only(lengths), self.service, self.weight_seconds, np.inf)
-        return min(counts[0] * reading, self.decoder.rate(counts[1:], _decode_only(lengths), tpot))
-
-    def flying(self, rate: float, counts: tuple[int, ...], lengths: MeanLengths) -> int:
-        """Return the sequences that decode at a rate in the fluid limit.
-
-        Parameters
-        ----------
-        rate : float, 1/s
-            Of the whole pool.
-        counts : tuple of int
-            Replicas, as in `rate`.
-        lengths : MeanLengths
-        """
-        if self.decoder is not None:
-            return self.decoder.flying(rate, counts[1:], _decode_only(lengths))
-        state = steady_state(rate / counts[0], lengths, self.service, self.weight_seconds)
-        return round(state.batch * counts[0])
-
-    def operation(self, counts: tuple[int, ...], bin_seconds: float = 0.0) -> Operation | None:
-        """Return how the pool is run, for the engine."""
-        if self.decoder is None:
-            return Operation(bin_seconds=bin_seconds) if bin_seconds else None
-        pool = DecodePool(
-            self.decoder.service, self.decoder.weight_seconds, counts[1],
-            self.transfer_fixed, self.transfer_per_token,
-        )  # fmt: skip
-        return Operation(decode_pool=pool, bin_seconds=bin_seconds)
-
-    @property
-    def kinds(self) -> tuple[Pool, ...]:
-        """The kinds of replicas."""
-        return (self,) if self.decoder is None else (self, self.decoder)
-
-
-def _read_only(lengths: MeanLengths) -> MeanLengths:
-    """Return requests whose first token is the last one."""
-    return lengths._replace(later=0.0, need=max(lengths.fresh, 1.0))
-
-
-def _decode_only(lengths: MeanLengths) -> MeanLengths:
-    """Return requests whose prompt somebody else has read."""
-    return lengths._replace(fresh=0.0, pairs=0.0)
 
 
 class Trial(NamedTuple):
@@ -274,44 +176,3 @@ def _trial(
     rest = run.requests[skip:]
     waiting = window_mean(rest["arrival"], rest["first"], np.ones(rest.size), span)
     return Trial(run, trace, skip, judged, span, seen, full, waiting, bool(demand.clients))
-
-
-def in_flight(trace: Trace, n: int, seed: int) -> Trace:
-    """Return a trace that starts with sequences in the middle of their output.
-
-    Parameters
-    ----------
-    trace : Trace
-        Requests; those in flight are drawn from them, with their optional columns.
-    n : int
-        Sequences in flight at time zero.
-    seed : int
-        Seed of the stream `in_flight`.
-
-    Returns
-    -------
-    Trace
-        `n` more requests at the front, whose prompt is what was read and written before.
-
-    Notes
-    -----
-    Whoever looks at a steady state finds a long output more often, in proportion to its length,
-    and each at a uniform point of its life (the inspection paradox of renewal theory).
-    """
-    draw = stream(seed, "in_flight").random((n, 2))  # the first ones are the same for any n
-    later = np.cumsum(trace.output_tokens - 1)
-    if n == 0 or later[-1] == 0:
-        return trace
-    chosen = np.searchsorted(later, draw[:, 0] * later[-1], side="right")
-    done = 1 + np.floor(draw[:, 1] * (trace.output_tokens[chosen] - 1)).astype(np.int64)
-    found = replace(trace, arrival=np.zeros(len(trace))).pick(chosen)
-    prompt = found.prompt_tokens + done
-    reason = found.reason_tokens
-    front = replace(
-        found,
-        prompt_tokens=prompt,
-        cached_tokens=prompt,
-        output_tokens=found.output_tokens - done,
-        reason_tokens=None if reason is None else np.maximum(reason - done, 0),
-    )
-    return merged([front, trace])

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from computesim.sim.demand import Demand
 from computesim.sim.levels import ServiceLevel
 from computesim.sim.trace import Lengths, Trace, generate, merged
-from computesim.sim.trial import Demand
 
 RESIDENCES = 2.5  #: arrivals last this many times as long as a request stays
 MOST_REQUESTS = 400_000  #: of one run

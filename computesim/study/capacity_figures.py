@@ -13,9 +13,11 @@ from computesim.hardware.power import accelerator_watts, node_watts
 from computesim.hardware.step import StepModel
 from computesim.projection.serving import MEMORY_SHARE
 from computesim.quantities import ServingLoad
+from computesim.sim.demand import Demand
 from computesim.sim.fluid import MeanLengths, mean_lengths
+from computesim.sim.pool import Pool
 from computesim.sim.records import Records
-from computesim.sim.trial import Demand, Pool, Trial, spent
+from computesim.sim.trial import Trial, spent
 
 RENTS = ("rental", "rental_three_years")  #: figures of prices.csv, the first one that is there
 

@@ -13,10 +13,12 @@ from computesim.hardware.collective import scaleout_link
 from computesim.hardware.serving import ServingLayout, StepModel, serving_layouts, serving_step
 from computesim.projection.serving import as_service
 from computesim.quantities import ServingLoad
+from computesim.sim.demand import Demand
 from computesim.sim.fluid import MeanLengths, mean_lengths
 from computesim.sim.levels import Outcome, broken
+from computesim.sim.pool import Pool
 from computesim.sim.service import PROMISE, check_service
-from computesim.sim.trial import Demand, Pool, play
+from computesim.sim.trial import play
 from computesim.study.capacity_demand import few_of_each
 
 ALONE = 60  #: requests of each class that are played one after the other
@@ -69,8 +71,7 @@ def candidates(
     limit : float, s/token
         Mean step time at most (`sim.capacity.step_limit`).
     layouts : iterable of ServingLayout, optional
-        `serving_layouts` by default; layouts over several scale-up domains only where none inside
-        of one serves.
+        `serving_layouts` by default.
     policy : Policy, optional
         Of the KV cache and the steps.
 
@@ -80,12 +81,9 @@ def candidates(
         By requests/s of an accelerator in the fluid limit.
     """
     lengths = mean_lengths(demand.trace)
-    found: list[Candidate] = []
-    for layout in serving_layouts(load, machine) if layouts is None else layouts:
-        wide = layout.pp > 1 or layout.n_accelerators > machine.scaleup_domain
-        if layouts is None and wide and any(not one.reason for one in found):
-            break
-        found.append(_candidate(load, machine, layout, demand, lengths, limit, policy or Policy()))
+    tried = serving_layouts(load, machine) if layouts is None else layouts
+    way = policy or Policy()
+    found = [_candidate(load, machine, one, demand, lengths, limit, way) for one in tried]
     return sorted(found, key=lambda one: (bool(one.reason), -one.rate_per_accelerator))
 
 

@@ -13,21 +13,21 @@ from hypothesis import strategies as st
 from computesim.errors import SimulationError
 from computesim.sim.capacity import (
     ServiceLevel,
-    fewest,
-    fewest_replicas,
     highest_rate,
     in_flight,
     max_rate,
     max_serving_rate,
     meets,
-    step_limit,
 )
+from computesim.sim.demand import Demand, step_limit
 from computesim.sim.engine import simulate_serving
 from computesim.sim.fluid import fluid_rate, mean_lengths, steady_state
+from computesim.sim.pool import Pool
 from computesim.sim.queueing import erlang_c
+from computesim.sim.replicas import fewest, fewest_replicas
 from computesim.sim.service import Service, check_service
 from computesim.sim.trace import Blocks, Lengths, Trace, generate, merged, scaled
-from computesim.sim.trial import Demand, Pool, play
+from computesim.sim.trial import play
 
 SERVICE = Service(2e-3, 0.0, 1e-3, 5e-5, 1e-10, 2e-8, 1e-6, 600_000, 64, 512)
 WEIGHTS = np.full(513, 0.012)
