@@ -14,6 +14,8 @@ from computesim.sim.trace import Lengths, Trace, generate, merged
 
 RESIDENCES = 2.5  #: arrivals last this many times as long as a request stays
 MOST_REQUESTS = 400_000  #: of one run
+BEYOND = 50  #: requests beyond the strictest percentile
+MOST_FOR_SHARE = 100_000  #: requests for the sake of a percentile
 JUDGED = 0.6  #: share of the arrivals that are judged; the rest keeps the pool full meanwhile
 ROUNDS = 20  #: requests of a client in a closed loop
 
@@ -92,9 +94,8 @@ class Question:
 
     @property
     def least(self) -> int:
-        """Requests at least: a hundred beyond the strictest percentile are judged."""
-        beyond = 100 / max(1.0 - self.most_share, 1e-3)
-        return max(self.requests, min(math.ceil(beyond), MOST_REQUESTS))
+        """Requests at least: enough beyond the strictest percentile to tell where it is."""
+        return max(self.requests, min(math.ceil(BEYOND / (1.0 - self.most_share)), MOST_FOR_SHARE))
 
     def _drawn(self, n: int) -> Trace:
         """Return about n drawn requests of all classes, over one span of time."""
