@@ -100,11 +100,12 @@ def fewest_replicas(
     kind: the first token depends on the ones, the time per token on the others. All runs see the
     same requests, so that more replicas never lose by chance alone.
     """
-    need = fluid_need(demand, pool, mean_lengths(demand.trace))
+    lengths = mean_lengths(demand.trace)
+    need = fluid_need(demand, pool, lengths)
     if not need:
         return CountSearch((), 0, None)
     guess = [max(1, int(np.ceil(n))) for n in need]
-    trials = _Trials(demand, pool, engine)
+    trials = _Trials(demand, pool, lengths, engine)
     counts = [most or 2 * count + 1 for count in guess]  # plenty
     for place in reversed(range(len(guess))):  # decoders first: they are the most
         ceiling = most or MOST_TIMES * max(guess[place], 4)
@@ -127,14 +128,16 @@ class _Trials:
 
     demand: Demand
     pool: Pool
+    lengths: MeanLengths
     engine: Engine
     done: dict[tuple[int, ...], Trial] = field(default_factory=dict)
 
     def at(self, counts: tuple[int, ...]) -> Trial:
         """Return the trial of so many replicas of each kind."""
         if counts not in self.done:
-            lengths = mean_lengths(self.demand.trace)
-            self.done[counts] = play(self.demand, self.pool, counts, lengths, engine=self.engine)
+            self.done[counts] = play(
+                self.demand, self.pool, counts, self.lengths, engine=self.engine
+            )
         return self.done[counts]
 
     def along(self, counts: list[int], place: int) -> Callable[[int], bool]:

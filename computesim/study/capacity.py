@@ -64,7 +64,8 @@ def capacity(
     found = candidates(load, machine.accelerator, first, limit, layouts, policy)
     told = tuple(_screened(one) for one in found)
     blank = Answer(machine.name, split, rate=question.rate, screened=told)
-    plants = list(pairs(found, load, machine, first, limit) if split else singles(found))
+    asked = 0.0 if goal == "highest" else question.rate
+    plants = list(pairs(found, load, machine, first, limit, asked) if split else singles(found))
     if not plants:
         return replace(blank, reason=nearest(found, split))
     search = Search(question, load, machine, limit, blank, tell)
@@ -72,7 +73,8 @@ def capacity(
         return search.fewest(plants)
     if split and replicas < 2:
         return replace(blank, reason="one replica cannot be divided into prefill and decode")
-    return getattr(search, goal)(plants, replicas)  # type: ignore[no-any-return]
+    find = search.check if goal == "check" else search.highest
+    return find(plants, replicas)
 
 
 def _screened(one: Candidate) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from computesim.sim.fluid import mean_lengths
 from computesim.sim.pool import Pool
 from computesim.study.capacity_figures import Machine
 from computesim.study.capacity_pool import Candidate, requests_alone, transfer_seconds, why_not
+
+MOST_HALVES = 3  #: layouts for each half of the work, where they are apart
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +47,47 @@ def singles(found: Sequence[Candidate]) -> Iterator[Plant]:
 
 
 def pairs(
-    found: Sequence[Candidate], load: ServingLoad, machine: Machine, demand: Demand, limit: float
+    found: Sequence[Candidate],
+    load: ServingLoad,
+    machine: Machine,
+    demand: Demand,
+    limit: float,
+    asked: float,
 ) -> Iterator[Plant]:
-    """Yield pairs of layouts, the one for prompts and the other for decoding, that can serve."""
-    fitting = [one for one in found if one.pool is not None and one.step is not None]
+    """Yield pairs of layouts, the one for prompts and the other for decoding, that can serve.
+
+    Parameters
+    ----------
+    found : sequence of Candidate
+    load : ServingLoad
+    machine : Machine
+    demand : Demand
+    limit : float, s/token
+        Mean step time at most.
+    asked : float, 1/s
+        Rate that is asked; 0 where it is not known.
+
+    Yields
+    ------
+    Plant
+        The best layouts for each half, by formula, with each other.
+    """
     lengths = mean_lengths(demand.trace)
-    reads = _best(fitting, "ttft", lambda p: Pool(*_plain(p), p).rate((1, 10**9), lengths, limit))
-    writes = _best(fitting, "tpot", lambda p: Pool(*_plain(p), p).rate((10**9, 1), lengths, limit))
-    for reader in reads:
-        for writer in writes:
-            assert reader.pool is not None
-            assert writer.pool is not None
-            assert reader.step is not None
-            assert writer.step is not None
-            sent = transfer_seconds(load, machine.accelerator, reader.layout, writer.layout)
-            pool = Pool(*_plain(reader.pool), writer.pool, *sent)
-            rate = pool.rate((1, 1), lengths, limit)
-            if not why_not(requests_alone(pool, demand), rate):
-                layouts = (reader.layout, writer.layout)
-                yield Plant(layouts, (reader.step, writer.step), pool, rate)
+    able = [one for one in found if one.pool is not None and one.step is not None]
+
+    def rate(pool: Pool, counts: tuple[int, ...]) -> float:
+        return Pool(*_plain(pool), pool).rate(counts, lengths, limit)
+
+    reads = _best(able, "ttft", lambda pool: rate(pool, (1, 10**9)), asked)
+    writes = _best(able, "tpot", lambda pool: rate(pool, (10**9, 1)), asked)
+    for reader, writer in itertools.product(reads, writes):
+        assert reader.pool and writer.pool and reader.step and writer.step  # noqa: PT018
+        sent = transfer_seconds(load, machine.accelerator, reader.layout, writer.layout)
+        pool = Pool(*_plain(reader.pool), writer.pool, *sent)
+        each = pool.rate((1, 1), lengths, limit)
+        if not why_not(requests_alone(pool, demand), each):
+            layouts = (reader.layout, writer.layout)
+            yield Plant(layouts, (reader.step, writer.step), pool, each)
 
 
 def _plain(pool: Pool) -> tuple[Any, Any]:
@@ -71,16 +96,26 @@ def _plain(pool: Pool) -> tuple[Any, Any]:
 
 
 def _best(
-    found: Sequence[Candidate], metric: str, rate: Callable[[Pool], float], most: int = 3
+    found: Sequence[Candidate], metric: str, rate: Callable[[Pool], float], asked: float
 ) -> list[Candidate]:
-    """Return the layouts that are best at one half of the work, and keep its promise alone."""
-    able = [
-        (rate(one.pool) / one.layout.n_accelerators, one)
-        for one in found
-        if one.pool is not None and all(o.kept for o in one.alone if o.metric == metric)
-    ]
-    ranked = sorted((pair for pair in able if pair[0] > 0), key=lambda pair: -pair[0])
-    return [one for _, one in ranked[:most]]
+    """Return the layouts that are best at one half of the work, and keep its promise alone.
+
+    Those that need the fewest accelerators for the rate that is asked; where it is not known,
+    those that do most with an accelerator, and the smallest one.
+    """
+    able: list[tuple[float, int, Candidate]] = []
+    for one in found:
+        if one.pool is None or not all(o.kept for o in one.alone if o.metric == metric):
+            continue
+        each, size = rate(one.pool), one.layout.n_accelerators
+        if each > 0:
+            need = max(1, math.ceil(asked / each)) if asked else 1.0 / each
+            able.append((need * size, size, one))
+    ranked = [one for *_, one in sorted(able, key=lambda row: row[:2])]
+    chosen = ranked[:MOST_HALVES]
+    if not asked:
+        chosen += [one for *_, one in sorted(able, key=lambda row: row[1])[:1] if one not in chosen]
+    return chosen
 
 
 def nearest(found: Sequence[Candidate], split: bool) -> str:
