@@ -112,11 +112,20 @@ def highest_rate(
     guess = pool.rate(counts, lengths, step_limit(demand))
     if guess == 0.0:  # a single sequence is too slow
         return RateSearch(0.0, 0, False)
-    tried: dict[float, Trial] = {}
+    verdicts: dict[float, bool] = {}
+    best: tuple[float, Trial | None] = (0.0, None)  # only what is handed back is remembered
+    failed: tuple[float, Trial | None] = (np.inf, None)
 
     def keeps(rate: float) -> bool:
-        tried[rate] = play(demand, pool, counts, lengths, rate / trace.rate, engine)
-        return tried[rate].kept
+        nonlocal best, failed
+        if rate not in verdicts:
+            trial = play(demand, pool, counts, lengths, rate / trace.rate, engine)
+            verdicts[rate] = trial.kept
+            if trial.kept:
+                best = max(best, (rate, trial), key=lambda pair: pair[0])
+            else:
+                failed = min(failed, (rate, trial), key=lambda pair: pair[0])
+        return verdicts[rate]
 
     most_tried = 4.0 * guess
     high, low = 1.12 * guess, 0.7 * guess  # mostly right, and four halvings wide
@@ -127,16 +136,15 @@ def highest_rate(
     while found.unbounded and high < most_tried:  # the fluid limit was too careful
         high = min(2 * high, most_tried)
         found = max_rate(keeps, found.rate, high, tolerance)
-    best = tried.get(found.rate)
-    above = [rate for rate in tried if rate > found.rate]
+    kept = best[1] if found.rate else None
     return RateSearch(
         found.rate,
-        len(tried),
+        len(verdicts),
         found.unbounded,
-        best.run if best else None,
-        best.skip if best else 0,
-        best,
-        tried[min(above)] if above else None,
+        kept.run if kept else None,
+        kept.skip if kept else 0,
+        kept,
+        failed[1],
     )
 
 

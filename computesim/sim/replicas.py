@@ -17,6 +17,7 @@ from computesim.sim.pool import Pool
 from computesim.sim.trial import Trial, play
 
 _PLENTY = 10**9  #: replicas of the other kind, so that they are no bottleneck
+_REMEMBERED = 4  #: trials, whose requests may take 50 MB each
 MOST_TIMES = 64  #: replicas that are tried at most, times those of the fluid limit
 
 
@@ -116,34 +117,41 @@ def fewest_replicas(
     best = tuple(counts)
     trial = trials.at(best)
     if not trial.kept:
-        return CountSearch((), len(trials.done), trial)
+        return CountSearch((), len(trials.kept), trial)
     fewer = [(*best[:k], best[k] - 1, *best[k + 1 :]) for k in range(len(best))]
     beyond = tuple(trials.at(few) if min(few) > 0 else None for few in fewer)
-    return CountSearch(best, len(trials.done), trial, beyond)
+    return CountSearch(best, len(trials.kept), trial, beyond)
 
 
 @dataclass(slots=True)
 class _Trials:
-    """Trials of one demand on one pool, each played once."""
+    """Trials of one demand on one pool; the last few are kept, and what became of all."""
 
     demand: Demand
     pool: Pool
     lengths: MeanLengths
     engine: Engine
-    done: dict[tuple[int, ...], Trial] = field(default_factory=dict)
+    kept: dict[tuple[int, ...], bool] = field(default_factory=dict)
+    last: dict[tuple[int, ...], Trial] = field(default_factory=dict)
 
     def at(self, counts: tuple[int, ...]) -> Trial:
         """Return the trial of so many replicas of each kind."""
-        if counts not in self.done:
-            self.done[counts] = play(
-                self.demand, self.pool, counts, self.lengths, engine=self.engine
-            )
-        return self.done[counts]
+        if counts not in self.last:
+            if len(self.last) == _REMEMBERED:
+                del self.last[next(iter(self.last))]
+            trial = play(self.demand, self.pool, counts, self.lengths, engine=self.engine)
+            self.last[counts], self.kept[counts] = trial, trial.kept
+        return self.last[counts]
 
     def along(self, counts: list[int], place: int) -> Callable[[int], bool]:
         """Return what tells whether a number of one kind is enough, the others as they are."""
         before, after = counts[:place], counts[place + 1 :]
-        return lambda count: self.at((*before, count, *after)).kept
+
+        def enough(count: int) -> bool:
+            every = (*before, count, *after)
+            return self.kept[every] if every in self.kept else self.at(every).kept
+
+        return enough
 
 
 def fluid_need(demand: Demand, pool: Pool, lengths: MeanLengths) -> tuple[float, ...]:

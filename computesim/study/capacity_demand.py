@@ -13,7 +13,7 @@ from computesim.sim.levels import ServiceLevel
 from computesim.sim.trace import Lengths, Trace, generate, merged
 
 RESIDENCES = 2.5  #: arrivals last this many times as long as a request stays
-MOST_REQUESTS = 400_000  #: of one run
+MOST_REQUESTS = 150_000  #: of one run
 BEYOND = 50  #: requests beyond the strictest percentile
 MOST_FOR_SHARE = 100_000  #: requests for the sake of a percentile
 JUDGED = 0.6  #: share of the arrivals that are judged; the rest keeps the pool full meanwhile

@@ -141,15 +141,36 @@ class Search:
         return replace(best[1], n_runs=self.n_runs)
 
     def check(self, plants: list[Plant], replicas: int) -> Answer:
-        """Return what the best layout by formula does with what is asked."""
-        plant = max(plants, key=lambda p: p.rate / sum(p.sizes))
-        counts = self.shares(plant, replicas)[0]
-        self.say(0, 1, plant)
-        demand = self.demand(plant, counts, self.question.rate)
-        trial = play(demand, plant.pool, counts, mean_lengths(demand.trace))
-        self.n_runs += 1
-        edge = "" if trial.kept else self.edge(trial, "MISSED")
-        return self.answer(plant, demand, counts, trial, self.question.rate, edge)
+        """Return the smallest plant of so many replicas that keeps what is asked, or misses it.
+
+        In a closed loop the formula knows of no rate: the best layout for an accelerator is first.
+        """
+        lengths = mean_lengths(self.question.demand().trace)
+        ways = [(plant, self.shares(plant, replicas)[0]) for plant in plants]
+        bounds = [plant.pool.rate(counts, lengths, self.limit) for plant, counts in ways]
+        asked = self.question.rate
+        ranked = sorted(
+            zip(ways, bounds, strict=True),
+            key=lambda row: (
+                row[1] < OPTIMISM * asked,
+                row[0][0].accelerators(row[0][1]) if asked else -row[1] / sum(row[0][0].sizes),
+                -row[1],
+            ),
+        )[:MOST_SIMULATED]
+        first: Answer | None = None
+        for n, ((plant, counts), _) in enumerate(ranked):
+            self.say(n, len(ranked), plant)
+            demand = self.demand(plant, counts, asked)
+            trial = play(demand, plant.pool, counts, mean_lengths(demand.trace))
+            self.n_runs += 1
+            if first is None or trial.kept:
+                edge = "" if trial.kept else self.edge(trial, "MISSED")
+                found = self.answer(plant, demand, counts, trial, asked, edge)
+                first = first or found
+                if trial.kept:
+                    return found
+        assert first is not None
+        return replace(first, n_runs=self.n_runs)
 
     def shares(self, plant: Plant, replicas: int) -> list[tuple[int, ...]]:
         """Return the ways to divide replicas that are worth trying, the best by formula first."""
