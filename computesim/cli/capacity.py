@@ -111,12 +111,13 @@ def capacity(
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Find the fewest accelerators that keep a service level, or the highest rate.
+    """Find the fewest accelerators that keep a service level.
+
+    Or the highest rate of some replicas, or whether they keep it.
 
     Layouts are screened by formula and the best ones simulated, all with the same requests.
-    With --replicas the highest rate of so many replicas is found. --pareto prints the front of
-    tokens/s per user against tokens/s per accelerator, per megawatt and per dollar. The exit code
-    is 1 where nothing can do what is asked.
+    --pareto prints the front of tokens/s per user against tokens/s per accelerator, per megawatt
+    and per dollar. The exit code is 1 where nothing can do what is asked.
 
     Example: computesim capacity --model deepseek-v3 --accelerator h200-sxm --rate 20 --tpot 40ms
     """
