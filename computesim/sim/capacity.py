@@ -8,37 +8,42 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from computesim.errors import SimulationError
-from computesim.sim.engine import Engine, ServingRun, simulate_serving
-from computesim.sim.fluid import fluid_rate, mean_lengths, steady_state
-from computesim.sim.output import latencies, quantile, saturated
+from computesim.sim.demand import Demand, in_flight, step_limit
+from computesim.sim.engine import Engine, ServingRun
+from computesim.sim.fluid import mean_lengths
+from computesim.sim.levels import ServiceLevel, meets
+from computesim.sim.pool import Pool
 from computesim.sim.service import Service, check_service
-from computesim.sim.streams import stream
 from computesim.sim.trace import Trace
+from computesim.sim.trial import Trial, play
 
-
-class ServiceLevel(NamedTuple):
-    """What is promised to a share of the requests."""
-
-    ttft: float  #: time to first token at most, s
-    tpot: float  #: time per output token at most, s/token
-    share: float = 0.9  #: of the requests, each promise apart
+__all__ = [
+    "RateSearch",
+    "ServiceLevel",
+    "highest_rate",
+    "in_flight",
+    "max_rate",
+    "max_serving_rate",
+    "meets",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class RateSearch:
-    """What `max_rate` and `max_serving_rate` found."""
+    """What `max_rate`, `highest_rate` and `max_serving_rate` found."""
 
     rate: float  #: highest rate found to be kept, 1/s; 0 if not even the lowest one is
     n_runs: int  #: rates that were tried
     unbounded: bool  #: no rate failed: the answer may lie above the interval
     run: ServingRun | None = None  #: the run at that rate
     skip: int = 0  #: its requests of the warm-up
+    trial: Trial | None = None  #: the same with what it says of the promises
+    beyond: Trial | None = None  #: at the lowest rate that failed
 
 
 def max_rate(
@@ -73,6 +78,74 @@ def max_rate(
         n_runs += 1
         return RateSearch(low if keeps(low) else 0.0, n_runs, False)
     return RateSearch(good, n_runs, bad == high)
+
+
+def highest_rate(
+    demand: Demand,
+    pool: Pool,
+    counts: tuple[int, ...],
+    tolerance: float = 0.03,
+    engine: Engine = "numba",
+) -> RateSearch:
+    """Return the highest arrival rate at which some replicas keep the promises.
+
+    Parameters
+    ----------
+    demand : Demand
+        Only the order, lengths and relative gaps of its requests matter; no closed loop.
+    pool : Pool
+        Its services are checked.
+    counts : tuple of int
+        Replicas; with a decoder, those that read and those that decode.
+    tolerance : float
+        Relative width at which the search ends.
+    engine : {"numba", "simpy"}
+        The compiled kernel or its twin.
+
+    Returns
+    -------
+    RateSearch
+    """
+    if demand.clients:
+        raise SimulationError("a closed loop has no rate to search")
+    trace, lengths = demand.trace, mean_lengths(demand.trace)
+    guess = pool.rate(counts, lengths, step_limit(demand))
+    if guess == 0.0:  # a single sequence is too slow
+        return RateSearch(0.0, 0, False)
+    verdicts: dict[float, bool] = {}
+    best: tuple[float, Trial | None] = (0.0, None)  # only what is handed back is remembered
+    failed: tuple[float, Trial | None] = (np.inf, None)
+
+    def keeps(rate: float) -> bool:
+        nonlocal best, failed
+        if rate not in verdicts:
+            trial = play(demand, pool, counts, lengths, rate / trace.rate, engine)
+            verdicts[rate] = trial.kept
+            if trial.kept:
+                best = max(best, (rate, trial), key=lambda pair: pair[0])
+            else:
+                failed = min(failed, (rate, trial), key=lambda pair: pair[0])
+        return verdicts[rate]
+
+    most_tried = 4.0 * guess
+    high, low = 1.12 * guess, 0.7 * guess  # mostly right, and four halvings wide
+    found = max_rate(keeps, low, high, tolerance)
+    while found.rate == 0.0 and low > guess / 200:  # the level asks for less than full load
+        high, low = low, low / 4
+        found = max_rate(keeps, low, high, tolerance)
+    while found.unbounded and high < most_tried:  # the fluid limit was too careful
+        high = min(2 * high, most_tried)
+        found = max_rate(keeps, found.rate, high, tolerance)
+    kept = best[1] if found.rate else None
+    return RateSearch(
+        found.rate,
+        len(verdicts),
+        found.unbounded,
+        kept.run if kept else None,
+        kept.skip if kept else 0,
+        kept,
+        failed[1],
+    )
 
 
 def max_serving_rate(
@@ -120,114 +193,6 @@ def max_serving_rate(
     that a short trace of long outputs does not measure an empty pool filling up. They are the
     warm-up. A run fails if the level is missed or if the backlog grows (`output.saturated`).
     """
-    plain, table = check_service(service, weight_seconds)
-    lengths = mean_lengths(trace)
-    guess = n_replicas * fluid_rate(lengths, plain, table, level.tpot)
-    if guess == 0.0:  # a single sequence is too slow
-        return RateSearch(0.0, 0, False)
-    runs: dict[float, tuple[ServingRun, int]] = {}
-
-    def flying(rate: float) -> int:
-        state = steady_state(rate / n_replicas, lengths, plain, table)
-        return round(state.batch * n_replicas)
-
-    most_tried = 4.0 * guess
-    most = flying(most_tried)
-    warm = in_flight(trace, most, seed)
-    most = len(warm) - len(trace)
-
-    def keeps(rate: float) -> bool:
-        skip = min(flying(rate), most)
-        run = simulate_serving(
-            _without(warm, skip, most, rate / trace.rate), plain, table, n_replicas, engine=engine
-        )
-        runs[rate] = run, skip
-        return meets(run, level, skip, skip + max(1, round(judged * len(trace))))
-
-    high, low = 1.12 * guess, 0.7 * guess  # mostly right, and four halvings wide
-    found = max_rate(keeps, low, high, tolerance)
-    while found.rate == 0.0 and low > guess / 200:  # the level asks for less than full load
-        high, low = low, low / 4
-        found = max_rate(keeps, low, high, tolerance)
-    while found.unbounded and high < most_tried:  # the fluid limit was too careful
-        high = min(2 * high, most_tried)
-        found = max_rate(keeps, found.rate, high, tolerance)
-    run, skip = runs.get(found.rate, (None, 0))
-    return RateSearch(found.rate, len(runs), found.unbounded, run, skip)
-
-
-def _without(trace: Trace, start: int, end: int, factor: float) -> Trace:
-    """Return a trace without some of its requests, at `factor` times the rate."""
-    kept = np.r_[:start, end : len(trace)]
-    return Trace(
-        trace.arrival[kept] / factor,
-        trace.prompt_tokens[kept],
-        trace.cached_tokens[kept],
-        trace.output_tokens[kept],
-    )
-
-
-def meets(run: ServingRun, level: ServiceLevel, skip: int = 0, end: int | None = None) -> bool:
-    """Tell whether a run keeps a service level and does not build up a backlog.
-
-    Parameters
-    ----------
-    run : ServingRun
-        A run.
-    level : ServiceLevel
-        What has to be kept.
-    skip : int
-        Requests of the warm-up, left out.
-    end : int, optional
-        First request that is not judged, counted like `skip`; all are by default. The backlog is
-        judged over all arrivals.
-
-    Returns
-    -------
-    bool
-    """
-    seen = latencies(run, skip, end=end)
-    if quantile(seen.ttft, level.share) > level.ttft:
-        return False
-    if seen.tpot.size and quantile(seen.tpot, level.share) > level.tpot:
-        return False
-    rest = run.requests[skip:]
-    return not saturated(rest["arrival"], rest["first"])
-
-
-def in_flight(trace: Trace, n: int, seed: int) -> Trace:
-    """Return a trace that starts with sequences in the middle of their output.
-
-    Parameters
-    ----------
-    trace : Trace
-        Requests; those in flight are drawn from them.
-    n : int
-        Sequences in flight at time zero.
-    seed : int
-        Seed of the stream `in_flight`.
-
-    Returns
-    -------
-    Trace
-        `n` more requests at the front, whose prompt is what was read and written before.
-
-    Notes
-    -----
-    Whoever looks at a steady state finds a long output more often, in proportion to its length,
-    and each at a uniform point of its life (the inspection paradox of renewal theory).
-    """
-    draw = stream(seed, "in_flight").random((n, 2))  # the first ones are the same for any n
-    later = np.cumsum(trace.output_tokens - 1)
-    if n == 0 or later[-1] == 0:
-        return trace
-    chosen = np.searchsorted(later, draw[:, 0] * later[-1], side="right")
-    done = 1 + np.floor(draw[:, 1] * (trace.output_tokens[chosen] - 1)).astype(np.int64)
-    prompt = trace.prompt_tokens[chosen] + done
-    columns = (
-        (np.zeros(n), trace.arrival),
-        (prompt, trace.prompt_tokens),
-        (prompt, trace.cached_tokens),
-        (trace.output_tokens[chosen] - done, trace.output_tokens),
-    )
-    return Trace(*(np.concatenate(column) for column in columns))
+    pool = Pool(*check_service(service, weight_seconds))
+    demand = Demand(trace, (level,), judged=judged, seed=seed)
+    return highest_rate(demand, pool, (n_replicas,), tolerance, engine)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from computesim.sim.service import Floats, Service
+from computesim.sim.service import PROMISE, Floats, Service
 from computesim.sim.trace import Trace
 
 
@@ -20,7 +20,7 @@ class MeanLengths(NamedTuple):
     pairs: float  #: of reading them, (token, context token) pairs
     later: float  #: output tokens after the first
     context: float  #: of a sequence that is found decoding, tokens
-    need: float  #: KV cache that is reserved for it, tokens
+    need: float  #: KV cache that is promised to it, tokens
 
 
 class SteadyState(NamedTuple):
@@ -82,19 +82,25 @@ def steady_state(
     average; a share ``rate·fresh·s / chunk`` of the steps reads a chunk of prompt besides, or all
     of them read several prompts. The least fixed point is found by iteration from below.
     """
-    most = min(float(service.max_batch), service.kv_capacity_tokens / lengths.need)
+    # where nothing is promised, a sequence holds what it has written so far
+    held = lengths.need if service.when_full == PROMISE else lengths.context
+    most = min(float(service.max_batch), service.kv_capacity_tokens / held)
     seconds, wanted, full = 0.0, 0.0, False
     for _ in range(200):
         wanted = rate * lengths.later * seconds
         batch = min(wanted, most)
-        # several prompts share a step when they come faster than one a step
-        chunk = min(service.token_budget - batch, lengths.fresh * max(1.0, rate * seconds))
-        share = rate * lengths.fresh * seconds / chunk
-        plain = _step(batch, 0.0, 0.0, lengths.context, service, weight_seconds)
-        pairs = lengths.pairs * chunk / lengths.fresh
-        mixed = _step(batch, chunk, pairs, lengths.context, service, weight_seconds)
-        before, seconds = seconds, plain + min(share, 1.0) * (mixed - plain)
-        full = chunk >= service.token_budget - batch and share >= 1.0
+        before, plain = seconds, _step(batch, 0.0, 0.0, lengths.context, service, weight_seconds)
+        seconds, room = plain, service.token_budget - batch
+        if room <= 0.0 < lengths.fresh:  # no token is left for prompts
+            full = True
+        elif lengths.fresh > 0.0:  # otherwise somebody else has read the prompts
+            # several prompts share a step when they come faster than one a step
+            chunk = min(room, lengths.fresh * max(1.0, rate * before))
+            share = rate * lengths.fresh * before / chunk
+            pairs = lengths.pairs * chunk / lengths.fresh
+            mixed = _step(batch, chunk, pairs, lengths.context, service, weight_seconds)
+            seconds += min(share, 1.0) * (mixed - plain)
+            full = chunk >= room and share >= 1.0
         if seconds - before <= 1e-3 * seconds or full or wanted >= most:
             break
     return SteadyState(seconds, batch, wanted >= most or full)

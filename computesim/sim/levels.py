@@ -1,0 +1,175 @@
+"""What is promised to requests, and what a run makes of the promises."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from computesim.sim.engine import ServingRun
+from computesim.sim.output import Latencies, latencies, quantile, saturated
+from computesim.sim.records import Records
+from computesim.sim.service import Floats, Ints
+
+METRICS: Final = ("ttft", "tpot", "e2e")
+
+
+class ServiceLevel(NamedTuple):
+    """What is promised to a share of the requests."""
+
+    ttft: float = np.inf  #: time to first token at most, s
+    tpot: float = np.inf  #: time per output token at most, s/token
+    share: float = 0.9  #: of the requests, each promise apart
+    e2e: float = np.inf  #: arrival to last token at most, s
+
+
+class Outcome(NamedTuple):
+    """One percentile of one class beside what was promised."""
+
+    kind: int  #: class
+    metric: str  #: one of `METRICS`
+    value: float  #: at the share of the level, s or s/token; nan if no request has it
+    limit: float  #: infinite where nothing is promised
+
+    @property
+    def kept(self) -> bool:
+        """Whether the promise is kept; a class without such requests breaks none."""
+        return not self.value > self.limit
+
+
+def tightest(levels: Sequence[ServiceLevel]) -> ServiceLevel:
+    """Return the level that keeps all of several levels.
+
+    Parameters
+    ----------
+    levels : sequence of ServiceLevel
+        At least one.
+
+    Returns
+    -------
+    ServiceLevel
+    """
+    least = {name: min(getattr(level, name) for level in levels) for name in METRICS}
+    return ServiceLevel(**least, share=max(level.share for level in levels))
+
+
+def experienced(requests: Records) -> Latencies:
+    """Return the latencies of some requests, in any order; infinite where one did not end.
+
+    Parameters
+    ----------
+    requests : ndarray of records.OUTCOME
+        Those to look at.
+
+    Returns
+    -------
+    Latencies
+    """
+    later = requests["output_tokens"] - 1.0
+    long = later > 0
+    with np.errstate(invalid="ignore"):
+        decoding = np.where(
+            np.isinf(requests["finish"]), np.inf, requests["finish"] - requests["first"]
+        )
+    return Latencies(
+        requests["first"] - requests["arrival"],
+        decoding[long] / later[long],
+        requests["finish"] - requests["arrival"],
+    )
+
+
+def outcomes(
+    requests: Records, levels: Sequence[ServiceLevel], kind: Ints | None = None
+) -> list[Outcome]:
+    """Return the percentiles of every class beside its promises.
+
+    Parameters
+    ----------
+    requests : ndarray of records.OUTCOME, shape (m,)
+        Those that are judged.
+    levels : sequence of ServiceLevel
+        One for each class; a single one holds for all requests.
+    kind : ndarray of int, shape (m,), optional
+        Class of each request; needed for several levels.
+
+    Returns
+    -------
+    list of Outcome
+        Three for each class.
+    """
+    found = []
+    for number, level in enumerate(levels):
+        mine = requests if len(levels) == 1 or kind is None else requests[kind == number]
+        seen = experienced(mine)._asdict()
+        found += [
+            Outcome(number, name, quantile(seen[name], level.share), getattr(level, name))
+            for name in METRICS
+        ]
+    return found
+
+
+def meets(run: ServingRun, level: ServiceLevel, skip: int = 0, end: int | None = None) -> bool:
+    """Tell whether a run keeps a service level and does not build up a backlog.
+
+    Parameters
+    ----------
+    run : ServingRun
+        A run.
+    level : ServiceLevel
+        What has to be kept.
+    skip : int
+        Requests of the warm-up, left out.
+    end : int, optional
+        First request that is not judged, counted like `skip`; all are by default. The backlog is
+        judged over all arrivals.
+
+    Returns
+    -------
+    bool
+    """
+    seen = latencies(run, skip, end=end)
+    for name in METRICS:
+        if quantile(getattr(seen, name), level.share) > getattr(level, name):
+            return False
+    rest = run.requests[skip:]
+    return not saturated(rest["arrival"], rest["first"])
+
+
+def broken(values: Sequence[Outcome]) -> list[Outcome]:
+    """Return the promises that are broken, the worst one first.
+
+    Parameters
+    ----------
+    values : sequence of Outcome
+        Of a run.
+
+    Returns
+    -------
+    list of Outcome
+    """
+    missed = [one for one in values if not one.kept]
+    return sorted(missed, key=lambda one: -one.value / one.limit)
+
+
+def window_mean(times: Floats, until: Floats, weight: npt.ArrayLike, span: float) -> float:
+    """Return the mean over a span of time of what is held from some times until others.
+
+    Parameters
+    ----------
+    times, until : ndarray of float64, shape (n,), s
+        When each begins and ends to be held; clipped to the span, infinite for never.
+    weight : array_like of float, shape (n,)
+        What is held.
+    span : float, s
+        The mean is taken over 0 to this time.
+
+    Returns
+    -------
+    float
+    """
+    if not span > 0.0:
+        return 0.0
+    held = np.clip(until, 0.0, span) - np.clip(times, 0.0, span)
+    return float(np.dot(held, np.asarray(weight, dtype=np.float64))) / span
