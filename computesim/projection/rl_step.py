@@ -14,10 +14,11 @@ import numpy as np
 
 from computesim.hardware.power import accelerator_watts, cluster_watts, node_watts
 from computesim.projection.rl_cluster import Learner, learner
-from computesim.projection.rl_engine import RolloutPool, Rollouts, ahead, in_turn
+from computesim.projection.rl_engine import Rollouts, ahead, in_turn
 from computesim.projection.rl_lengths import long_share_tokens
 from computesim.projection.rl_overhead import overhead_seconds, slowness, sync_seconds
 from computesim.projection.rl_plan import RLPlan, RLStepTimes
+from computesim.projection.rl_pool import RolloutPool
 from computesim.projection.training import TRAINING_BANDWIDTH, hardware_share
 from computesim.sim.engine import Engine
 from computesim.sim.loop import LoopRun, rollout_loop

@@ -30,7 +30,7 @@ from computesim.sim.fluid import (
     steady_state,
 )
 from computesim.sim.output import latencies, quantile
-from computesim.sim.service import Floats, Ints, Service, check_service
+from computesim.sim.service import RECOMPUTE, Floats, Ints, Service, check_service
 from computesim.sim.streams import stream
 from computesim.sim.trace import Trace
 from computesim.workload.transformer import serving_load
@@ -40,6 +40,8 @@ ENOUGH_ACCELERATORS = 32  #: of one cell: large replicas smooth their load by th
 RESIDENCES = 2.5  #: arrivals last this many times as long as a request stays
 MOST_REQUESTS = 30_000  #: of one cell
 JUDGED = 0.6  #: share of the arrivals that are judged; the rest keeps the pool full meanwhile
+PAGE = 16  #: tokens of a page of the KV cache, as in vLLM
+WATERMARK = 0.01  #: share of the cache that admission leaves free, as in vLLM
 #: ln-sd of visible answers: 18 chat models on LM Arena, 1.1 to 1.4 (ML.ENERGY leaderboard v3)
 ANSWER_SPREAD = 1.1
 #: ln-sd of prompts within one product; estimate, production traces span products and show more
@@ -93,7 +95,7 @@ def measure(demand: ServingDemand, accelerator: Accelerator, play: Play) -> Cell
     except CapacityError:
         return Cell()
     replicas = max(1, min(MOST_REPLICAS, ENOUGH_ACCELERATORS // step.n_accelerators))
-    service, table = check_service(as_service(step), step.weight_seconds)
+    service, table = check_service(paged_service(step), step.weight_seconds)
     lengths = mean_lengths(trace)
     guess = fluid_rate(lengths, service, table, demand.tpot)
     if guess == 0.0:  # a single sequence is too slow
@@ -194,6 +196,25 @@ def as_service(step: StepModel) -> Service:
         max_batch=step.max_batch,
         token_budget=step.token_budget,
     )
+
+
+def paged_service(step: StepModel) -> Service:
+    """Return a replica whose cache is taken page by page, as vLLM and SGLang do.
+
+    Parameters
+    ----------
+    step : StepModel
+
+    Returns
+    -------
+    Service
+        A request is admitted when its prompt fits; when the cache is full the newest sequence
+        goes, and is read again later.
+    """
+    plain = as_service(step)
+    page = max(1, min(PAGE, plain.kv_capacity_tokens))
+    spare = int(WATERMARK * plain.kv_capacity_tokens)
+    return plain._replace(block_tokens=page, when_full=RECOMPUTE, watermark_tokens=spare)
 
 
 def _gaps(n: int, play: Play) -> Floats:

@@ -9,16 +9,15 @@ import numpy as np
 
 from computesim.hardware.serving_engine import PROMISING, ServingEngine
 from computesim.hardware.step import StepModel
-from computesim.projection.serving import as_service
+from computesim.projection.serving import paged_service
 from computesim.sim.chains import closed_loop
 from computesim.sim.engine import simulate_serving
-from computesim.sim.service import PROMISE, RECOMPUTE, Service
+from computesim.sim.service import PROMISE, Service
 from computesim.sim.streams import stream
 from computesim.sim.trace import Trace
 
 WAVES: Final = 4  #: requests of each client that are played; the first are sent all at once
 SHORTEST: Final = 0.9  #: of the nominal output; equal ones would keep clients in step for ever
-PAGE: Final = 16  #: tokens of a block of the KV cache
 SEED: Final = 1
 
 
@@ -94,7 +93,5 @@ def play(bench: Bench) -> Measured:
 
 def _service(bench: Bench) -> Service:
     """Return the replica as the engine fills its cache."""
-    plain = as_service(bench.step)
-    page = min(PAGE, plain.kv_capacity_tokens)
-    policy = PROMISE if bench.engine in PROMISING else RECOMPUTE
-    return plain._replace(block_tokens=page, when_full=policy)
+    paged = paged_service(bench.step)
+    return paged._replace(when_full=PROMISE) if bench.engine in PROMISING else paged

@@ -14,9 +14,10 @@ from scipy.special import gammaincinv
 
 from computesim.catalog import load_catalog
 from computesim.errors import CapacityError, SimulationError
-from computesim.projection.rl_engine import RolloutPool, _of_groups, reread_seconds
+from computesim.projection.rl_engine import _of_groups, reread_seconds
 from computesim.projection.rl_lengths import long_share_tokens, rollout_lengths, uncut_location
 from computesim.projection.rl_overhead import sync_seconds
+from computesim.projection.rl_pool import RolloutPool
 from computesim.projection.rl_step import RLPlan, rl_run, rl_step_times
 from computesim.sim.loop import rollout_loop
 from computesim.workload.transformer import decode_flop, prefill_flop, train_flop_per_token
