@@ -37,7 +37,7 @@ def waiting(lanes: Records, base: int, n_lanes: int) -> int:
     return -1
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@njit(cache=True, nogil=True, _nrt=False, forceinline=True)
 def join(
     run: Record,
     requests: Records,
@@ -61,7 +61,7 @@ def join(
     return bool(first_in_line and fits and run["running"] < service["max_batch"])
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@njit(cache=True, nogil=True, _nrt=False, forceinline=True)
 def begin(
     run: Record,
     r: int,
@@ -114,7 +114,7 @@ def make_room(
     return evicted
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@njit(cache=True, nogil=True, _nrt=False, forceinline=True)
 def admit(
     run: Record,
     r: int,
@@ -151,7 +151,7 @@ def admit(
     run["peak_kv_tokens"] = max(run["peak_kv_tokens"], run["held"])
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@njit(cache=True, nogil=True, _nrt=False, forceinline=True)
 def kept_free(run: Record, r: int, request: Record, service: Record, extras: Extras) -> int:
     """Return the KV cache that admission leaves for the next step and as a watermark."""
     if service["when_full"] == 0:
@@ -169,7 +169,7 @@ def kept_free(run: Record, r: int, request: Record, service: Record, extras: Ext
     return int(free)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@njit(cache=True, nogil=True, _nrt=False, forceinline=True)
 def prepared(
     run: Record,
     r: int,
@@ -222,7 +222,7 @@ def read(run: Record, requests: Records, i: int) -> None:
     run["tail"] = i
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@njit(cache=True, nogil=True, _nrt=False, forceinline=True)
 def decode(
     run: Record,
     r: int,

@@ -20,7 +20,7 @@ Rules = Any  # one row of records.RULES
 Extras = Any  # records.Extras or None
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@njit(cache=True, nogil=True, _nrt=False, forceinline=True)
 def deliver(
     run: Record,
     r: int,
@@ -102,7 +102,7 @@ def hand_over(
     schedule(extras.times, extras.codes, extras.size, now + seconds, i)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@njit(cache=True, nogil=True, _nrt=False, forceinline=True)
 def leave(
     run: Record,
     r: int,
@@ -122,7 +122,7 @@ def leave(
             unlink(requests, lanes[r * rules["lanes"] + requests[i]["priority"]], i)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@njit(cache=True, nogil=True, _nrt=False, forceinline=True)
 def finish(requests: Records, i: int, r: int, extras: Extras, now: float) -> None:
     """Write down that a request is finished; the last one of a stage lets the next one come."""
     requests[i]["finish"] = now

@@ -29,7 +29,7 @@ def rank(replicas: Records, r: int, load: Ints, loads: Ints, leaves: int) -> Non
     replay(loads, load, leaf)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@njit(cache=True, nogil=True, _nrt=False, forceinline=True)
 def choose(
     requests: Records,
     i: int,
@@ -72,7 +72,7 @@ def choose(
     return int(chosen)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@njit(cache=True, nogil=True, _nrt=False, forceinline=True)
 def at_home(request: Record, replicas: Records, extras: Extras) -> int:
     """Return the replica that has the prompt which a request shares, or -1."""
     if not sharing(request, extras):

@@ -88,7 +88,7 @@ def steps_that_fit(phases: Ints, base: int, run: Record, most: int, block: int, 
     return int(steps)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@njit(cache=True, nogil=True, _nrt=False, forceinline=True)
 def settle(run: Record, r: int, steps: int, service: Record, rules: Rules, extras: Extras) -> None:
     """Book the first steps of a run of replica r."""
     n, seconds = run["decoding"], elapsed(run, steps)
