@@ -6,6 +6,7 @@ twins in `reference`; both give the same numbers.
 
 from __future__ import annotations
 
+import math
 from heapq import heapreplace
 from types import ModuleType
 from typing import Any, Final, Literal
@@ -155,6 +156,7 @@ def simulate_serving(
         raise SimulationError("replicas that hand KV cache over need blocks of one size")
     stages, fresh, requests = _requests(trace, chains)
     lanes = _lanes(requests, priority)
+    _check_one_lane(stages, requests)
     n_all = sum(count for _, _, count in pools)
     how.check(len(trace), n_all, bool(stages["shares"].any()))
     target = len(trace) if stop_after is None else stop_after
@@ -162,7 +164,7 @@ def simulate_serving(
         raise SimulationError(f"stop_after is {target}; expected 1 to {len(trace)} requests")
     rows, tables = service_rows([(plain, table) for plain, table, _ in pools])
     rules, width = how.rules(routing, target, lanes), how.bin_seconds
-    serve, n_bins = _player(engine).serve, 1
+    serve, n_bins = _player(engine).serve, _likely_bins(trace, width)
     while True:
         replicas = _replicas([count for _, _, count in pools], how)
         played = requests.copy() if width else requests
@@ -173,8 +175,19 @@ def simulate_serving(
         if extras is None or not width:
             return ServingRun(seen, totals)
         if last <= n_bins * width:
-            return ServingRun(seen, totals, Timeline(width, extras.timeline))
+            bins = extras.timeline[:, : max(math.ceil(last / width), 1)].copy()
+            return ServingRun(seen, totals, Timeline(width, bins))
         n_bins = int(last // width) + 1  # now that the end is known
+
+
+def _likely_bins(trace: Trace, width: float) -> int:
+    """Return how many intervals a timeline takes if the run ends soon after the last arrival.
+
+    Memory of intervals that are never reached is never touched.
+    """
+    if not width:
+        return 1
+    return int(min(2.0 * float(trace.arrival[-1]) / width + 1024.0, 4e6))
 
 
 def simulate_rollout(
@@ -279,6 +292,18 @@ def _check_shared(trace: Trace, chains: Chains) -> None:
     np.maximum.at(longest, chains.stage[mine], trace.prompt_tokens[mine])
     if np.any(longest[chains.stage[mine]] != trace.prompt_tokens[mine]):
         raise SimulationError("requests that share a prompt need prompts of one length")
+
+
+def _check_one_lane(stages: Records, requests: Records) -> None:
+    """Refuse stages that share a prompt but whose requests have several priorities.
+
+    Those of low priority lose their place first, also where the others wait for their reading.
+    """
+    mine = requests[requests["stage"] >= 0]
+    mine = mine[stages["shares"][mine["stage"]] == 1]
+    first = requests["priority"][stages["first"][mine["stage"]]]
+    if np.any(mine["priority"] != first):
+        raise SimulationError("requests that share a prompt need one priority")
 
 
 def _lanes(requests: Records, priority: npt.ArrayLike | None) -> int:

@@ -10,6 +10,7 @@ from numba import njit
 
 from computesim.sim.kernels.cache import (
     link,
+    moved,
     phase,
     preempt,
     promise,
@@ -188,7 +189,7 @@ def prepared(
         extras.stages[s]["active"] += 1
     if requests[i]["state"] != 0:
         if requests[i]["state"] == 2:
-            tokens = requests[i]["prompt_tokens"] + requests[i]["generated"] - 1
+            tokens = moved(requests[i], held_by > 0)
             run["stall"] += service["swap_seconds_per_token"] * tokens
         decode(run, r, requests, i, heap, base, service, extras)
         return True
@@ -196,8 +197,9 @@ def prepared(
         requests[i]["cached_tokens"] = requests[i]["prompt_tokens"] - 1
     elif rules["cache_blocks"] > 0:
         look_up(run, r, requests, i, rules, extras)
-    elif rules["local"] == 1 and s >= 0 and extras.stages[s]["origin"] != r:
-        requests[i]["cached_tokens"] = 0
+    elif rules["local"] == 1 and s >= 0 and extras.stages[s]["origin"] >= 0:
+        if extras.stages[s]["origin"] != r or extras.stages[s]["life"] != run["lives"]:
+            requests[i]["cached_tokens"] = 0
     return False
 
 

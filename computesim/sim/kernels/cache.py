@@ -110,6 +110,15 @@ def release(run: Record, requests: Records, i: int, service: Record, extras: Ext
 
 
 @njit(cache=True, nogil=True, _nrt=False)
+def moved(request: Record, shared: bool) -> int:
+    """Return the tokens that are swapped; a prompt that running ones share stays where it is."""
+    tokens = request["generated"] - 1
+    if not shared:
+        tokens += request["prompt_tokens"]
+    return int(tokens)
+
+
+@njit(cache=True, nogil=True, _nrt=False)
 def preempt(
     run: Record,
     base: int,
@@ -135,8 +144,10 @@ def preempt(
     else:
         drop_decoding(run, base, requests, i, heap, r, service, extras)
         if service["when_full"] == 2:
-            tokens = requests[i]["prompt_tokens"] + requests[i]["generated"] - 1
-            run["stall"] += service["swap_seconds_per_token"] * tokens
+            shared = False
+            if sharing(requests[i], extras):
+                shared = extras.stages[requests[i]["stage"]]["active"] > 1
+            run["stall"] += service["swap_seconds_per_token"] * moved(requests[i], shared)
         release(run, requests, i, service, extras)
         requests[i]["state"] = 2 if service["when_full"] == 2 else 0
     if sharing(requests[i], extras):

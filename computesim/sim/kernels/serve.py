@@ -289,7 +289,7 @@ def stall(run: Record, rules: Rules, extras: Extras, now: float) -> None:
         run["busy_seconds"] += seconds
         run["batch_seconds"] += run["running"] * seconds
         if rules["bin"] > 0.0:
-            lost(run, seconds, rules["bin"], extras.timeline, now)
+            lost(run, now, run["start"], rules["bin"], extras.timeline)
 
 
 @njit(cache=True, nogil=True, _nrt=False)
