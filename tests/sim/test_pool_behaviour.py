@@ -249,3 +249,17 @@ def test_requests_that_share_a_prompt_have_one_priority() -> None:
     trace, chains = samples(Trace([0], [4], [0], [6]), 2)
     with pytest.raises(SimulationError, match="one priority"):
         play(trace, PLAIN, 1, "numba", chains=chains, priority=[0, 1])
+
+
+@ENGINES
+def test_of_replicas_that_end_together_the_last_one_has_what_a_stage_has_read(engine) -> None:
+    # a step of 16 tokens takes 2 s: replica 1 from 0 to 2, replica 0 from 1 to 2; both end the
+    # stage, and the one of higher index counts as the later one
+    weights = np.append(np.zeros(16), 1.0)
+    trace = Trace([0, 0, 1, 2], [1, 16, 1, 10], [0, 0, 0, 9], [1, 1, 1, 1])
+    chains = Chains(np.array([-1, 0, 0, 1]), [-1, 0], [0.0, 3.0], [False, False])
+    run = simulate_serving(trace, PLAIN, weights, 2, "prefix-aware", engine, chains,
+                           operation=Operation(local_prefix=True))  # fmt: skip
+    assert list(run.requests["finish"]) == [1.0, 2.0, 2.0, 6.0]
+    assert list(run.requests["replica"]) == [0, 1, 0, 1]
+    assert run.requests["cached_tokens"][3] == 9

@@ -187,7 +187,7 @@ class Replica:
             seconds = base + max(compute, memory)
             self.totals.occupy(self.env.now, self.stall, self.running, bool(sum(chunks)))
             self.began = self.env.now + self.stall
-            yield after(self.env, self.stall + seconds, FINISH)
+            yield after(self.env, self.stall + seconds, FINISH + self.number)
             if self.epoch != epoch:
                 return
             self.book(seconds, compute, memory, chunks)
