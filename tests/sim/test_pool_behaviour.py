@@ -263,3 +263,16 @@ def test_of_replicas_that_end_together_the_last_one_has_what_a_stage_has_read(en
     assert list(run.requests["finish"]) == [1.0, 2.0, 2.0, 6.0]
     assert list(run.requests["replica"]) == [0, 1, 0, 1]
     assert run.requests["cached_tokens"][3] == 9
+
+
+@ENGINES
+def test_samples_of_a_failed_replica_go_where_there_is_room(engine) -> None:
+    # replica 1 has the sample and fails at 2; replica 0 has promised 17 of 20 tokens until 5; 4:
+    # replica 1 is back, and 18 tokens of higher priority go there; 5: the sample goes to replica 0
+    trace = Trace([0, 0, 3], [14, 4, 14], [0] * 3, [3, 2, 4])
+    chains = Chains(np.array([-1, 0, -1]), [-1], [0.0], [True])
+    run = play(trace, PLAIN._replace(kv_capacity_tokens=20), 2, engine, routing="shared-queue",
+               chains=chains, priority=[0, 1, 0],
+               operation=Operation(failures=failures((2.0, 1, 2.0))))  # fmt: skip
+    assert list(run.requests["replica"]) == [0, 0, 1]
+    assert list(run.requests["finish"]) == [5.0, 6.0, 11.0]

@@ -83,9 +83,9 @@ def at_home(request: Record, replicas: Records, extras: Extras) -> int:
     stage = extras.stages[request["stage"]]
     if stage["home"] >= 0:
         state = replicas[stage["home"]]["state"]
-        if state != 0 and state != 3:
-            stage["home"] = -1
-    return int(stage["home"])
+        if state == 0 or state == 3:
+            return int(stage["home"])
+    return -1
 
 
 @njit(cache=True, nogil=True, _nrt=False)
@@ -269,6 +269,7 @@ def again(requests: Records, i: int, extras: Extras, now: float) -> int:
     requests[i]["state"] = 0
     if sharing(requests[i], extras):
         requests[i]["cached_tokens"] = 0  # what the others had read is gone
+        extras.stages[requests[i]["stage"]]["home"] = -1
     schedule(extras.times, extras.codes, extras.size, now, i)
     return int(behind)
 

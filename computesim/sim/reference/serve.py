@@ -272,6 +272,8 @@ class Pool:
         if replica.state not in (ON, DRAINING):
             return
         for sequence in replica.fail():
+            if sequence.shares:
+                self.stages[sequence.stage]["home"] = -1
             self.env.process(self.arrive(0.0, [sequence.index], sequence.index))
         if replica.state == DRAINING:
             self.switch_off(replica)
