@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +52,7 @@ print(run.requests.size, played, most_memory())
 
 def pieces(*cuts: int):
     marks = [0, *cuts, len(TRACE)]
-    return (TRACE.pick(np.arange(a, b)) for a, b in zip(marks[:-1], marks[1:], strict=True))
+    return (TRACE.pick(np.arange(a, b)) for a, b in pairwise(marks))
 
 
 def test_a_trace_in_pieces_gives_what_the_whole_gives() -> None:
