@@ -78,13 +78,13 @@ def twins(size: float) -> Iterator[Row]:
     work = stream(SEED, "service").standard_exponential(n)
     cases = {"queue M/M/10": (n, lambda engine: simulate_queue(arrival, work, 10, engine))}
     for name, (prompt, output, rate) in SHAPES.items():
-        n = int((1_000 if name == "chain of thought" else 4_000) * size)
+        n = int({"chat": 4_000, "agent": 1_500}.get(name, 500) * size)
         trace = generate(SEED, n, 4 * rate, prompt, output)
         cases[f"{name}, 4 replicas"] = (
             n,
             lambda engine, t=trace: simulate_serving(t, SERVICE, WEIGHTS, 4, engine=engine),
         )
-    n = int(1_024 * size)
+    n = int(512 * size)
     prompts = Lengths(500, 0.5, 4_000).draw(n, stream(SEED, "prompt_tokens"))
     outputs = Lengths(5_000, 0.8, 32_000).draw(n, stream(SEED, "output_tokens"))
     cases["rollout, 4 replicas"] = (
@@ -119,7 +119,7 @@ def forms(trace: Trace) -> Iterator[Row]:
             trace, SERVICE, WEIGHTS, 64, operation=Operation(bin_seconds=60.0)
         ),
     }
-    for name, best in by_turns(plays, 5).items():
+    for name, best in by_turns(plays, 9).items():
         target = ">= 1.5" if name == "plain" else ""
         yield Row(f"1k in, 8k out, 64 replicas: {name}", n / best / 1e6, "M requests/s", target)
 
@@ -129,7 +129,7 @@ def against_cpp(trace: Trace) -> Iterator[Row]:
     if compiler() is None:
         yield Row("kernel over C++", float("nan"), "x", "<= 1.3", "skipped: no g++ here")
         return
-    found = compare(trace, SERVICE, WEIGHTS, 64, 5)
+    found = compare(trace, SERVICE, WEIGHTS, 64, 9)
     assert found.difference <= 1e-9, found
     times = ", ".join(f"{level} {best * 1e3:.1f} ms" for level, best in found.cpp.items())
     note = f"kernel {found.kernel * 1e3:.1f} ms, {times}; finish times differ by "
@@ -197,7 +197,7 @@ def main() -> None:
         return
     print("  ".join(f"{name} {value}" for name, value in machine.items()))
     for row in rows:
-        print(f"{row.name:48} {row.measured:10,.2f} {row.unit:13} {row.target:9} {row.note}")
+        print(f"{row.name:53} {row.measured:10,.2f} {row.unit:13} {row.target:9} {row.note}")
 
 
 if __name__ == "__main__":
