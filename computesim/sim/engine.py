@@ -7,27 +7,32 @@ twins in `reference`; both give the same numbers.
 from __future__ import annotations
 
 from heapq import heapreplace
-from types import ModuleType
-from typing import Any, Final, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from computesim.errors import SimulationError
 from computesim.sim.chains import Chains
+from computesim.sim.opening import (
+    check_fit,
+    check_one_lane,
+    empty_lanes,
+    kinds_of,
+    lanes_of,
+    play_pool,
+    player,
+    replicas_of,
+    requests_of,
+)
 from computesim.sim.operation import Operation, Routing
 from computesim.sim.records import (
-    LANE,
     OUTCOME,
-    REPLICA,
-    REQUEST,
-    STAGE,
     TOTALS,
     Floats,
     Ints,
-    Records,
 )
-from computesim.sim.runs import QueueRun, RolloutRun, ServingRun, Timeline
+from computesim.sim.runs import QueueRun, RolloutRun, ServingRun
 from computesim.sim.service import Service, check_service, service_rows
 from computesim.sim.trace import Trace
 
@@ -45,7 +50,6 @@ __all__ = [
 
 Engine = Literal["numba", "simpy"]
 Assignment = Literal["round-robin", "least-tokens", "shared-queue"]
-MOST_LANES: Final = 64  #: priorities
 
 
 def simulate_queue(
@@ -82,7 +86,7 @@ def simulate_queue(
     if not _is_clock(arrivals) or not np.all((services >= 0) & (services < np.inf)):
         raise SimulationError("arrivals must not decrease, and no time may be negative or infinite")
     start, finish = np.empty_like(arrivals), np.empty_like(arrivals)
-    _player(engine).queue(arrivals, services, int(servers), start, finish)
+    player(engine).queue(arrivals, services, int(servers), start, finish)
     return QueueRun(arrivals, start, finish, int(servers))
 
 
@@ -145,36 +149,16 @@ def simulate_serving(
     decides, requests arrive and are sent, steps start.
     """
     how = operation or Operation()
-    pools = [(*check_service(service, weight_seconds), n_replicas)]
-    if how.decode_pool:
-        pool = how.decode_pool
-        pools.append((*check_service(pool.service, pool.weight_seconds), pool.n_replicas))
-    for plain, _, count in pools:
-        _check_fit(trace, plain, count, chains)
-    if len({plain.block_tokens for plain, _, _ in pools}) > 1:
-        raise SimulationError("replicas that hand KV cache over need blocks of one size")
-    stages, fresh, requests = _requests(trace, chains)
-    lanes = _lanes(requests, priority)
-    n_all = sum(count for _, _, count in pools)
-    how.check(len(trace), n_all, bool(stages["shares"].any()))
-    target = len(trace) if stop_after is None else stop_after
-    if not 1 <= target <= len(trace):
-        raise SimulationError(f"stop_after is {target}; expected 1 to {len(trace)} requests")
-    rows, tables = service_rows([(plain, table) for plain, table, _ in pools])
-    rules, width = how.rules(routing, target, lanes), how.bin_seconds
-    serve, n_bins = _player(engine).serve, 1
-    while True:
-        replicas = _replicas([count for _, _, count in pools], how)
-        played = requests.copy() if width else requests
-        extras = how.extras(routing, stages.copy(), played, rows, n_all, n_bins)
-        queues = _empty_lanes(n_all, lanes)
-        last = serve(played, fresh, rows, tables, rules, replicas, queues, extras)
-        seen, totals = played[list(OUTCOME)], replicas[list(TOTALS)]
-        if extras is None or not width:
-            return ServingRun(seen, totals)
-        if last <= n_bins * width:
-            return ServingRun(seen, totals, Timeline(width, extras.timeline))
-        n_bins = int(last // width) + 1  # now that the end is known
+    kinds = kinds_of(service, weight_seconds, n_replicas, how)
+    for plain, _, count in kinds:
+        check_fit(trace, plain, count, chains)
+    stages, fresh, requests = requests_of(trace, chains)
+    lanes = lanes_of(requests, priority)
+    check_one_lane(stages, requests)
+    return play_pool(
+        player(engine).serve, requests, fresh, stages, kinds, how, routing, lanes, stop_after,
+        float(trace.arrival[-1]),
+    )  # fmt: skip
 
 
 def simulate_rollout(
@@ -234,86 +218,21 @@ def simulate_rollout(
     prompt = np.ascontiguousarray(prompt_tokens, dtype=np.int64)
     cached = np.zeros_like(prompt) if cached_tokens is None else cached_tokens
     batch = Trace(np.zeros(prompt.size), prompt, np.asarray(cached), np.asarray(output_tokens))
-    _check_fit(batch, plain, n_replicas, chains)
+    check_fit(batch, plain, n_replicas, chains)
     if stop_after is not None and not 1 <= stop_after <= len(batch):
         raise SimulationError(f"stop_after is {stop_after}; expected 1 to {len(batch)} sequences")
-    stages, fresh, requests = _requests(batch, chains)
-    how, lanes, routing = Operation(), _lanes(requests, priority), "shared-queue"
+    stages, fresh, requests = requests_of(batch, chains)
+    how, lanes, routing = Operation(), lanes_of(requests, priority), "shared-queue"
     if assignment != "shared-queue":
         routing = "given"
         requests["replica"] = _assign(batch, n_replicas, assignment)
     rows, tables = service_rows([(plain, table)])
-    replicas = _replicas([n_replicas], how)
+    replicas = replicas_of([n_replicas], how)
     rules = how.rules(routing, stop_after or len(batch), lanes)
     extras = how.extras(routing, stages, requests, rows, n_replicas, 1)
-    queues = _empty_lanes(n_replicas, lanes)
-    last = _player(engine).serve(requests, fresh, rows, tables, rules, replicas, queues, extras)
+    queues = empty_lanes(n_replicas, lanes)
+    last = player(engine).serve(requests, fresh, rows, tables, rules, replicas, queues, extras)
     return RolloutRun(requests[list(OUTCOME)], replicas[list(TOTALS)], float(last))
-
-
-def _requests(
-    trace: Trace, chains: Chains | None
-) -> tuple[Records, npt.NDArray[np.int32], Records]:
-    """Return stages, the requests that follow none, and all as records, nothing done yet."""
-    requests = np.empty(len(trace), REQUEST)
-    for name in ("arrival", "prompt_tokens", "output_tokens"):
-        requests[name] = getattr(trace, name)
-    requests["cached_tokens"] = trace.computed_from
-    requests["first"] = requests["finish"] = np.inf
-    for name in ("replica", "stage", "following", "older", "newer"):
-        requests[name] = -1
-    for name in ("generated", "priority", "state"):
-        requests[name] = 0
-    if chains is None:
-        return np.zeros(0, STAGE), np.zeros(0, np.int32), requests
-    if chains.stage.size != len(trace):
-        raise SimulationError(f"chains of {chains.stage.size} requests, a trace of {len(trace)}")
-    _check_shared(trace, chains)
-    requests["stage"] = chains.stage
-    stages, requests["following"] = chains.records()
-    requests["arrival"][chains.follows] = np.inf
-    return stages, np.flatnonzero(~chains.follows).astype(np.int32), requests
-
-
-def _check_shared(trace: Trace, chains: Chains) -> None:
-    """Refuse stages that share a prompt but whose prompts have several lengths."""
-    mine = np.flatnonzero((chains.stage >= 0) & np.append(chains.shares, False)[chains.stage])
-    longest = np.zeros(chains.after.size, np.int64)
-    np.maximum.at(longest, chains.stage[mine], trace.prompt_tokens[mine])
-    if np.any(longest[chains.stage[mine]] != trace.prompt_tokens[mine]):
-        raise SimulationError("requests that share a prompt need prompts of one length")
-
-
-def _lanes(requests: Records, priority: npt.ArrayLike | None) -> int:
-    """Write the priorities into the records, and return how many there are."""
-    if priority is None:
-        return 1
-    given = np.asarray(priority, dtype=np.int64)
-    if given.shape != requests.shape or given.min() < 0 or given.max() >= MOST_LANES:
-        raise SimulationError(
-            f"priorities: expected 0 to {MOST_LANES - 1}, one for each of {requests.size} requests"
-        )
-    requests["priority"] = given
-    return int(given.max()) + 1
-
-
-def _replicas(counts: list[int], how: Operation) -> Records:
-    """Return replicas of each pool that have done nothing yet."""
-    replicas = np.zeros(sum(counts), REPLICA)
-    kind = np.repeat(np.arange(len(counts)), counts)
-    replicas["kind"] = replicas["pool"] = kind
-    replicas["hands_over"] = (kind == 0) & (len(counts) > 1)
-    if how.autoscaler:
-        replicas["state"][how.autoscaler.least :] = 1
-    return replicas
-
-
-def _empty_lanes(n_replicas: int, lanes: int) -> Records:
-    """Return the queues of all replicas, nobody in them."""
-    empty = np.empty(n_replicas * lanes, LANE)
-    for name in LANE.names or ():
-        empty[name] = -1
-    return empty
 
 
 def _assign(batch: Trace, n_replicas: int, assignment: Assignment) -> Ints:
@@ -331,39 +250,7 @@ def _assign(batch: Trace, n_replicas: int, assignment: Assignment) -> Ints:
     return np.array(replica, dtype=np.int64)
 
 
-def _check_fit(
-    trace: Trace, service: Service, n_replicas: int, chains: Chains | None = None
-) -> None:
-    """Refuse a pool without replicas, and requests that never fit into the KV cache."""
-    if n_replicas < 1:
-        raise SimulationError(f"{n_replicas} replicas; expected at least one")
-    block = service.block_tokens
-    need = -(-(trace.prompt_tokens + trace.output_tokens) // block)
-    if chains is not None and chains.shares.any():  # own tokens begin in a block of their own
-        need = -(-trace.prompt_tokens // block) - (-trace.output_tokens // block)
-    if int(need.max()) > service.kv_capacity_tokens // block:
-        too_long = int(np.count_nonzero(need > service.kv_capacity_tokens // block))
-        raise SimulationError(
-            f"{too_long} of {len(trace)} requests never fit: the longest needs "
-            f"{int(need.max()) * block} tokens of KV cache, a replica has "
-            f"{service.kv_capacity_tokens}"
-        )
-
-
 def _is_clock(times: Floats) -> bool:
     """Tell whether times are finite, not negative and do not decrease."""
     finite = times.size == 0 or (times[0] >= 0.0 and times[-1] < np.inf)
     return bool(finite and np.all(times[1:] >= times[:-1]))
-
-
-def _player(engine: Engine) -> ModuleType | Any:
-    """Return the module that plays: importing numba takes a third of a second, so only if asked."""
-    if engine == "numba":
-        from computesim.sim import kernels
-
-        return kernels
-    if engine == "simpy":
-        from computesim.sim import reference
-
-        return reference
-    raise SimulationError(f"unknown engine '{engine}'; expected numba or simpy")

@@ -89,6 +89,7 @@ REPLICA: Final = np.dtype(
         ("pool", "i8"),  # 0 takes new requests, 1 those that were read elsewhere
         ("hands_over", "i8"),  # 1 when it reads prompts only
         ("blocks", "i8"),  # of the prefix cache that are taken
+        ("lives", "i8"),  # failures and starts so far: after each of them it knows no prompt
         ("newest_block", "i8"),
         ("oldest_block", "i8"),
     ]
@@ -108,7 +109,7 @@ STAGE: Final = np.dtype(
         ("active", "i4"),  # admitted requests that hold the shared prompt
         ("home", "i4"),  # replica of the shared prompt; -1 for none
         ("origin", "i4"),  # replica where the stage before ended; -1 for none
-        ("unused", "i4"),
+        ("life", "i4"),  # `lives` of that replica then
     ]
 )
 

@@ -9,9 +9,9 @@ import numpy as np
 from hypothesis import strategies as st
 from serving_cases import TICK, draw
 
-from computesim.sim.chains import Chains
+from computesim.sim.chains import Chains, beam_search, closed_loop, samples, sessions
 from computesim.sim.engine import ServingRun, simulate_serving
-from computesim.sim.operation import Autoscaler, DecodePool, Operation, PrefixCache
+from computesim.sim.operation import ROUTINGS, Autoscaler, DecodePool, Operation, PrefixCache
 from computesim.sim.records import FAILURE
 from computesim.sim.service import PROMISE, RECOMPUTE, SWAP, Service
 from computesim.sim.trace import Trace
@@ -44,27 +44,24 @@ def pool_cases(tick: bool = True, most: int = 25) -> st.SearchStrategy[PoolCase]
     return st.builds(
         lambda seed, n: draw_pool(np.random.default_rng(seed), n, tick),
         st.integers(0, 2**32 - 1),
-        st.integers(1, most),
+        st.integers(1, most) | st.integers(1, 4 * most),
     )
 
 
 def draw_pool(rng: np.random.Generator, n: int, tick: bool) -> PoolCase:
     case = draw(rng, n, tick)
-    replicas = case.n_replicas
-    chains = draw_chains(rng, n, tick) if rng.random() < 0.6 else None
-    shares = chains is not None and bool(chains.shares.any())
-    trace = case.trace
-    if chains is not None and shares:
-        first = np.unique(chains.stage, return_index=True)[1][-chains.after.size :]
-        mine = np.flatnonzero((chains.stage >= 0) & np.append(chains.shares, False)[chains.stage])
-        prompt = trace.prompt_tokens.copy()
-        prompt[mine] = prompt[first][chains.stage[mine]]
-        cached = np.minimum(trace.cached_tokens, prompt)
-        trace = Trace(trace.arrival, prompt, cached, trace.output_tokens)
+    replicas = case.n_replicas if rng.random() < 0.9 else int(rng.integers(6, 20))
+    trace, chains = follow(rng, at_an_edge(rng, case.trace), tick)
+    n = len(trace)
+    mine = sharing(chains, n)
+    shares = bool(mine.any())
     block = int(rng.choice([1, 1, 2, 4, 7]))
     need = int((-(-trace.prompt_tokens // block) - (-trace.output_tokens // block)).max())
     capacity = max(case.service.kv_capacity_tokens // int(rng.integers(1, 5)), need * block)
+    tight = bool(rng.random() < 0.1)  # one token a step
     service = case.service._replace(
+        token_budget=1 if tight else case.service.token_budget,
+        max_batch=1 if tight else case.service.max_batch,
         block_tokens=block,
         kv_capacity_tokens=capacity,
         when_full=int(rng.choice([PROMISE, RECOMPUTE, SWAP])),
@@ -75,7 +72,7 @@ def draw_pool(rng: np.random.Generator, n: int, tick: bool) -> PoolCase:
     if rng.random() < 0.3 and not shares:
         decode_pool = DecodePool(
             service._replace(per_token=service.per_token / 2),
-            case.weight_seconds,
+            case.weight_seconds[: service.token_budget + 1],
             int(rng.integers(1, 4)),
             float(rng.integers(0, 20)) * TICK if tick else rng.uniform(0, 0.02),
             float(rng.integers(0, 3)) * TICK if tick else rng.uniform(0, 2e-3),
@@ -100,15 +97,65 @@ def draw_pool(rng: np.random.Generator, n: int, tick: bool) -> PoolCase:
         bin_seconds=float(rng.choice([0.0, 0.0, 96 * TICK])),
         seed=int(rng.integers(0, 100)),
     )
-    routings = ["shortest-queue", "round-robin", "two-choices", "prefix-aware", "shared-queue"]
+    priority = rng.integers(0, int(rng.integers(1, 4)), n) if rng.random() < 0.5 else None
+    if priority is not None and chains is not None:  # what shares a prompt has one priority
+        of_stage = rng.integers(0, int(priority.max()) + 1, chains.after.size)
+        priority[mine] = of_stage[chains.stage[mine]]
     how = {
         "chains": chains,
-        "priority": rng.integers(0, int(rng.integers(1, 4)), n) if rng.random() < 0.5 else None,
+        "priority": priority,
         "operation": operation,
         "stop_after": int(rng.integers(1, n + 1)) if rng.random() < 0.2 else None,
     }
-    routing = str(rng.choice(routings))
-    return PoolCase(trace, service, case.weight_seconds, replicas, routing, how)
+    weights = case.weight_seconds[: service.token_budget + 1]
+    return PoolCase(trace, service, weights, replicas, str(rng.choice(list(ROUTINGS))), how)
+
+
+def at_an_edge(rng: np.random.Generator, trace: Trace) -> Trace:
+    """Return a trace some of whose lengths are as small as can be, or wholly cached."""
+    n = len(trace)
+    prompt = np.where(rng.random(n) < rng.choice([0.0, 0.3]), 1, trace.prompt_tokens)
+    output = np.where(rng.random(n) < rng.choice([0.0, 0.3]), 1, trace.output_tokens)
+    cached = np.where(rng.random(n) < rng.choice([0.0, 0.3]), prompt, trace.cached_tokens)
+    return Trace(trace.arrival, prompt, np.minimum(cached, prompt), output)
+
+
+def follow(rng: np.random.Generator, trace: Trace, tick: bool) -> tuple[Trace, Chains | None]:
+    """Return requests with what follows what, by one of the ways there are to say so."""
+    n = len(trace)
+    pauses = rng.integers(0, 60, n) * TICK if tick else rng.uniform(0, 0.06, n)
+    way = rng.choice(["alone", "any", "sessions", "closed loop", "samples", "beams"],
+                     p=[0.3, 0.35, 0.1, 0.1, 0.1, 0.05])  # fmt: skip
+    if way == "any":
+        return of_one_prompt(trace, draw_chains(rng, n, tick))
+    if way == "sessions":
+        return trace, sessions(rng.integers(-1, max(n // 3, 1), n), pauses)
+    if way == "closed loop":
+        return trace, closed_loop(n, int(rng.integers(1, n + 1)), float(pauses[0]))
+    few = trace.pick(np.arange(min(n, 8)))
+    if way == "samples":
+        return samples(few, int(rng.integers(1, 6)))
+    if way == "beams":
+        depth, width, branching = (int(x) for x in rng.integers(1, 4, 3))
+        return beam_search(few, depth, width, branching, float(pauses[0]))
+    return trace, None
+
+
+def sharing(chains: Chains | None, n: int) -> Any:
+    """Return which requests share a prompt."""
+    if chains is None:
+        return np.zeros(n, bool)
+    return (chains.stage >= 0) & np.append(chains.shares, False)[chains.stage]
+
+
+def of_one_prompt(trace: Trace, chains: Chains) -> tuple[Trace, Chains]:
+    """Return a trace whose stages that share a prompt have prompts of one length."""
+    mine = np.flatnonzero(sharing(chains, len(trace)))
+    first = np.array([np.flatnonzero(chains.stage == s)[0] for s in range(chains.after.size)], int)
+    prompt = trace.prompt_tokens.copy()
+    prompt[mine] = prompt[first[chains.stage[mine]]]
+    cached = np.minimum(trace.cached_tokens, prompt)
+    return Trace(trace.arrival, prompt, cached, trace.output_tokens), chains
 
 
 def draw_chains(rng: np.random.Generator, n: int, tick: bool) -> Chains:

@@ -10,6 +10,7 @@ from numba import njit
 
 from computesim.sim.kernels.cache import (
     link,
+    moved,
     phase,
     preempt,
     promise,
@@ -37,7 +38,7 @@ def waiting(lanes: Records, base: int, n_lanes: int) -> int:
     return -1
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@njit(cache=True, nogil=True, _nrt=False, forceinline=True)
 def join(
     run: Record,
     requests: Records,
@@ -61,7 +62,7 @@ def join(
     return bool(first_in_line and fits and run["running"] < service["max_batch"])
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@njit(cache=True, nogil=True, _nrt=False, forceinline=True)
 def begin(
     run: Record,
     r: int,
@@ -114,7 +115,7 @@ def make_room(
     return evicted
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@njit(cache=True, nogil=True, _nrt=False, forceinline=True)
 def admit(
     run: Record,
     r: int,
@@ -151,7 +152,7 @@ def admit(
     run["peak_kv_tokens"] = max(run["peak_kv_tokens"], run["held"])
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@njit(cache=True, nogil=True, _nrt=False, forceinline=True)
 def kept_free(run: Record, r: int, request: Record, service: Record, extras: Extras) -> int:
     """Return the KV cache that admission leaves for the next step and as a watermark."""
     if service["when_full"] == 0:
@@ -169,7 +170,7 @@ def kept_free(run: Record, r: int, request: Record, service: Record, extras: Ext
     return int(free)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@njit(cache=True, nogil=True, _nrt=False, forceinline=True)
 def prepared(
     run: Record,
     r: int,
@@ -188,7 +189,7 @@ def prepared(
         extras.stages[s]["active"] += 1
     if requests[i]["state"] != 0:
         if requests[i]["state"] == 2:
-            tokens = requests[i]["prompt_tokens"] + requests[i]["generated"] - 1
+            tokens = moved(requests[i], held_by > 0)
             run["stall"] += service["swap_seconds_per_token"] * tokens
         decode(run, r, requests, i, heap, base, service, extras)
         return True
@@ -196,8 +197,9 @@ def prepared(
         requests[i]["cached_tokens"] = requests[i]["prompt_tokens"] - 1
     elif rules["cache_blocks"] > 0:
         look_up(run, r, requests, i, rules, extras)
-    elif rules["local"] == 1 and s >= 0 and extras.stages[s]["origin"] != r:
-        requests[i]["cached_tokens"] = 0
+    elif rules["local"] == 1 and s >= 0 and extras.stages[s]["origin"] >= 0:
+        if extras.stages[s]["origin"] != r or extras.stages[s]["life"] != run["lives"]:
+            requests[i]["cached_tokens"] = 0
     return False
 
 
@@ -222,7 +224,7 @@ def read(run: Record, requests: Records, i: int) -> None:
     run["tail"] = i
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@njit(cache=True, nogil=True, _nrt=False, forceinline=True)
 def decode(
     run: Record,
     r: int,

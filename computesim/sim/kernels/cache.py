@@ -24,7 +24,7 @@ def whole(tokens: int, block: int) -> int:
     return (tokens + block - 1) // block * block
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@njit(cache=True, nogil=True, _nrt=False, forceinline=True)
 def sharing(request: Record, extras: Extras) -> bool:
     """Tell whether the prompt of a request is kept once for all of its stage."""
     if extras is None:
@@ -46,7 +46,7 @@ def own_tokens(request: Record, service: Record) -> int:
     return int(request["generated"] - 1)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@njit(cache=True, nogil=True, _nrt=False, forceinline=True)
 def taken(request: Record, service: Record, extras: Extras) -> int:
     """Return the KV cache that a request takes, a prompt shared with running ones not counted."""
     block, own = service["block_tokens"], own_tokens(request, service)
@@ -68,7 +68,7 @@ def promise(request: Record, service: Record) -> int:
     return int(whole(tokens, service["block_tokens"]))
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@njit(cache=True, nogil=True, _nrt=False, forceinline=True)
 def phase(request: Record, run: Record, extras: Extras, block: int) -> int:
     """Return when, on the clock of the decodes modulo a block, a decoding sequence needs one."""
     tokens = request["generated"] - 1
@@ -99,7 +99,7 @@ def unlink(requests: Records, lane: Record, i: int) -> None:
         requests[older]["newer"] = newer
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@njit(cache=True, nogil=True, _nrt=False, forceinline=True)
 def release(run: Record, requests: Records, i: int, service: Record, extras: Extras) -> None:
     """Give back what an admitted request takes."""
     if extras is not None:
@@ -107,6 +107,15 @@ def release(run: Record, requests: Records, i: int, service: Record, extras: Ext
             extras.stages[requests[i]["stage"]]["active"] -= 1
     run["held"] -= taken(requests[i], service, extras)
     run["running"] -= 1
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def moved(request: Record, shared: bool) -> int:
+    """Return the tokens that are swapped; a prompt that running ones share stays where it is."""
+    tokens = request["generated"] - 1
+    if not shared:
+        tokens += request["prompt_tokens"]
+    return int(tokens)
 
 
 @njit(cache=True, nogil=True, _nrt=False)
@@ -135,8 +144,10 @@ def preempt(
     else:
         drop_decoding(run, base, requests, i, heap, r, service, extras)
         if service["when_full"] == 2:
-            tokens = requests[i]["prompt_tokens"] + requests[i]["generated"] - 1
-            run["stall"] += service["swap_seconds_per_token"] * tokens
+            shared = False
+            if sharing(requests[i], extras):
+                shared = extras.stages[requests[i]["stage"]]["active"] > 1
+            run["stall"] += service["swap_seconds_per_token"] * moved(requests[i], shared)
         release(run, requests, i, service, extras)
         requests[i]["state"] = 2 if service["when_full"] == 2 else 0
     if sharing(requests[i], extras):

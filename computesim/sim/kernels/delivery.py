@@ -20,7 +20,7 @@ Rules = Any  # one row of records.RULES
 Extras = Any  # records.Extras or None
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@njit(cache=True, nogil=True, _nrt=False, forceinline=True)
 def deliver(
     run: Record,
     r: int,
@@ -46,7 +46,7 @@ def deliver(
                 block = service["block_tokens"]
                 extras.phases[r * block + phase(requests[i], run, extras, block)] -= 1
         leave(run, r, requests, i, lanes, service, rules, extras)
-        finish(requests, i, r, extras, now)
+        finish(run, r, requests, i, extras, now)
         finished += 1
     for _ in range(run["completing"]):
         i = run["head"]
@@ -59,7 +59,7 @@ def deliver(
         if requests[i]["generated"] + 1 == requests[i]["output_tokens"]:
             leave(run, r, requests, i, lanes, service, rules, extras)
             requests[i]["generated"] += 1
-            finish(requests, i, r, extras, now)
+            finish(run, r, requests, i, extras, now)
             finished += 1
             continue
         if extras is not None:
@@ -102,7 +102,7 @@ def hand_over(
     schedule(extras.times, extras.codes, extras.size, now + seconds, i)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@njit(cache=True, nogil=True, _nrt=False, forceinline=True)
 def leave(
     run: Record,
     r: int,
@@ -122,8 +122,8 @@ def leave(
             unlink(requests, lanes[r * rules["lanes"] + requests[i]["priority"]], i)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
-def finish(requests: Records, i: int, r: int, extras: Extras, now: float) -> None:
+@njit(cache=True, nogil=True, _nrt=False, forceinline=True)
+def finish(run: Record, r: int, requests: Records, i: int, extras: Extras, now: float) -> None:
     """Write down that a request is finished; the last one of a stage lets the next one come."""
     requests[i]["finish"] = now
     if extras is not None:
@@ -133,7 +133,7 @@ def finish(requests: Records, i: int, r: int, extras: Extras, now: float) -> Non
             stages[s]["left"] -= 1
             following = stages[s]["next"]
             if stages[s]["left"] == 0 and following >= 0:
-                stages[following]["origin"] = r
+                stages[following]["origin"], stages[following]["life"] = r, run["lives"]
                 later = now + stages[following]["pause"]
                 code = requests.size + following
                 schedule(extras.times, extras.codes, extras.size, later, code)

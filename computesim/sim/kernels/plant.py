@@ -29,7 +29,7 @@ def rank(replicas: Records, r: int, load: Ints, loads: Ints, leaves: int) -> Non
     replay(loads, load, leaf)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@njit(cache=True, nogil=True, _nrt=False, forceinline=True)
 def choose(
     requests: Records,
     i: int,
@@ -60,7 +60,7 @@ def choose(
         chosen = with_room(requests, i, replicas, services, pool)
     elif rules["routing"] == 3:
         given = requests[i]["replica"]
-        if given >= 0 and replicas[given]["state"] == 0:
+        if given >= 0 and takes(replicas[given], pool):
             chosen = given
     if extras is not None:
         if rules["routing"] == 4:
@@ -72,15 +72,20 @@ def choose(
     return int(chosen)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@njit(cache=True, nogil=True, _nrt=False, forceinline=True)
 def at_home(request: Record, replicas: Records, extras: Extras) -> int:
-    """Return the replica that has the prompt which a request shares, or -1."""
+    """Return the replica that has the prompt which a request shares, or -1.
+
+    One that drains takes the late ones of a stage, too, so that all of it is in one place.
+    """
     if not sharing(request, extras):
         return -1
     stage = extras.stages[request["stage"]]
-    if stage["home"] >= 0 and replicas[stage["home"]]["state"] != 0:
-        stage["home"] = -1
-    return int(stage["home"])
+    if stage["home"] >= 0:
+        state = replicas[stage["home"]]["state"]
+        if state == 0 or state == 3:
+            return int(stage["home"])
+    return -1
 
 
 @njit(cache=True, nogil=True, _nrt=False)
@@ -148,9 +153,11 @@ def with_prefix(
                 if n > most:
                     best, most = r, n
     elif requests[i]["stage"] >= 0:
-        origin = extras.stages[requests[i]["stage"]]["origin"]
+        stage = extras.stages[requests[i]["stage"]]
+        origin = stage["origin"]
         if origin >= 0 and takes(replicas[origin], pool):
-            best = origin
+            if replicas[origin]["lives"] == stage["life"]:
+                best = origin
     if best >= 0 and replicas[best]["load"] - replicas[shortest]["load"] <= rules["slack"]:
         return int(best)
     return int(shortest)
@@ -163,12 +170,13 @@ def cut_off(run: Record, r: int, service: Record, rules: Rules, extras: Extras, 
     if run["start"] + elapsed(run, steps) > now:
         steps -= 1
     settle(run, r, steps, service, rules, extras)
-    rest = now - (run["start"] + elapsed(run, steps))
+    ended = run["start"] + elapsed(run, steps)  # later than now while it still swaps
+    rest = now - ended
     run["busy_seconds"] += rest
     run["batch_seconds"] += run["running"] * rest
     if extras is not None:
         if rules["bin"] > 0.0:
-            lost(run, rest, rules["bin"], extras.timeline, now)
+            lost(run, ended, now, rules["bin"], extras.timeline)
 
 
 @njit(cache=True, nogil=True, _nrt=False)
@@ -247,6 +255,7 @@ def fail(
     run["resident"] = run["length"] = run["done"] = 0
     run["head"] = run["tail"] = -1
     run["failures"] += 1
+    run["lives"] += 1
     if rules["cache_blocks"] > 0:
         forget(run, extras.links, r)
 
@@ -260,6 +269,7 @@ def again(requests: Records, i: int, extras: Extras, now: float) -> int:
     requests[i]["state"] = 0
     if sharing(requests[i], extras):
         requests[i]["cached_tokens"] = 0  # what the others had read is gone
+        extras.stages[requests[i]["stage"]]["home"] = -1
     schedule(extras.times, extras.codes, extras.size, now, i)
     return int(behind)
 
@@ -310,6 +320,9 @@ def decide(
 def start_up(run: Record, r: int, rules: Rules, extras: Extras, now: float) -> None:
     """Begin to pay for a replica, which takes requests after its start-up."""
     run["state"], run["on_since"] = 2, now
+    run["lives"] += 1
+    if rules["cache_blocks"] > 0:
+        forget(run, extras.links, r)
     ready, code = now + rules["startup"], extras.failures.size + r
     schedule(extras.plant_times, extras.plant_codes, extras.plant_size, ready, code)
 

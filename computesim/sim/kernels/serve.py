@@ -244,7 +244,7 @@ def prepare(
             schedule(extras.plant_times, extras.plant_codes, extras.plant_size, time, f)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@njit(cache=True, nogil=True, _nrt=False, forceinline=True)
 def next_extra(extras: Extras) -> float:
     """Return when a request comes back, a stage follows or a machine changes, s."""
     time = np.inf
@@ -255,7 +255,7 @@ def next_extra(extras: Extras) -> float:
     return float(time)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@njit(cache=True, nogil=True, _nrt=False, forceinline=True)
 def come_back(requests: Records, line: Ints, extras: Extras, before: int, now: float) -> int:
     """Put the requests below a number that come back now into the line; return how many."""
     n = 0
@@ -265,7 +265,7 @@ def come_back(requests: Records, line: Ints, extras: Extras, before: int, now: f
     return n
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@njit(cache=True, nogil=True, _nrt=False, forceinline=True)
 def follow(requests: Records, line: Ints, extras: Extras, now: float) -> int:
     """Put the requests of stages that follow now into the line; return how many."""
     n = 0
@@ -280,7 +280,7 @@ def follow(requests: Records, line: Ints, extras: Extras, now: float) -> int:
     return n
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@njit(cache=True, nogil=True, _nrt=False, forceinline=True)
 def stall(run: Record, rules: Rules, extras: Extras, now: float) -> None:
     """Let a run begin after the seconds that swapping takes."""
     seconds = run["stall"]
@@ -289,7 +289,7 @@ def stall(run: Record, rules: Rules, extras: Extras, now: float) -> None:
         run["busy_seconds"] += seconds
         run["batch_seconds"] += run["running"] * seconds
         if rules["bin"] > 0.0:
-            lost(run, seconds, rules["bin"], extras.timeline, now)
+            lost(run, now, run["start"], rules["bin"], extras.timeline)
 
 
 @njit(cache=True, nogil=True, _nrt=False)

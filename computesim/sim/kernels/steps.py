@@ -88,7 +88,7 @@ def steps_that_fit(phases: Ints, base: int, run: Record, most: int, block: int, 
     return int(steps)
 
 
-@njit(cache=True, nogil=True, _nrt=False)
+@njit(cache=True, nogil=True, _nrt=False, forceinline=True)
 def settle(run: Record, r: int, steps: int, service: Record, rules: Rules, extras: Extras) -> None:
     """Book the first steps of a run of replica r."""
     n, seconds = run["decoding"], elapsed(run, steps)
@@ -173,11 +173,21 @@ def owned(timeline: Records, kind: int, since: float, until: float, width: float
 
 
 @njit(cache=True, nogil=True, _nrt=False)
-def lost(run: Record, seconds: float, width: float, timeline: Records, now: float) -> None:
-    """Add seconds of a step that does not end, or take back those of a stall, to one interval."""
-    cell = timeline[run["kind"], min(int(now // width), timeline.shape[1] - 1)]
-    if run["chunk"] > 0:
-        cell["prefill_seconds"] += seconds
-    else:
-        cell["decode_seconds"] += seconds
-    cell["batch_seconds"] += run["running"] * seconds
+def lost(run: Record, since: float, until: float, width: float, timeline: Records) -> None:
+    """Add the time of swapping, or of a step that does not end, to the intervals it lies in.
+
+    It is taken back if `until` comes first: of swapping that does not come to its end.
+    """
+    begin, end = min(since, until), max(since, until)
+    sign = 1.0 if since <= until else -1.0
+    place = int(begin // width)
+    while begin < end:
+        edge = min((place + 1) * width, end)
+        cell = timeline[run["kind"], min(place, timeline.shape[1] - 1)]
+        seconds = sign * (edge - begin)
+        if run["chunk"] > 0:
+            cell["prefill_seconds"] += seconds
+        else:
+            cell["decode_seconds"] += seconds
+        cell["batch_seconds"] += run["running"] * seconds
+        begin, place = edge, place + 1

@@ -9,7 +9,7 @@ import simpy
 
 Process = Iterator[Any]  #: what SimPy runs
 
-FINISH: Final = 0  #: a step ends
+FINISH: Final = -(10**7)  #: a step ends, plus the number of the replica
 STOP: Final = 1
 PLANT: Final = 10  #: plus the number of the failure, or failures + replica that is ready
 TICK: Final = 10**7  #: the autoscaler decides

@@ -69,7 +69,7 @@ class Replica:
     pool: int
     hands_over: bool
     state: int
-    origin_of: Callable[[int], int]  #: replica where the stage before ended
+    found_here: Callable[[Replica, int], bool]  #: whether it still has what the stage before read
     on_finish: Callable[[Replica, Sequence], None]
     on_hand_over: Callable[[Sequence], None]
     log: list[tuple[Any, ...]] | None = None  #: steps, for those who want to see them
@@ -81,6 +81,7 @@ class Replica:
     stall: float = 0.0  #: seconds of swapping before the next step
     began: float | None = None  #: when the step in progress began
     epoch: int = 0  #: failures so far
+    lives: int = 0  #: failures and starts so far
     wake: Any = None
 
     def __post_init__(self) -> None:
@@ -184,9 +185,9 @@ class Replica:
             chunks = self.chunks()
             compute, memory, base = self.sides(chunks)
             seconds = base + max(compute, memory)
-            self.totals.occupy(self.stall, self.running, self.env.now, bool(sum(chunks)))
+            self.totals.occupy(self.env.now, self.stall, self.running, bool(sum(chunks)))
             self.began = self.env.now + self.stall
-            yield after(self.env, self.stall + seconds, FINISH)
+            yield after(self.env, self.stall + seconds, FINISH + self.number)
             if self.epoch != epoch:
                 return
             self.book(seconds, compute, memory, chunks)
@@ -212,11 +213,16 @@ class Replica:
             sequence.state = FRESH
             if self.service["when_full"] == SWAP:
                 sequence.state = SWAPPED
-                self.stall += self.service["swap_seconds_per_token"] * sequence.context
+                self.swap(sequence, self.sharers(sequence) > 0)
         if sequence.shares:
             sequence.record["cached_tokens"] = 0  # unless the others still hold the prompt then
         self.waiting[sequence.lane].appendleft(sequence)
         self.totals.row["preemptions"] += 1
+
+    def swap(self, sequence: Sequence, shared: bool) -> None:
+        """Move the KV cache of a sequence; a prompt that running ones share stays where it is."""
+        tokens = sequence.context - (sequence.prompt if shared else 0)
+        self.stall += self.service["swap_seconds_per_token"] * tokens
 
     def admit(self) -> None:
         """Admit waiting requests, the highest priority first, while there is room."""
@@ -229,7 +235,7 @@ class Replica:
             self.admitted[sequence.lane].append(sequence)
             if sequence.state in (HANDED, SWAPPED):
                 if sequence.state == SWAPPED:
-                    self.stall += self.service["swap_seconds_per_token"] * sequence.context
+                    self.swap(sequence, shared)
                 sequence.state = DECODING
                 self.decoding.append(sequence)
             else:
@@ -268,8 +274,7 @@ class Replica:
             cached = min(known * self.rules["block"], sequence.prompt - 1)
             sequence.record["cached_tokens"] = cached
         elif self.rules["local"] and sequence.stage >= 0:
-            here = self.origin_of(sequence.stage) == self.number
-            sequence.record["cached_tokens"] *= here
+            sequence.record["cached_tokens"] *= self.found_here(self, sequence.stage)
 
     def chunks(self) -> list[int]:
         """Return how many tokens of each prompt in `reading` the step takes, earliest first."""
@@ -339,13 +344,14 @@ class Replica:
         """Book the part of the step in progress that has passed."""
         if self.began is not None:
             reads = any(self.chunks())
-            self.totals.occupy(self.env.now - self.began, self.running, self.env.now, reads)
+            self.totals.occupy(self.began, self.env.now - self.began, self.running, reads)
             self.began = None
 
     def fail(self) -> list[Sequence]:
         """Lose everything, and return the requests that have to be sent again."""
         self.cut()
         lost, self.epoch = self.all, self.epoch + 1
+        self.lives += 1
         for sequence in lost:
             sequence.state = FRESH
             if sequence.shares:

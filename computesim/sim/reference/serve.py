@@ -144,7 +144,7 @@ class Pool:
             int(row["pool"]),
             bool(row["hands_over"]),
             int(row["state"]),
-            lambda stage: int(self.stages[stage]["origin"]),
+            self.found_at,
             self.on_finish,
             self.on_hand_over,
             self.log,
@@ -168,12 +168,17 @@ class Pool:
             stage = self.stages[sequence.stage]
             stage["left"] -= 1
             if stage["left"] == 0 and stage["next"] >= 0:
-                self.follow(int(stage["next"]), replica.number)
+                self.follow(int(stage["next"]), replica)
 
-    def follow(self, s: int, origin: int) -> None:
+    def found_at(self, replica: Replica, s: int) -> bool:
+        """Tell whether a replica still has what the stage before read; a first stage has none."""
+        origin, life = int(self.stages[s]["origin"]), int(self.stages[s]["life"])
+        return origin < 0 or (replica.number, replica.lives) == (origin, life)
+
+    def follow(self, s: int, origin: Replica) -> None:
         """Send a stage after its pause."""
         stage = self.stages[s]
-        stage["origin"] = origin
+        stage["origin"], stage["life"] = origin.number, origin.lives
         members = [int(stage["first"])]
         while self.requests[members[-1]]["following"] >= 0:
             members.append(int(self.requests[members[-1]]["following"]))
@@ -216,7 +221,7 @@ class Pool:
             return None
         if sequence.shares:
             home = int(self.stages[sequence.stage]["home"])
-            if home >= 0 and self.replicas[home].takes_requests:
+            if home >= 0 and self.replicas[home].state in (ON, DRAINING):
                 return self.replicas[home]
         chosen = self.by_rule(sequence, pool, ready)
         if chosen is not None and sequence.shares:
@@ -252,9 +257,8 @@ class Pool:
         if self.rules["cache_blocks"] > 0:
             best = max(ready, key=lambda p: p.known(sequence))
             best = best if best.known(sequence) else None
-        elif sequence.stage >= 0:
-            origin = int(self.stages[sequence.stage]["origin"])
-            best = next((p for p in ready if p.number == origin), None)
+        elif sequence.stage >= 0 and int(self.stages[sequence.stage]["origin"]) >= 0:
+            best = next((p for p in ready if self.found_at(p, sequence.stage)), None)
         if best is not None and best.load - shortest.load <= self.rules["slack"]:
             return best
         return shortest
@@ -268,6 +272,8 @@ class Pool:
         if replica.state not in (ON, DRAINING):
             return
         for sequence in replica.fail():
+            if sequence.shares:
+                self.stages[sequence.stage]["home"] = -1
             self.env.process(self.arrive(0.0, [sequence.index], sequence.index))
         if replica.state == DRAINING:
             self.switch_off(replica)
@@ -309,6 +315,8 @@ class Pool:
             replica.state = ON
         else:
             replica.state, replica.totals.on_since = STARTING, self.env.now
+            replica.lives += 1
+            replica.cache.clear()
             self.env.process(self.ready(replica, float(self.rules["startup"])))
 
     def switch_off(self, replica: Replica) -> None:

@@ -26,14 +26,21 @@ class Totals:
         """Note how much KV cache is taken."""
         self.row["peak_kv_tokens"] = max(self.row["peak_kv_tokens"], held)
 
-    def occupy(self, seconds: float, running: int, now: float, reads: bool) -> None:
-        """Add busy time outside of whole steps: of swapping, or of a step that does not end."""
+    def occupy(self, since: float, seconds: float, running: int, reads: bool) -> None:
+        """Add busy time outside of whole steps: of swapping, or of a step that does not end.
+
+        Seconds below zero take back what was added for swapping that does not come to its end.
+        """
         self.row["busy_seconds"] += seconds
         self.row["batch_seconds"] += running * seconds
-        if self.bins is not None:
-            cell = self.interval(now)
-            cell["prefill_seconds" if reads else "decode_seconds"] += seconds
-            cell["batch_seconds"] += running * seconds
+        time, end = sorted((since, since + seconds))
+        while self.bins is not None and time < end:
+            edge = min((int(time // self.width) + 1) * self.width, end)
+            part = edge - time if seconds > 0 else time - edge
+            cell = self.interval(time)
+            cell["prefill_seconds" if reads else "decode_seconds"] += part
+            cell["batch_seconds"] += running * part
+            time = edge
 
     def step(
         self,
