@@ -17,6 +17,7 @@ from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.efficiency import Efficiency, efficiency
 
 TABLE: Final = Path(__file__).parents[1] / "data" / "calibration" / "serving.csv"
+BANDS: Final = TABLE.with_name("serving_bands.csv")
 ENGINES: Final = ("vllm", "sglang", "trtllm")
 USUAL: Final = "usual"  #: an engine that nobody names: the geometric mean of the others
 NOBODY: Final = "none"  #: in the column `left_out`: the fit to all models
@@ -86,6 +87,23 @@ def coefficients(left_out: str = NOBODY) -> dict[tuple[str, str], float]:
     known = {row["left_out"] for row in rows}
     wanted = left_out if left_out in known else NOBODY
     return {(r["owner"], r["name"]): float(r["value"]) for r in rows if r["left_out"] == wanted}
+
+
+@cache
+def bands() -> dict[str, tuple[float, float]]:
+    """Return, by metric, between which factors of a prediction 80 % of measurements lie.
+
+    Returns
+    -------
+    dict
+        metric -> 10 % and 90 % quantile of measured ÷ predicted, each model left out of the fit.
+
+    Source
+    ------
+    `computesim.study.calibrate_serving`, which writes the table.
+    """
+    with BANDS.open(encoding="utf-8", newline="") as file:
+        return {r["metric"]: (float(r["low"]), float(r["high"])) for r in csv.DictReader(file)}
 
 
 def serving_engine(name: str = USUAL, left_out: str = NOBODY) -> ServingEngine:

@@ -22,16 +22,19 @@ from computesim.catalog import Catalog, load_catalog
 from computesim.errors import CapacityError, CatalogError, SimulationError
 from computesim.hardware.serving import serving_step
 from computesim.hardware.serving_engine import (
+    BANDS,
     ENGINES,
     EVERYTHING,
     MEMORY,
     NOBODY,
     TABLE,
+    coefficients,
     efficiency_of,
     engine_of,
 )
 from computesim.study.cases import SERVING, Case, read_cases
 from computesim.study.serving_bench import play
+from computesim.study.verify import verify
 from computesim.study.verify_serving import Point, point_of
 
 Floats = npt.NDArray[np.float64]
@@ -260,7 +263,30 @@ def write(cases: Path, path: Path = TABLE) -> None:
         csv.writer(file, lineterminator="\n").writerows(lines)
 
 
+def write_bands(cases: Path, path: Path = BANDS) -> None:
+    """Write between which factors of a prediction measurements lie, each model left out.
+
+    Parameters
+    ----------
+    cases : Path
+        Case file of `verify serving`.
+    path : Path
+    """
+    found: dict[str, list[float]] = {}
+    for verdict in verify("serving", cases).verdicts:
+        if verdict.held_out:
+            found.setdefault(verdict.case.metric, []).append(verdict.case.value / verdict.held_out)
+    lines: list[tuple[str, ...]] = [("metric", "n", "low", "high")]
+    for metric, ratios in found.items():
+        low, high = np.quantile(ratios, (0.1, 0.9))
+        lines.append((metric, str(len(ratios)), f"{low:.3f}", f"{high:.3f}"))
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(lines)
+
+
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("usage: python -m computesim.study.calibrate_serving CASES")
     write(Path(sys.argv[1]))
+    coefficients.cache_clear()
+    write_bands(Path(sys.argv[1]))

@@ -26,6 +26,7 @@ class Prediction:
     value: float  #: in the unit of the metric
     note: str = ""  #: what the model chose where the case was silent
     held_out: float | None = None  #: with coefficients that were fitted without the case's model
+    band: tuple[float, float] | None = None  #: where 80 % of measurements lie
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Verdict:
     error: str = ""  #: why there is no prediction
     note: str = ""
     held_out: float | None = None  #: prediction of a calibration without the case's model
+    band: tuple[float, float] | None = None  #: where 80 % of measurements lie
 
     @property
     def relative_error(self) -> float | None:
@@ -65,7 +67,11 @@ class Verdict:
             "error": self.error,
             "chosen": self.note,
         }
-        return found if self.held_out is None else {**found, "predicted_held_out": self.held_out}
+        if self.held_out is not None:
+            found["predicted_held_out"] = self.held_out
+        if self.band is not None:
+            found["predicted_low"], found["predicted_high"] = self.band
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,4 +211,6 @@ def _judged(case: Case, catalog: Catalog, predict: Predict) -> Verdict:
         return Verdict(case, error="; ".join(f"{f.found} {f.hint}".strip() for f in error.faults))
     except (CapacityError, SimulationError, ValueError) as error:
         return Verdict(case, error=str(error))
-    return Verdict(case, prediction.value, note=prediction.note, held_out=prediction.held_out)
+    return Verdict(
+        case, prediction.value, "", prediction.note, prediction.held_out, prediction.band
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,6 +15,7 @@ from computesim.hardware.serving_engine import (
     NOBODY,
     USUAL,
     ServingEngine,
+    bands,
     coefficients,
     serving_efficiency,
     serving_engine,
@@ -61,7 +63,10 @@ class ServingPredictor:
         held_out = None
         if coefficients(point.load.name) != coefficients():
             held_out = _value(case, self._measured(point, point.load.name))
-        return Prediction(_value(case, self._measured(point, NOBODY)), _described(point), held_out)
+        value = _value(case, self._measured(point, NOBODY))
+        low, high = bands().get(case.metric, (math.nan, math.nan))
+        band = None if math.isnan(low) else (value * low, value * high)
+        return Prediction(value, _described(point), held_out, band)
 
     def _measured(self, point: Point, left_out: str) -> Measured:
         """Return a benchmark, simulated if it is new."""
