@@ -51,9 +51,9 @@ def test_an_idle_pool_draws_what_idle_machines_draw() -> None:
 
 def test_a_decoding_pool_is_the_fleet_model_at_the_mean_load() -> None:
     """Phases, added up, are the mean draw that the projection takes: all of it is affine."""
-    half = timeline(decode_seconds=40.0, memory_seconds=30.0, on_seconds=100.0, decode_tokens=4e6)
+    half = timeline(decode_seconds=40.0, memory_seconds=30.0, on_seconds=100.0, decode_tokens=1e6)
     power = power_over_time(half, CHIP, SITE, 1, FLOP, "fp8")
-    compute = 4e6 * FLOP.decode / 40.0 / CHIP.peak("fp8")
+    compute = 1e6 * FLOP.decode / 40.0 / CHIP.peak("fp8")
     chip = accelerator_watts(CHIP, compute, MEMORY_SHARE * 30.0 / 40.0, busy=0.4)
     assert power.facility.sum() == pytest.approx(at_the_meter(chip, 0.4))
     assert power.it.sum() == pytest.approx(cluster_watts(node_watts(CHIP, chip, 0.4)))

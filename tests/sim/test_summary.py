@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -72,9 +74,9 @@ def test_clients_never_have_more_requests_outstanding_than_they_are(clients, thi
     times, _ = number_in_system(run.requests["arrival"], run.requests["finish"])
     settled = np.append(times[1:] > times[:-1], True)  # after all that happens at one time
     assert inside[settled].max() <= clients
-    if think == 0.0:  # and they all wait all the time, until the last requests are sent
-        last = run.requests["arrival"].max()
-        assert inside[settled & (times < last)].min(initial=clients) == min(clients, 80)
+    if think == 0.0:  # and they all wait all the time, until the first of them has no more
+        last = run.requests["finish"][-clients:].min()
+        assert inside[settled & (times < last)].min() == clients
 
 
 def test_running_sequences_over_time_are_their_times_inside() -> None:
@@ -93,19 +95,19 @@ def test_running_sequences_over_time_are_their_times_inside() -> None:
 
 
 def test_failing_replicas_lower_goodput() -> None:
-    trace = generate(7, 400, 0.05, Lengths(20, 0), Lengths(30, 0.5))
+    trace = generate(7, 400, 0.04, Lengths(20, 0), Lengths(30, 0.5))
     seen = []
-    for mtbf in (np.inf, 4000.0, 800.0):
+    for mtbf in (np.inf, 2000.0, 500.0):
         failures = Operation().failures
         if mtbf < np.inf:
             failures = draw_failures(2, mtbf, 200.0, 40_000.0, 7)
         run = simulate_serving(
             trace, ROOMY, ROOMY_WEIGHTS, 2, operation=Operation(failures=failures)
         )
-        kept = within(run.requests, 60.0, 6.0)
+        kept = within(run.requests, 30.0, 8.0)
         seen.append((float(kept.mean()), summarise(run)["failures"]))
     (whole, none), (rare, some), (often, many) = seen
-    assert whole > rare > often > 0.0
+    assert whole > 0.9 > rare > often > 0.0
     assert none == 0 < some < many
 
 
@@ -137,7 +139,7 @@ def test_classes_have_their_own_percentiles_and_the_unfinished_never_come() -> N
 def test_requests_are_judged_in_order_of_arrival_if_they_were_sent() -> None:
     trace = Trace(np.zeros(4), np.full(4, 4), np.zeros(4), [9, 1, 1, 1])
     chains = sessions([0, 1, 0, 1], np.zeros(4))
-    run = simulate_serving(trace, PLAIN, NO_WEIGHTS, 1, chains=chains, stop_after=3)
+    run = simulate_serving(trace, PLAIN, NO_WEIGHTS, 1, chains=chains)
     # request 2 follows the long request 0, request 3 the short request 1
     assert list(judged(run)) == [0, 1, 3, 2]
     assert list(judged(run, start=0.5)) == [3, 2]
@@ -151,7 +153,7 @@ def test_throughput_of_parts_adds_up_to_all_tokens() -> None:
     trace = generate(2, 200, 0.4, Lengths(20, 0.4), Lengths(30, 0.8))
     run = simulate_serving(trace, ROOMY, ROOMY_WEIGHTS, 2)
     marks = np.linspace(0.0, run.makespan, 8)
-    parts = [throughput(run, a, b) for a, b in zip(marks[:-1], marks[1:], strict=True)]
+    parts = [throughput(run, a, b) for a, b in pairwise(marks)]
     width = marks[1]
     tokens = sum(part["output_tokens_per_second"] for part in parts) * width
     assert tokens == pytest.approx(trace.output_tokens.sum())
@@ -164,13 +166,13 @@ def test_throughput_of_parts_adds_up_to_all_tokens() -> None:
 
 def test_a_pool_that_fills_up_has_a_warm_up_and_a_steady_one_has_none() -> None:
     trace = generate(4, 4000, 1.0, Lengths(8, 0), Lengths(400, 0.0))
-    service = ROOMY._replace(per_sequence=0.0, max_batch=2000, token_budget=4000)
+    service = ROOMY._replace(
+        per_sequence=0.0, max_batch=2000, token_budget=4000, kv_capacity_tokens=10**6
+    )
     run = simulate_serving(trace, service, np.zeros(4001), 1)
     # every output takes 399 steps of 1 s: until then nobody leaves
-    assert 300 < warm_up_seconds(run.requests) < 600
+    assert 300 < warm_up_seconds(run.requests) < 800
     steady = run.requests[judged(run, start=600.0)]
-    later = steady.copy()
-    assert warm_up_seconds(later) - steady["arrival"][0] < 1500
     assert summarise(run, start=600.0)["judged"] == steady.size < 4000
 
 
@@ -178,7 +180,7 @@ def test_intervals_narrow_with_the_number_of_requests() -> None:
     few, many = (
         summarise(
             simulate_serving(
-                generate(9, n, 0.1, Lengths(20, 0), Lengths(20, 0.6)), ROOMY, ROOMY_WEIGHTS, 2
+                generate(9, n, 0.02, Lengths(20, 0), Lengths(20, 0.6)), ROOMY, ROOMY_WEIGHTS, 2
             )
         )
         for n in (200, 12_800)
