@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from computesim.sim.trace import Trace
 
 _LAYOUT_TPOT = 0.05  # s/token that the choice of a layout aims at where nothing is promised
+_MOST_BINS = 100_000  # of a timeline
 _MOST_FAILURES = 200_000  # of a run; more of them let nothing come to an end
 
 
@@ -175,14 +176,34 @@ def play(
     -------
     Played
         Failures are drawn to the end of the run, wherever that is.
+
+    Raises
+    ------
+    SimulationError
+        If a timeline would have too many intervals, or failures let nothing come to an end.
     """
+    if how.bin_seconds:
+        plain = _play(inputs_of(pool, asked, replace(how, bin_seconds=0.0), seed), asked, how,
+                      engine, seed)  # fmt: skip
+        if plain.run.makespan > _MOST_BINS * how.bin_seconds:
+            raise SimulationError(
+                f"the run takes {plain.run.makespan:,.0f} s; a timeline has at most "
+                f"{_MOST_BINS:,} intervals"
+            )
+    return _play(inputs_of(pool, asked, how, seed), asked, how, engine, seed)
+
+
+def _play(
+    inputs: Inputs, asked: Asked, how: How, engine: Literal["numba", "simpy"], seed: int
+) -> Played:
+    """Simulate a pool, with failures to the end of the run."""
     from computesim.sim.engine import simulate_serving
     from computesim.sim.operation import draw_failures
 
-    inputs = inputs_of(pool, asked, how, seed)
     if not how.mtbf:
         return Played(inputs, simulate_serving(**inputs.keywords(asked), engine=engine))
-    n = pool.replicas + pool.prefill_replicas
+    decoding = inputs.operation.decode_pool
+    n = inputs.n_replicas + (decoding.n_replicas if decoding else 0)
     horizon = 2.0 * float(inputs.trace.arrival[-1]) + 3600.0
     while n * horizon / how.mtbf < _MOST_FAILURES:
         failures = draw_failures(n, how.mtbf, how.repair, horizon, seed)

@@ -44,7 +44,7 @@ def found_of(
     from computesim.sim.summary import by_class, judged, summarise, throughput, warm_up_seconds
 
     run, skip = played.run, played.inputs.skip
-    last = _last_arrival(asked, played)
+    last = _observed_until(asked, played)
     end = float("inf") if asked.recorded else last  # a recording is judged to its end
     if warm_up is None:
         empty = not asked.recorded and not skip
@@ -53,7 +53,7 @@ def found_of(
     figures: dict[str, Any] = summarise(run, skip, start=warm_up, last=end)
     figures |= throughput(run, warm_up, last)
     figures["requests"] = len(run.requests) - skip
-    figures["last_arrival"] = last
+    figures["observed_until"] = last
     figures["output_tokens_per_second_per_accelerator"] = (
         figures["output_tokens_per_second"] / pool.machines
     )
@@ -72,16 +72,21 @@ def found_of(
     }
 
 
-def _last_arrival(asked: Asked, played: Played) -> float:
-    """Return when the last session or request begins, s; after it the pool only empties.
+def _observed_until(asked: Asked, played: Played) -> float:
+    """Return when the pool begins to empty, s.
 
-    Clients are all there at the start: for them it is the last arrival of any request.
+    That is when the last session or request begins. Clients are all there at the start: for them
+    it is when the first of them has no more to ask.
     """
-    arrival = played.run.requests["arrival"]
-    if asked.chains is not None:
-        begun = float(arrival[~asked.chains.follows].max())
+    requests, chains = played.run.requests, asked.chains
+    arrival = requests["arrival"]
+    if chains is not None:
+        begun = float(arrival[~chains.follows].max())
+        ends = ~np.isin(chains.stage, chains.after)  # requests that no other follows
         if begun > 0.0:
             return begun
+        if ends.sum() * 2 <= len(requests):
+            return float(requests["finish"][ends].min())
     return float(arrival[np.isfinite(arrival)].max())
 
 
@@ -249,7 +254,7 @@ def energy_data(power: PowerTimeline, figures: dict[str, Any], site: str) -> dic
     site : str
         Its name.
     """
-    watts = power.mean_watts(figures["warm_up"], figures["last_arrival"])
+    watts = power.mean_watts(figures["warm_up"], figures["observed_until"])
     rates = figures["output_tokens_per_second"], figures["requests_per_second"]
     token, request = (watts / rate if rate else float("inf") for rate in rates)
     return {

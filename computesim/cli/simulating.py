@@ -165,7 +165,7 @@ def _add_timeline(
     rows = timeline_rows(played, power)
     found["timeline"] = {name: [row[name] for row in rows] for name in rows[0]}
     if given.out:
-        requests = f"requests of {given.trace}" if given.trace else "drawn requests"
+        requests = f"requests of {given.trace.name}" if given.trace else "drawn requests"
         source = f"computesim simulate, {requests}, PUE of {given.site}"
         files = write_timeline(given.out, read.formats, pool, played, power, source)
         found["files"] += map(str, files)

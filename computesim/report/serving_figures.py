@@ -48,9 +48,8 @@ def pool_charts(
     """
     n = len(next(iter(watts.values())))
     group = -(-n // MOST_POINTS)
-    seconds = np.arange(0, n, group) * width
-    factor, unit = _clock(n * width)
-    x = tuple(f"{t / factor:.4g}" for t in seconds)
+    seconds = np.arange(0, n, group, dtype=np.float64) * width
+    unit, x = _clock(seconds)
     phases = {name: _averaged(values, group) for name, values in watts.items()}
     scale, watt = scaled("W", max(sum(phases.values(), np.zeros(len(x))).max(), 1.0))
     every = f"Means of {group * width:g} s."
@@ -97,8 +96,11 @@ def _averaged(values: Sequence[float], group: int) -> Numbers:
     return np.asarray(np.add.reduceat(array, starts) / size)
 
 
-def _clock(seconds: float) -> tuple[float, str]:
-    """Return the unit in which a span of time is read: its seconds, and its name."""
-    if seconds > 5 * 3600:
-        return 3600.0, "h"
-    return (60.0, "min") if seconds > 5 * 60 else (1.0, "s")
+def _clock(seconds: Numbers) -> tuple[str, tuple[str, ...]]:
+    """Return how times are read, and the times: `h:min`, `min:s`, or seconds."""
+    last = float(seconds[-1])
+    if last <= 120.0 or np.any(seconds % 1.0):
+        return "s", tuple(f"{t:g}" for t in seconds)
+    unit, name = (60, "h:min") if last > 2 * 3600 else (1, "min:s")
+    whole = (seconds // unit).astype(int).tolist()
+    return name, tuple(f"{t // 60}:{t % 60:02d}" for t in whole)

@@ -125,7 +125,7 @@ def test_clients_wait_for_their_answers(command: Command) -> None:
     assert found["figures"]["mean_batch"] <= 6
     # six clients, each busy with an answer of some seconds and a second of thought
     bound = 6 / (found["figures"]["e2e_mean"] + 1.0)
-    assert found["figures"]["requests_per_second"] == pytest.approx(bound, rel=0.1)
+    assert found["figures"]["requests_per_second"] == pytest.approx(bound, rel=0.05)
     assert "6 clients" in command(*CELL, "--clients", 6).stdout
 
 
@@ -241,6 +241,8 @@ def test_the_timeline_is_written_and_its_bins_add_up(command: Command) -> None:
     for phase, joules in found["energy"]["joules"].items():
         column = sum(float(row[f"{phase}_watts"]) * float(row["seconds"]) for row in rows)
         assert column == pytest.approx(joules)
+    told = command(*CELL, "--timeline", "1 us", code=1).stderr
+    assert "at most 100,000 intervals" in told
     assert sum(float(row["on_seconds"]) for row in rows) == pytest.approx(
         found["figures"]["on_seconds"]
     )
