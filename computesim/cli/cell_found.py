@@ -11,6 +11,7 @@ import numpy.typing as npt
 from computesim.cli.cell import Played, Pool, Promise
 from computesim.cli.operating import How
 from computesim.cli.traffic import Asked
+from computesim.errors import CaseError, Fault
 
 if TYPE_CHECKING:
     from computesim.hardware.power import Site
@@ -50,6 +51,10 @@ def found_of(
         empty = not asked.recorded and not skip
         warm_up = warm_up_seconds(run.requests[judged(run, skip, 0.0, last)]) if empty else 0.0
     index = judged(run, skip, warm_up, end)
+    if index.size == 0:
+        fault = Fault("--warm-up", f"nothing is left to judge after {warm_up:g} s",
+                      f"expected less than {last:,.0f} s")  # fmt: skip
+        raise CaseError([fault], "simulate")
     figures: dict[str, Any] = summarise(run, skip, start=warm_up, last=end)
     figures |= throughput(run, warm_up, last)
     figures["requests"] = len(run.requests) - skip

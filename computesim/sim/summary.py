@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from computesim.errors import SimulationError
 from computesim.quantities import Estimate
 from computesim.sim.engine import ServingRun
 from computesim.sim.output import (
@@ -124,6 +125,8 @@ def summarise(
     """
     requests, replicas, span = run.requests, run.replicas, run.makespan
     seen = requests[judged(run, skip, start, min(until, last))]
+    if seen.size == 0:
+        raise SimulationError("no request is left after the warm-up")
     figures: Figures = {
         "requests": float(requests.size),
         "judged": float(seen.size),

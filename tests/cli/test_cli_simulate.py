@@ -105,6 +105,10 @@ def test_all_faults_of_a_trace_come_at_once(command: Command) -> None:
         (("--cached-share", "1.5"), "--cached-share"),
         (("--rate", "0"), "--rate"),
         (("--engine", "c++"), "--engine"),
+        (("--warm-up", "90 d"), "nothing is left to judge"),
+        (("--autoscale", "9,4,1min"), "keeps 9 of 4 replicas"),
+        (("--priority", "chat=1"), "the requests have no classes"),
+        (("--tpot", "chat=1s"), "the requests have no classes"),
     ],
 )
 def test_wrong_options_are_exit_code_2(
