@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -96,7 +97,7 @@ def seconds(text: str, option: str) -> float:
     from computesim.units import parse
 
     try:
-        value = parse(text, "s")
+        value = parse(re.sub(r"(?<=\d)\s*d\s*$", " day", text), "s")
     except UnitError as error:
         raise typer.BadParameter(str(error), param_hint=option) from error
     if value <= 0:

@@ -106,7 +106,8 @@ def log_ticks(low: float, high: float) -> list[float]:
 
 def year_ticks(years: tuple[int | str, ...]) -> list[int | str]:
     """Return the labels of the horizontal axis: every year, or every second of many."""
-    return list(years if len(years) <= 14 else years[:: 2 if len(years) <= 28 else 5])
+    strides = (1, 2, 5, *(s * 10**p for p in range(1, 9) for s in (1, 2, 5)))
+    return list(years[:: next(s for s in strides if len(years) <= 14 * s)])
 
 
 def tick_text(value: float) -> str:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from computesim.errors import SimulationError
 from computesim.quantities import Estimate
 from computesim.sim.engine import ServingRun
-from computesim.sim.service import Floats
+from computesim.sim.records import Floats, Records
 
 
 class Latencies(NamedTuple):
@@ -46,18 +46,56 @@ def latencies(
     -------
     Latencies
     """
-    arrived = int(np.searchsorted(run.requests["arrival"], until, "right"))
-    seen = run.requests[skip : arrived if end is None else min(end, arrived)]
-    if seen.size == 0:
+    requests = by_arrival(run.requests)
+    arrived = int(np.searchsorted(requests["arrival"], until, "right"))
+    return times_of(requests[skip : arrived if end is None else min(end, arrived)], until)
+
+
+def by_arrival(requests: Records) -> Records:
+    """Return requests in order of arrival, those that were never sent left out.
+
+    Requests that follow others (`chains`) need not arrive in the order of the trace.
+
+    Parameters
+    ----------
+    requests : ndarray of records.OUTCOME, shape (n,)
+
+    Returns
+    -------
+    ndarray of records.OUTCOME, shape (m,)
+        The same array where it is in order.
+    """
+    arrival = requests["arrival"]
+    if arrival.size == 0 or (arrival[-1] < np.inf and np.all(arrival[1:] >= arrival[:-1])):
+        return requests
+    order = np.argsort(arrival, kind="stable")
+    return requests[order[: int(np.isfinite(arrival).sum())]]
+
+
+def times_of(requests: Records, until: float = np.inf) -> Latencies:
+    """Return the latencies of requests.
+
+    Parameters
+    ----------
+    requests : ndarray of records.OUTCOME, shape (n,)
+        Requests that were sent, at least one.
+    until : float, s
+        End of the observation: what happens later is infinite.
+
+    Returns
+    -------
+    Latencies
+    """
+    if requests.size == 0:
         raise SimulationError("no request is left after the warm-up")
-    first = np.where(seen["first"] <= until, seen["first"], np.inf)
-    finish = np.where(seen["finish"] <= until, seen["finish"], np.inf)
-    long = seen["output_tokens"] > 1
-    decoding = np.where(np.isinf(finish), np.inf, finish - seen["first"])
+    first = np.where(requests["first"] <= until, requests["first"], np.inf)
+    finish = np.where(requests["finish"] <= until, requests["finish"], np.inf)
+    long = requests["output_tokens"] > 1
+    began = np.where(np.isinf(finish), 0.0, requests["first"])  # infinity less infinity is nothing
     return Latencies(
-        first - seen["arrival"],
-        decoding[long] / (seen["output_tokens"][long] - 1),
-        finish - seen["arrival"],
+        first - requests["arrival"],
+        (finish - began)[long] / (requests["output_tokens"][long] - 1),
+        finish - requests["arrival"],
     )
 
 
@@ -255,38 +293,3 @@ def batch_means(values: npt.ArrayLike, batches: int = 20, level: float = 0.95) -
     if size == 0:
         raise SimulationError(f"{array.size} values do not fill {batches} batches")
     return replications(array[: size * batches].reshape(batches, size).mean(axis=1), level)
-
-
-def summarise(run: ServingRun, skip: int = 0, until: float = np.inf) -> dict[str, float | bool]:
-    """Return the figures of a serving run by name, in base units.
-
-    Parameters
-    ----------
-    run : ServingRun
-        A run.
-    skip : int
-        Requests of the warm-up, left out of the percentiles and of the judgement of saturation.
-    until : float, s
-        End of the observation for the percentiles.
-
-    Returns
-    -------
-    dict
-        Throughputs are over the makespan; the percentiles are called `ttft_p50` and so on.
-    """
-    requests, span = run.requests, run.makespan
-    figures: dict[str, float | bool] = {
-        "requests": float(requests.size),
-        "makespan": span,
-        "requests_per_second": requests.size / span,
-        "prompt_tokens_per_second": float(requests["prompt_tokens"].sum()) / span,
-        "output_tokens_per_second": float(requests["output_tokens"].sum()) / span,
-        "utilisation": run.utilisation,
-        "mean_batch": run.mean_batch,
-        "peak_kv_tokens": float(run.replicas["peak_kv_tokens"].max()),
-        "saturated": saturated(requests["arrival"][skip:], requests["first"][skip:]),
-    }
-    for name, values in latencies(run, skip, until)._asdict().items():
-        for percent in (50, 90, 99):
-            figures[f"{name}_p{percent}"] = quantile(values, percent / 100)
-    return figures

@@ -15,12 +15,12 @@ from computesim.sim.output import (
     quantile,
     replications,
     saturated,
-    summarise,
     time_weighted_mean,
     warm_up_length,
 )
 from computesim.sim.service import Service
 from computesim.sim.streams import stream
+from computesim.sim.summary import summarise
 from computesim.sim.trace import Lengths, Trace, bursty_arrivals, generate, poisson_arrivals
 
 SERVICE = Service(1.0, 0, 0, 0, 0, 0, 1.0, 1000, 8, 16)
