@@ -18,6 +18,7 @@ def simulate(
     prefill_replicas: o.Prefill = 0,
     dtype: o.Dtype = "fp8",
     kv_dtype: o.KvDtype = "bf16",
+    speculate: o.Speculate = "",
     tp: o.Tp = None,
     ep: o.Ep = None,
     pp: o.Pp = None,

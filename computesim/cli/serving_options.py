@@ -45,6 +45,9 @@ Prefill = Annotated[
 ]
 Dtype = Annotated[str, _Machine(help="Of weights and matrix multiplications.")]
 KvDtype = Annotated[str, _Machine(help="Of the KV cache.")]
+Speculate = Annotated[
+    str, _Machine(metavar="K,A", help="K drafted tokens a step, each kept with probability A.")
+]
 Tp = Annotated[int | None, _Machine(min=1, help=f"Tensor {_DEGREE}")]
 Ep = Annotated[int | None, _Machine(min=1, help=f"Expert {_DEGREE}")]
 Pp = Annotated[int | None, _Machine(min=1, help=f"Pipeline {_DEGREE}")]
@@ -171,7 +174,7 @@ def priorities(text: str, option: str) -> dict[str, int]:
     typer.BadParameter
         If one is no whole number from 0 to 63.
     """
-    from computesim.sim.engine import MOST_LANES
+    from computesim.sim.opening import MOST_LANES
 
     def lane(word: str, option: str) -> int:
         if not word.strip().isdigit() or int(word) >= MOST_LANES:

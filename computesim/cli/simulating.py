@@ -31,6 +31,7 @@ class Given:
     prefill_replicas: int
     dtype: str
     kv_dtype: str
+    speculate: str
     tp: int | None
     ep: int | None
     pp: int | None
@@ -81,6 +82,7 @@ class Read(NamedTuple):
     priorities: dict[str, int]
     warm_up: float | None  #: s
     formats: list[str]
+    drafts: tuple[float, float] | None  #: tokens of a step, and the probability to keep each
 
 
 def simulated(given: Given) -> dict[str, Any]:
@@ -151,6 +153,10 @@ def _pool(given: Given, read: Read, catalog: Catalog, asked: Asked) -> Pool:
         layout, step = pool_of(load, chip, degrees, asked, read.promise)
     except ValueError as error:  # degrees that do not divide one another
         raise typer.BadParameter(str(error), param_hint="--tp, --ep, --pp") from error
+    if read.drafts:
+        from computesim.hardware.speculation import Speculation, speculative
+
+        step = speculative(step, Speculation(int(read.drafts[0]), read.drafts[1]))
     name = catalog.resolve("models", given.model)
     return Pool(name, chip, load, layout, step, given.replicas, given.prefill_replicas)
 
@@ -185,7 +191,19 @@ def _read(given: Given, faults: Faults) -> Read:
     if given.out and not given.timeline:
         faults.add("--out", "there is nothing to write", "expected --timeline as well")
     pattern, how = _pattern(given, faults), _how(given, faults)
-    return Read(promise, pattern, how, priorities, warm_up, formats)
+    drafts = faults.read("--speculate", _drafts, given.speculate) if given.speculate else None
+    return Read(promise, pattern, how, priorities, warm_up, formats, drafts)
+
+
+def _drafts(text: str, option: str) -> tuple[float, float]:
+    """Return drafted tokens and their acceptance."""
+    try:
+        drafted, kept = (float(word) for word in text.split(","))
+    except ValueError:
+        drafted, kept = 0.0, 0.0
+    if drafted < 1 or drafted != int(drafted) or not 0.0 <= kept <= 1.0:
+        raise typer.BadParameter(f"{text!r}; expected like 1,0.85", param_hint=option)
+    return drafted, kept
 
 
 def _dtypes() -> tuple[str, ...]:
