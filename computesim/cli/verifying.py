@@ -11,8 +11,8 @@ from computesim.cli import options
 from computesim.cli.app import CHECK_FAILED, app
 from computesim.cli.output import columns, print_json, progress
 
-KINDS = ("training", "rl", "network", "kernels", "queueing")
-WITH_CASES = KINDS[:3]
+KINDS = ("training", "rl", "network", "serving", "kernels", "queueing")
+WITH_CASES = KINDS[:4]
 
 
 @app.command()

@@ -7,8 +7,15 @@ from typing import Final
 
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
-from computesim.hardware.efficiency import Efficiency, efficiency
-from computesim.hardware.replica import Replica, ServingLayout, latencies, wire_per_token
+from computesim.hardware.efficiency import efficiency
+from computesim.hardware.replica import Replica, ServingLayout
+from computesim.hardware.serving_efficiency import (
+    GENERAL_ENGINE,
+    Engine,
+    ServingKernels,
+    serving_kernels,
+)
+from computesim.hardware.serving_wire import latencies, wire_per_token
 from computesim.hardware.step import StepModel
 from computesim.quantities import ServingLoad
 
@@ -16,7 +23,6 @@ __all__ = ["ServingLayout", "StepModel", "serving_layout", "serving_layouts", "s
 
 LARGEST_TP: Final = 16  #: beyond it heads no longer divide
 UNBOUNDED_TOKENS: Final = 1e15  #: cache capacity of a model without a growing cache
-BUDGET_PER_GROUP: Final = 8192  #: default tokens of one step per attention group
 BATCH_PER_GROUP: Final = 512  #: default decoding sequences per attention group
 NEAR_TIE: Final = 0.95  #: a smaller replica wins within this share of the best throughput
 
@@ -27,7 +33,8 @@ def serving_step(
     layout: ServingLayout | None = None,
     token_budget: int | None = None,
     max_batch: int | None = None,
-    coefficients: Efficiency | None = None,
+    kernels: ServingKernels | None = None,
+    engine: Engine = GENERAL_ENGINE,
 ) -> StepModel:
     """Return the step time of a replica.
 
@@ -43,8 +50,10 @@ def serving_step(
         Most tokens of one step, whole replica; 8,192 per attention group.
     max_batch : int, optional
         Sequences that may decode together, whole replica; 512 per attention group.
-    coefficients : Efficiency, optional
-        Another table than the one of the machine's generation.
+    kernels : ServingKernels, optional
+        Other coefficients than those of the machine's generation.
+    engine : Engine
+        The program that serves.
 
     Returns
     -------
@@ -61,30 +70,44 @@ def serving_step(
     Dense weights are split over tp and copied in each attention group; experts are split over
     all accelerators of a stage. Pipeline stages work on pp microbatches at once: they divide
     compute and cache reads, and not the reading of weights. Attention decode of latent caches is
-    taken to wait for memory.
+    taken to wait for memory. Multiplications stand in the table `weight_seconds`, between their
+    memory and their compute bound; the compute side holds their limit for many tokens.
     """
-    own = coefficients or efficiency(accelerator)
-    layout = layout or serving_layout(load, accelerator, coefficients=own)
-    replica = Replica(load, accelerator, layout, own)
+    layout = layout or serving_layout(load, accelerator, kernels=kernels, engine=engine)
+    replica = _replica(load, accelerator, layout, kernels, engine)
     _check(replica)
     groups = layout.dp * layout.pp
     batch = max_batch or BATCH_PER_GROUP * groups
-    budget = max(token_budget or BUDGET_PER_GROUP * layout.dp, batch)
+    budget = max(token_budget or engine.token_budget * layout.dp, batch)
     batch, capacity = _cache(replica, batch)
     return StepModel(
-        fixed=own.step_overhead + load.n_layers * own.layer_overhead + latencies(replica),
+        fixed=replica.fixed_seconds() + latencies(replica),
         wire=wire_per_token(replica),
-        compute_offset=replica.compute_offset(),
+        compute_offset=0.0,
         per_token=replica.per_token(),
         per_pair=load.attention_flop_per_pair / replica.attention_rate() / layout.n_accelerators,
         per_kv_token=replica.per_kv_token(),
         per_sequence=replica.per_sequence(),
         weight_seconds=replica.weight_seconds(budget),
+        weight_stream=replica.weight_stream(budget),
         kv_capacity_tokens=capacity,
         max_batch=batch,
         token_budget=budget,
         n_accelerators=layout.n_accelerators,
     )
+
+
+def _replica(
+    load: ServingLoad,
+    accelerator: Accelerator,
+    layout: ServingLayout,
+    kernels: ServingKernels | None,
+    engine: Engine,
+) -> Replica:
+    """Return a replica with the coefficients of its machine."""
+    own = efficiency(accelerator)
+    kernels = kernels or serving_kernels(accelerator)
+    return Replica(load, accelerator, layout, own, kernels, engine)
 
 
 def _check(replica: Replica) -> None:
@@ -145,7 +168,8 @@ def serving_layout(
     context: float = 4096.0,
     tpot: float = 0.05,
     max_accelerators: int = 0,
-    coefficients: Efficiency | None = None,
+    kernels: ServingKernels | None = None,
+    engine: Engine = GENERAL_ENGINE,
 ) -> ServingLayout:
     """Return the layout that decodes most tokens per second and accelerator.
 
@@ -161,8 +185,10 @@ def serving_layout(
         Time per output token that the step must keep; where no layout can, the fastest is taken.
     max_accelerators : int
         Largest replica; 0 for no bound.
-    coefficients : Efficiency, optional
-        Another table than the one of the machine's generation.
+    kernels : ServingKernels, optional
+        Other coefficients than those of the machine's generation.
+    engine : Engine
+        The program that serves.
 
     Returns
     -------
@@ -178,7 +204,6 @@ def serving_layout(
     Within 5 % the smaller replica wins: it fails and scales in smaller pieces. Layouts over
     several scale-up domains are considered only where nothing inside one of them fits.
     """
-    own = coefficients or efficiency(accelerator)
     found: list[tuple[float, float, ServingLayout]] = []
     shortage = ""
     for layout in serving_layouts(load, accelerator):
@@ -187,7 +212,7 @@ def serving_layout(
         if found and (layout.pp > 1 or layout.n_accelerators > accelerator.scaleup_domain):
             break
         try:
-            step = serving_step(load, accelerator, layout, token_budget=1, coefficients=own)
+            step = serving_step(load, accelerator, layout, 1, kernels=kernels, engine=engine)
         except CapacityError as error:
             shortage = str(error)
             continue

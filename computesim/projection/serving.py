@@ -235,7 +235,7 @@ def _intensity(
     compute = rate * flop / (step.n_accelerators * accelerator.peak(load.weight_dtype))
     tokens = state.batch + rate * lengths.fresh * state.step_seconds
     index = min(max(round(tokens), 1), step.token_budget)
-    memory = float(step.weight_seconds[index]) + state.batch * (
+    memory = float(step.weight_stream[index]) + state.batch * (
         step.per_kv_token * lengths.context + step.per_sequence
     )
     bandwidth = memory / state.step_seconds * MEMORY_SHARE

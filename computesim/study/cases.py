@@ -199,7 +199,21 @@ NETWORK: Final = CaseFormat(
     },
 )
 
-FORMATS: Final = {form.name: form for form in (TRAINING, RL, NETWORK)}
+SERVING: Final = CaseFormat(
+    "serving",
+    {
+        **_NAMED,
+        **dict.fromkeys(("dtype", "kv_dtype", "gemm_dtype", "moe_dtype"), _TEXT),
+        **dict.fromkeys(("engine", "engine_version"), _TEXT),
+        **dict.fromkeys(("tp", "pp", "ep", "dp"), Column("count")),  # 0: unknown
+        **dict.fromkeys(("isl", "osl", "concurrency"), Column("count", True, 1)),
+        "stream_interval": _NOT_NEGATIVE,
+        "statistic": Column("word", words=("mean", "median")),
+        **_metric("tpot_ms", "ttft_ms", "output_tokens_per_s_per_accelerator"),
+    },
+)
+
+FORMATS: Final = {form.name: form for form in (TRAINING, RL, NETWORK, SERVING)}
 
 
 def read_cases(path: str | Path, form: CaseFormat) -> list[Case]:
@@ -210,7 +224,7 @@ def read_cases(path: str | Path, form: CaseFormat) -> list[Case]:
     path : str or Path
         CSV in UTF-8, with a header; may be gzipped.
     form : CaseFormat
-        `TRAINING`, `RL` or `NETWORK`.
+        `TRAINING`, `RL`, `NETWORK` or `SERVING`.
 
     Returns
     -------

@@ -25,6 +25,7 @@ class Prediction:
 
     value: float  #: in the unit of the metric
     note: str = ""  #: what the model chose where the case was silent
+    band: tuple[float, float] | None = None  #: in which measurements are expected, p10 to p90
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Verdict:
     predicted: float | None = None
     error: str = ""  #: why there is no prediction
     note: str = ""
+    band: tuple[float, float] | None = None
 
     @property
     def relative_error(self) -> float | None:
@@ -58,6 +60,9 @@ class Verdict:
             "relative_error": self.relative_error,
             "error": self.error,
             "chosen": self.note,
+            **(
+                {"predicted_low": self.band[0], "predicted_high": self.band[1]} if self.band else {}
+            ),
         }
 
 
@@ -139,7 +144,7 @@ def verify(
     Parameters
     ----------
     kind : str
-        training, rl or network.
+        training, rl, network or serving.
     cases : str or Path, optional
         A case file; the shipped one if not given.
     catalog : str or Path, optional
@@ -177,6 +182,10 @@ def _predictor(kind: str) -> Predict:
         from computesim.study.verify_rl import RLPredictor
 
         return RLPredictor().predict
+    if kind == "serving":
+        from computesim.study.verify_serving import ServingPredictor
+
+        return ServingPredictor().predict
     from computesim.study.verify_network import predict
 
     return predict
@@ -190,4 +199,4 @@ def _judged(case: Case, catalog: Catalog, predict: Predict) -> Verdict:
         return Verdict(case, error="; ".join(f"{f.found} {f.hint}".strip() for f in error.faults))
     except (CapacityError, SimulationError, ValueError) as error:
         return Verdict(case, error=str(error))
-    return Verdict(case, prediction.value, note=prediction.note)
+    return Verdict(case, prediction.value, note=prediction.note, band=prediction.band)
