@@ -35,8 +35,8 @@ GENERATIONS = ("hopper", "blackwell")
 #: coefficients of one generation, of all generations, of one engine, of all engines
 OF_GENERATION = ("weight_hbm", "kv_hbm", "layer_overhead", "message")
 OF_KERNELS = (
-    "latent_overhead", "expert_overhead", "bend", "grouped_gemm", "half_expert", "distinct",
-    "all_reduce",
+    "latent_overhead", "expert_overhead", "bend", "passes", "routed_passes", "expert_rows",
+    "distinct", "all_reduce",
 )  # fmt: skip
 OF_ENGINE = (
     "step", "layer", "sequence", "eager_layer", "eager_expert", "request", "held_steps",
@@ -47,13 +47,21 @@ MOST = {"weight_hbm": 0.92, "kv_hbm": 0.90, "distinct": 1.0, "all_reduce": 0.9, 
 #: where the search starts and what pulls it back, so that another run is the same
 START = {
     "weight_hbm": 0.85, "kv_hbm": 0.65, "layer_overhead": 40e-6, "message": 2e-6,
-    "latent_overhead": 10e-6, "expert_overhead": 20e-6, "bend": 2.5, "grouped_gemm": 0.5,
-    "half_expert": 300.0, "distinct": 0.9, "all_reduce": 0.6, "step": 1.5e-3, "layer": 1.0,
+    "latent_overhead": 10e-6, "expert_overhead": 20e-6, "bend": 2.5, 
+    
+    "expert_rows": 32.0,
+    "passes": 10.0,
+    "routed_passes": 3.0, "distinct": 0.9, "all_reduce": 0.6, "step": 1.5e-3, "layer": 1.0,
     "sequence": 15e-6, "eager_layer": 0.3e-3, "eager_expert": 0.3e-3, "request": 0.02,
     "held_steps": 2.0, "eager_latent": 1e-3,
 }  # fmt: skip
 PULL = 0.03  #: of a coefficient e times its start, ÷ the residual scale, per √row
-FIRM = {"weight_hbm": 3.0, "bend": 3.0}  #: known better than the others
+FIRM = {
+    "weight_hbm": 3.0,
+    "bend": 3.0,
+    "layer": 3.0,
+    "layer_overhead": 2.0,
+}  #: known better than the others
 TPOT_SCALE, TTFT_SCALE, TTFT_WEIGHT = 0.12, 0.25, 0.4  #: of logarithmic errors; soft beyond
 
 Key = tuple[str, str]  #: where a coefficient belongs, and its name

@@ -21,6 +21,8 @@ from computesim.quantities import DTYPE_BYTES, ServingLoad
 #: weights whose arithmetic a machine may lack; it then widens them to 16 bits
 NARROW: Final = ("fp4", "int4")
 
+ACTIVATION_BYTES: Final = 2.0  #: activations are bf16, in memory and on the wire, B/element
+
 Floats: TypeAlias = npt.NDArray[np.float64]
 
 
@@ -118,7 +120,18 @@ class Replica:
         seconds += self.load.attention_flop_per_token / self.attention_rate()
         if expert:
             seconds += expert / self.expert_rate()
-        return seconds / self.layout.n_accelerators
+        return seconds / self.layout.n_accelerators + self.activation_seconds()
+
+    def activation_seconds(self) -> float:
+        """Return the seconds in which the activations of one token cross memory.
+
+        Tensor parallelism does not divide them: each rank norms, adds and permutes all of them.
+        """
+        load, kernels = self.load, self.kernels
+        widths = kernels.passes * load.n_layers
+        widths += kernels.routed_passes * load.n_moe_layers * load.experts_per_token
+        size = widths * load.d_model * ACTIVATION_BYTES
+        return size / (self.machine.memory_bandwidth * kernels.weight_hbm) / self.groups
 
     def weight_stream(self, token_budget: int) -> Floats:
         """Return the seconds that read the weights which T tokens touch, T = 0 … token_budget."""
@@ -139,7 +152,10 @@ class Replica:
         seconds = self._bent(np.asarray(self._dense_stream()), rows * dense / self.layout.tp)
         if self.load.n_experts:
             expert = self.expert_flop() / self.expert_rate() / self.layout.n_accelerators
-            seconds = seconds + self._bent(self._expert_stream(tokens), tokens * expert)
+            padding = self.kernels.expert_rows * self.load.n_experts / self.load.experts_per_token
+            filled = tokens + padding * self.layout.pp * self._touched(tokens)
+            seconds = seconds + self._bent(self._expert_stream(tokens), filled * expert)
+        seconds = seconds + tokens * self.activation_seconds()
         eager = tokens > GRAPH_TOKENS * self.groups
         seconds[eager] = np.maximum(seconds[eager], self.eager_seconds())
         return seconds

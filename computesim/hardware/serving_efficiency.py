@@ -28,14 +28,17 @@ class ServingKernels:
     kv_hbm: float  #: the same when decodes read the cache, 16-bit and 8-bit caches alike
     layer_overhead: float  #: gaps and small kernels of one layer, s
     message: float  #: latency of one fused all-reduce, for each doubling of its ranks, s
-    latent_overhead: float = 14e-6  #: more of a layer of latent attention, s
-    expert_overhead: float = 2.8e-6  #: more of a layer of experts, s
+    grouped_gemm: float  #: expert (grouped) multiplication of wide experts ÷ a dense one
+    latent_overhead: float = 19.8e-6  #: more of a layer of latent attention, s
+    expert_overhead: float = 3.17e-6  #: more of a layer of experts, s
     linear_overhead: float = 10e-6  #: more of a layer of linear attention, s; estimate
-    bend: float = 1.82  #: exponent p of a multiplication, (memory^p + compute^p)^(1/p)
-    grouped_gemm: float = 0.244  #: expert (grouped) multiplication of wide experts ÷ a dense one
-    half_expert: float = 189.0  #: columns of an expert's piece that reach half of `grouped_gemm`
-    distinct: float = 0.903  #: draws of experts ÷ draws that would be independent and uniform
-    all_reduce: float = 0.507  #: bus bandwidth ÷ scale-up bandwidth, prompts; nothing hidden
+    bend: float = 3.84  #: exponent p of a multiplication, (memory^p + compute^p)^(1/p)
+    half_expert: float = 200.0  #: columns of an expert's piece that reach half of `grouped_gemm`
+    expert_rows: float = 44.7  #: rows that every touched expert is padded by
+    passes: float = 13  #: times that the activations of a layer cross memory, on every tp rank
+    routed_passes: float = 2.26  #: the same of each copy that goes to an expert
+    distinct: float = 0.7  #: draws of experts ÷ draws that would be independent and uniform
+    all_reduce: float = 0.57  #: bus bandwidth ÷ scale-up bandwidth, prompts; nothing hidden
     prefill_attention: float = 0.6  #: fraction of the bf16 peak; kernel table, not fitted
     expert_imbalance: float = 1.2  #: tokens of the busiest expert rank ÷ mean; estimate
     ep_overlap: float = 0.5  #: expert all-to-all hidden by two micro-batches; estimate
@@ -51,7 +54,7 @@ class Engine:
     sequence: float  #: sampling and bookkeeping of one running sequence, s/step
     eager_layer: float  #: least time of a layer in a step that no graph holds, s
     eager_expert: float  #: the same, more, of a layer of experts, s
-    eager_latent: float = 0.78e-3  #: the same, more, of a layer of latent attention, s
+    eager_latent: float = 453e-6  #: the same, more, of a layer of latent attention, s
     eager_linear: float = 0.5e-3  #: the same, more, of a layer of linear attention, s; estimate
     mixes: bool = True  #: prompts are read in the steps that decode; else they go first, alone
     token_budget: int = 8192  #: tokens of a step, per attention group
@@ -79,10 +82,10 @@ class Engine:
 
 
 _HOPPER: Final = ServingKernels(
-    weight_hbm=0.918, kv_hbm=0.883, layer_overhead=53e-6, message=1.39e-6
+    weight_hbm=0.915, kv_hbm=0.796, layer_overhead=50.8e-6, message=2.78e-6, grouped_gemm=0.6
 )
-_BLACKWELL: Final = replace(
-    _HOPPER, weight_hbm=0.89, kv_hbm=0.523, layer_overhead=31e-6, message=2.93e-6
+_BLACKWELL: Final = ServingKernels(
+    weight_hbm=0.882, kv_hbm=0.587, layer_overhead=47.1e-6, message=1.65e-6, grouped_gemm=0.4
 )
 
 KERNELS: Final[Mapping[str, ServingKernels]] = MappingProxyType(
@@ -101,48 +104,55 @@ ENGINES: Final[Mapping[str, Engine]] = MappingProxyType(
     {
         "vllm": Engine(
             name="vllm",
-            step=1.2e-3,
-            layer=1.0,
-            sequence=16.8e-6,
-            eager_layer=0.376e-3,
-            eager_expert=0.07e-3,
-            request=17.5e-3,
-            held_steps=1.44,
+            step=766e-6,
+            layer=1,
+            sequence=7.04e-6,
+            eager_layer=363e-6,
+            eager_expert=74.5e-6,
+            request=0.0154,
+            held_steps=2.13,
         ),
         "sglang": Engine(
             name="sglang",
-            step=3.39e-3,
-            layer=0.821,
-            sequence=11.8e-6,
-            eager_layer=0.171e-3,
-            eager_expert=0.174e-3,
-            request=20.3e-3,
-            held_steps=20.6,
+            step=0.00147,
+            layer=1.11,
+            sequence=6.59e-6,
+            eager_layer=150e-6,
+            eager_expert=154e-6,
+            request=0.0179,
+            held_steps=22.2,
             mixes=False,
         ),
         "trtllm": Engine(
             name="trtllm",
-            step=0.44e-3,
-            layer=1.32,
-            sequence=4.2e-6,
-            eager_layer=0.268e-3,
-            eager_expert=0.247e-3,
-            request=19.8e-3,
-            held_steps=6.53,
+            step=419e-6,
+            layer=1.01,
+            sequence=3.51e-6,
+            eager_layer=291e-6,
+            eager_expert=128e-6,
+            request=0.0156,
+            held_steps=8.91,
             quantised_cache=True,
         ),
     }
 )
 ALIASES: Final = {"trt": "trtllm", "tensorrt-llm": "trtllm", "tensorrt_llm": "trtllm"}
 #: geometric means of the three; what a projection takes, where nobody says which engine serves
-GENERAL_ENGINE: Final = Engine("general", 1.2e-3, 1.03, 9.4e-6, 0.26e-3, 0.145e-3)
-
+GENERAL_ENGINE: Final = Engine(
+    name="general",
+    step=778e-6,
+    layer=1.04,
+    sequence=5.46e-6,
+    eager_layer=251e-6,
+    eager_expert=114e-6,
+    request=0.0163,
+)
 #: published ÷ predicted, 10th and 90th percentile over models that were not fitted
 BANDS: Final[Mapping[str, tuple[float, float]]] = MappingProxyType(
     {
-        "tpot_ms": (0.81, 1.24),
-        "ttft_ms": (0.66, 2.0),
-        "output_tokens_per_s_per_accelerator": (0.81, 1.24),
+        "tpot_ms": (0.84, 1.26),
+        "ttft_ms": (0.60, 1.85),
+        "output_tokens_per_s_per_accelerator": (0.79, 1.19),
     }
 )
 

@@ -6,9 +6,8 @@ import math
 from typing import Final
 
 from computesim.hardware.collective import Link, scaleout_link, scaleup_link
-from computesim.hardware.replica import Replica
+from computesim.hardware.replica import ACTIVATION_BYTES, Replica
 
-ACTIVATION_BYTES: Final = 2.0  #: activations on the wire are bf16, B/element
 DISPATCH_BYTES: Final = {"fp8": 1.0, "fp4": 1.0, "int8": 1.0, "int4": 1.0}  #: B/element, else 2
 
 
