@@ -95,6 +95,10 @@ class ServingLoad:
     kv_unread_bytes_per_token: float = 0.0  #: cache that sparse attention does not read, B/token
     selected_bytes_per_sequence: float = 0.0  #: cache that sparse attention selects and reads, B
     kv_shards: int = 8  #: pieces into which tp splits the cache: KV heads; 1 for latent attention
+    dense_dtype: str = ""  #: dtype of what is no routed expert; `weight_dtype` if empty
+    d_expert: int = 0  #: columns of one routed expert; 0 if not told
+    n_latent_layers: int = 0  #: layers of latent attention
+    n_linear_layers: int = 0  #: layers of linear attention
 
     @property
     def weight_bytes(self) -> float:

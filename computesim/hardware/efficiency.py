@@ -24,16 +24,9 @@ class Efficiency:
     serving_gemm: Mapping[str, float] = field(hash=False)  #: ceiling by dtype, serving kernels
     training_gemm: Mapping[str, float] = field(hash=False)  #: ceiling by dtype, training kernels
     half_rows: float  #: rows at which a matrix multiplication reaches half of its ceiling
-    grouped_gemm: float  #: expert (grouped) multiplication relative to a dense one, serving
-    prefill_attention: float  #: fraction of the bf16 peak, serving
     training_attention: float  #: the same, forward and backward
     hbm: float  #: fraction of the memory bandwidth of large streams
     hbm_half_bytes: float  #: bytes of one transfer that reach half of `hbm`, B
-    kv_hbm: float  #: fraction of the memory bandwidth when a step reads the KV cache
-    step_overhead: float  #: scheduler, sampler and launch of one serving step, s
-    layer_overhead: float  #: kernels of one layer that do not shrink with the batch, s
-    sequence_overhead: float  #: sampling and bookkeeping of one running sequence, s/step
-    small_message: float  #: latency of one fused all-reduce of a decode step, s
     collective_latency: float  #: latency α of an 8-way NCCL all-reduce, s
     all_reduce: float  #: bus bandwidth ÷ scale-up bandwidth per direction, large messages
     gather: float  #: the same for all-gather and reduce-scatter
@@ -41,8 +34,6 @@ class Efficiency:
     protocol: float = 0.5  #: weight of the term √(latency · transfer) between the two regimes
     nic: float = 0.94  #: attained fraction of the NIC line rate (46–48 of 50 GB/s)
     nic_latency: float = 10e-6  #: latency of one scale-out hop of a collective, s
-    expert_imbalance: float = 1.2  #: tokens of the busiest expert rank ÷ mean, serving
-    serving_ep_overlap: float = 0.5  #: expert all-to-all of serving hidden by two micro-batches
     tp_overlap: float = 0.42  #: share of tensor-parallel traffic hidden under compute, training
     cp_overlap: float = 0.8  #: the same for context-parallel rings
     ep_overlap: float = 0.93  #: the same for expert all-to-all, as long as there is compute
@@ -64,7 +55,6 @@ class Efficiency:
     training_jitter: float = 0.03  #: input, optimiser launch, stragglers ÷ step
     straggling: float = 0.005  #: the same, more, with every doubling of a job beyond 8
     memory_reserve: float = 0.05  #: share of memory kept by runtime, buffers and fragments
-    cache_share: float = 1.0  #: of what weights and runtime leave, for the KV cache of an engine
 
 
 def _table(**values: float) -> Mapping[str, float]:
@@ -72,10 +62,9 @@ def _table(**values: float) -> Mapping[str, float]:
 
 
 # Ceilings: medians over shapes at 1,024–32,768 rows, aiconfigurator GEMM table (H100 vLLM 0.24);
-# half_rows from the same table between 256 and 2,048 rows; small_message: TensorRT-LLM custom
-# all-reduce at 8 GPUs; collective_latency and bus bandwidths: NCCL at 8 GPUs, 512 MiB;
-# step and layer overhead: stepfit (c0 2.3–5.6 ms over 80 layers); kv_hbm: stepfit (1/1.7).
-# Imbalance, jitter, straggling, reserves, overlap of context and of stage boundaries: estimate.
+# half_rows from the same table between 256 and 2,048 rows; collective_latency and bus
+# bandwidths: NCCL at 8 GPUs, 512 MiB. What else serving attains: serving_efficiency.py.
+# Jitter, straggling, reserves, overlap of context and of stage boundaries: estimate.
 # host_adam: ZeRO-Offload (Ren 2021) table 4, 10 billion parameters in 2.57 s on a DGX-2 (30 B each;
 # 12 channels of DDR4-2666, 256 GB/s). host_link: nvbandwidth, host to device.
 #
@@ -101,16 +90,9 @@ _HOPPER: Final = Efficiency(
     serving_gemm=_table(bf16=0.80, fp16=0.80, fp8=0.58, int8=0.58),
     training_gemm=_table(bf16=0.71, fp16=0.71, fp8=0.876, int8=0.876),
     half_rows=48.0,
-    grouped_gemm=0.8,
-    prefill_attention=0.55,
     training_attention=0.535,
     hbm=0.80,
     hbm_half_bytes=10e6,
-    kv_hbm=0.58,
-    step_overhead=1.5e-3,
-    layer_overhead=30e-6,
-    sequence_overhead=10e-6,
-    small_message=3.1e-6,
     collective_latency=18e-6,
     all_reduce=0.99,
     gather=0.745,
@@ -123,7 +105,6 @@ _AMPERE: Final = replace(
     training_attention=0.107,
     half_rows=32.0,
     hbm=0.78,
-    small_message=4.5e-6,
     collective_latency=24e-6,
     all_reduce=0.74,
     gather=0.70,
@@ -134,7 +115,6 @@ _BLACKWELL: Final = replace(
     serving_gemm=_table(bf16=0.68, fp16=0.68, fp8=0.50, int8=0.50, fp4=0.45, int4=0.45),
     training_gemm=_table(bf16=0.55, fp16=0.55, fp8=0.755, int8=0.755, fp4=0.71, int4=0.71),
     half_rows=192.0,
-    prefill_attention=0.50,
     training_attention=0.535,
     training_moe_overhead=0.0,
     memory_passes=16.4,
@@ -142,7 +122,6 @@ _BLACKWELL: Final = replace(
     reference_power=1000.0 / 2.25e15,
     hbm=0.75,
     hbm_half_bytes=24e6,
-    small_message=5.0e-6,
     collective_latency=27e-6,
     all_reduce=0.78,
     gather=0.685,
@@ -162,16 +141,13 @@ _GENERAL: Final = replace(
     memory_passes=12.0,
     half_rows=96.0,
     hbm=0.75,
-    small_message=5.0e-6,
     collective_latency=25e-6,
     all_reduce=0.75,
     gather=0.68,
     all_to_all=0.60,
 )
 # A phone or laptop runs one sequence; the runtime beside it is light and the memory shared.
-_DEVICE: Final = replace(
-    _GENERAL, step_overhead=1e-3, layer_overhead=20e-6, hbm=0.70, memory_reserve=0.5
-)
+_DEVICE: Final = replace(_GENERAL, hbm=0.70, memory_reserve=0.5)
 
 EFFICIENCY: Final[Mapping[str, Efficiency]] = MappingProxyType(
     {

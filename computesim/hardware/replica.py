@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from computesim.hardware.accelerator import Accelerator
-from computesim.hardware.collective import Link, scaleout_link, scaleup_link
 from computesim.hardware.efficiency import Efficiency, ceiling
+from computesim.hardware.serving_efficiency import (
+    GRAPH_STEP,
+    GRAPH_TOKENS,
+    Engine,
+    ServingKernels,
+)
 from computesim.quantities import DTYPE_BYTES, ServingLoad
 
-ACTIVATION_BYTES: Final = 2.0  #: activations on the wire are bf16, B/element
-DISPATCH_BYTES: Final = {"fp8": 1.0, "fp4": 1.0, "int8": 1.0, "int4": 1.0}  #: B/element, else 2
+#: weights whose arithmetic a machine may lack; it then widens them to 16 bits
+NARROW: Final = ("fp4", "int4")
+
+ACTIVATION_BYTES: Final = 2.0  #: activations are bf16, in memory and on the wire, B/element
+
+Floats: TypeAlias = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +62,25 @@ class Replica:
     machine: Accelerator
     layout: ServingLayout
     own: Efficiency
+    kernels: ServingKernels
+    engine: Engine
 
     @property
     def kv_pieces(self) -> int:
         """Pieces of the cache inside one attention group; more ranks than pieces hold copies."""
         return min(self.layout.tp, max(self.load.kv_shards, 1))
 
+    @property
+    def groups(self) -> int:
+        """Parts of a step that run by themselves: attention groups and pipeline microbatches."""
+        return self.layout.dp * self.layout.pp
+
     def free_bytes(self) -> float:
         """Return the bytes of one accelerator that weights and the runtime leave, B."""
         split = self.layout.tp * self.layout.pp
         held = (self.load.dense_weight_bytes + self.load.embedding_bytes) / split
         held += self.load.expert_weight_bytes / self.layout.n_accelerators
-        free = self.machine.memory_bytes * (1.0 - self.own.memory_reserve) - held
-        return free * (self.own.cache_share if free > 0 else 1.0)
+        return self.machine.memory_bytes * (1.0 - self.own.memory_reserve) - held
 
     def expert_flop(self) -> float:
         """Return the FLOP of one token in its routed experts."""
@@ -74,39 +89,132 @@ class Replica:
         elements = self.load.expert_weight_bytes / DTYPE_BYTES[self.load.weight_dtype]
         return 2.0 * elements * self.load.experts_per_token / self.load.n_experts
 
-    def rate(self) -> float:
-        """Return the attainable rate of dense matrix multiplications, FLOP/s."""
-        done_in = self.machine.supported_dtype(self.load.weight_dtype)
-        return self.machine.peak(self.load.weight_dtype) * ceiling(self.own.serving_gemm, done_in)
+    def rate(self, dtype: str) -> float:
+        """Return the attainable rate of multiplications with weights of a dtype, FLOP/s."""
+        rates = self.machine.peak_flop_per_second
+        if dtype in NARROW and not rates.get(dtype) and (rates.get("bf16") or rates.get("fp16")):
+            dtype = "bf16"
+        done_in = self.machine.supported_dtype(dtype)
+        return self.machine.peak(dtype) * ceiling(self.own.serving_gemm, done_in)
+
+    def dense_rate(self) -> float:
+        """Return the attainable rate of all but the routed experts, FLOP/s."""
+        return self.rate(self.load.dense_dtype or self.load.weight_dtype)
+
+    def expert_rate(self) -> float:
+        """Return the attainable rate of routed experts, FLOP/s: narrow pieces are slower."""
+        rate = self.rate(self.load.weight_dtype) * self.kernels.grouped_gemm
+        if self.load.d_expert:
+            width = self.load.d_expert * self.layout.ep / self.layout.n_stage
+            rate *= width / (width + self.kernels.half_expert)
+        return rate / (self.kernels.expert_imbalance if self.layout.ep > 1 else 1.0)
 
     def attention_rate(self) -> float:
         """Return the attainable rate of attention scores, FLOP/s."""
-        return self.machine.peak("bf16") * self.own.prefill_attention
+        return self.machine.peak("bf16") * self.kernels.prefill_attention
 
     def per_token(self) -> float:
         """Return the compute seconds of one token."""
         expert = self.expert_flop()
-        imbalance = self.own.expert_imbalance if self.layout.ep > 1 else 1.0
-        matrices = self.load.flop_per_token - expert
-        matrices += expert * imbalance / self.own.grouped_gemm
-        scores = self.load.attention_flop_per_token / self.attention_rate()
-        return (matrices / self.rate() + scores) / self.layout.n_accelerators
+        seconds = (self.load.flop_per_token - expert) / self.dense_rate()
+        seconds += self.load.attention_flop_per_token / self.attention_rate()
+        if expert:
+            seconds += expert / self.expert_rate()
+        return seconds / self.layout.n_accelerators + self.activation_seconds()
 
-    def compute_offset(self) -> float:
-        """Return the seconds by which unfilled matrix multiplications are late in every step."""
-        dense = self.load.flop_per_token - self.expert_flop()
-        return dense * self.own.half_rows / (self.rate() * self.layout.tp)
+    def activation_seconds(self) -> float:
+        """Return the seconds in which the activations of one token cross memory.
 
-    def weight_seconds(self, token_budget: int) -> npt.NDArray[np.float64]:
+        Tensor parallelism does not divide them: each rank norms, adds and permutes all of them.
+        """
+        load, kernels = self.load, self.kernels
+        widths = kernels.passes * load.n_layers
+        widths += kernels.routed_passes * load.n_moe_layers * load.experts_per_token
+        size = widths * load.d_model * ACTIVATION_BYTES
+        return size / (self.machine.memory_bandwidth * kernels.weight_hbm) / self.groups
+
+    def weight_stream(self, token_budget: int) -> Floats:
         """Return the seconds that read the weights which T tokens touch, T = 0 … token_budget."""
-        bandwidth = self.machine.memory_bandwidth * self.own.hbm
-        table = np.full(token_budget + 1, self.load.dense_weight_bytes / self.layout.tp / bandwidth)
-        experts = self.load.expert_weight_bytes / self.layout.n_stage / bandwidth
-        return table + experts * self._touched(token_budget)
+        tokens = np.arange(token_budget + 1, dtype=np.float64)
+        return self._dense_stream() + self._expert_stream(tokens)
 
-    def _touched(self, token_budget: int) -> npt.NDArray[np.float64]:
+    def weight_seconds(self, token_budget: int) -> Floats:
+        """Return the seconds of all multiplications of T tokens, T = 0 … token_budget.
+
+        Notes
+        -----
+        ``(memory^p + compute^p)^(1/p)`` of the dense part and of the experts. Steps that a CUDA
+        graph holds are padded to its size; others last at least as long as the host launches.
+        """
+        tokens = np.arange(token_budget + 1, dtype=np.float64)
+        rows = _padded(tokens / self.groups)
+        dense = (self.load.flop_per_token - self.expert_flop()) / self.dense_rate()
+        seconds = self._bent(np.asarray(self._dense_stream()), rows * dense / self.layout.tp)
+        if self.load.n_experts:
+            expert = self.expert_flop() / self.expert_rate() / self.layout.n_accelerators
+            padding = self.kernels.expert_rows * self.load.n_experts / self.load.experts_per_token
+            filled = tokens + padding * self.layout.pp * self._touched(tokens)
+            seconds = seconds + self._bent(self._expert_stream(tokens), filled * expert)
+        seconds = seconds + tokens * self.activation_seconds()
+        eager = tokens > GRAPH_TOKENS * self.groups
+        seconds[eager] = np.maximum(seconds[eager], self.eager_seconds())
+        return seconds
+
+    def eager_seconds(self) -> float:
+        """Return the seconds in which the host launches a step that no graph holds."""
+        load, engine = self.load, self.engine
+        return (
+            load.n_layers * engine.eager_layer
+            + load.n_moe_layers * engine.eager_expert
+            + load.n_latent_layers * engine.eager_latent
+            + load.n_linear_layers * engine.eager_linear
+        )
+
+    def fixed_seconds(self) -> float:
+        """Return the seconds of scheduler, sampler and gaps of a step, collectives left out."""
+        load, kernels, engine = self.load, self.kernels, self.engine
+        gaps = (
+            load.n_layers * kernels.layer_overhead
+            + load.n_moe_layers * kernels.expert_overhead
+            + load.n_latent_layers * kernels.latent_overhead
+            + load.n_linear_layers * kernels.linear_overhead
+        )
+        return engine.step + gaps * engine.layer
+
+    def per_kv_token(self) -> float:
+        """Return the seconds that read the cache of one context token."""
+        read = self.load.kv_bytes_per_token - self.load.kv_unread_bytes_per_token
+        return read / (self.kv_pieces * self.groups) / self._kv_bandwidth()
+
+    def per_sequence(self) -> float:
+        """Return the seconds of one decoding sequence beside its growing cache."""
+        read = self.load.state_bytes_per_sequence + self.load.selected_bytes_per_sequence
+        moved = read / (self.kv_pieces * self.groups) / self._kv_bandwidth()
+        return moved + self.engine.sequence / self.layout.dp
+
+    def _kv_bandwidth(self) -> float:
+        return self.machine.memory_bandwidth * self.kernels.kv_hbm
+
+    def _bent(self, memory: Floats, compute: Floats) -> Floats:
+        """Return the seconds of a multiplication between its two bounds."""
+        power = self.kernels.bend
+        bent: Floats = (memory**power + compute**power) ** (1.0 / power)
+        return bent
+
+    def _dense_stream(self) -> float:
+        """Return the seconds that read all weights but the routed experts."""
+        bandwidth = self.machine.memory_bandwidth * self.kernels.weight_hbm
+        return self.load.dense_weight_bytes / self.layout.tp / bandwidth
+
+    def _expert_stream(self, tokens: Floats) -> Floats:
+        """Return the seconds that read the experts which some tokens touch."""
+        bandwidth = self.machine.memory_bandwidth * self.kernels.weight_hbm
+        all_of_them = self.load.expert_weight_bytes / self.layout.n_stage / bandwidth
+        return all_of_them * self._touched(tokens)
+
+    def _touched(self, tokens: Floats) -> Floats:
         """Return the expected share of experts that T tokens touch (one microbatch of a stage)."""
-        touched = np.zeros(token_budget + 1)
+        touched = np.zeros(tokens.size)
         if not self.load.n_experts:
             return touched
         missed = 1.0 - self.load.experts_per_token / self.load.n_experts
@@ -114,71 +222,18 @@ class Replica:
             touched[1:] = 1.0
             return touched
         # beyond `full` tokens all are touched to 1e-9, which spares powers of a long table
-        full = min(int(-21.0 / np.log(missed)) * self.layout.pp + 1, token_budget + 1)
+        draws = self.kernels.distinct / self.layout.pp
+        full = min(int(-21.0 / np.log(missed) / draws) + 1, tokens.size)
         touched[full:] = 1.0
-        touched[:full] = 1.0 - missed ** (np.arange(full) / self.layout.pp)
+        touched[:full] = 1.0 - missed ** (tokens[:full] * draws)
         return touched
 
-    def per_kv_token(self) -> float:
-        """Return the seconds that read the cache of one context token."""
-        read = self.load.kv_bytes_per_token - self.load.kv_unread_bytes_per_token
-        groups = self.kv_pieces * self.layout.dp * self.layout.pp
-        return read / groups / (self.machine.memory_bandwidth * self.own.kv_hbm)
 
-    def per_sequence(self) -> float:
-        """Return the seconds of one decoding sequence beside its growing cache."""
-        read = self.load.state_bytes_per_sequence + self.load.selected_bytes_per_sequence
-        groups = self.kv_pieces * self.layout.dp * self.layout.pp
-        moved = read / groups / (self.machine.memory_bandwidth * self.own.kv_hbm)
-        return moved + self.own.sequence_overhead / self.layout.dp
-
-
-def latencies(replica: Replica) -> float:
-    """Return the latencies of the collectives of one step, s."""
-    load, layout, own = replica.load, replica.layout, replica.own
-    seconds = 0.0
-    experts_travel = load.n_moe_layers if layout.ep > 1 else 0
-    if layout.tp > 1:
-        seconds += (2 * load.n_layers - experts_travel) * own.small_message
-    if experts_travel:
-        across = layout.n_stage > replica.machine.scaleup_domain
-        hop = own.small_message + (3 * own.nic_latency if across else 0.0)
-        seconds += 2 * experts_travel * hop
-    if layout.pp > 1:
-        seconds += (layout.pp - 1) * 2 * own.nic_latency
-    return seconds
-
-
-def wire_per_token(replica: Replica) -> float:
-    """Return the exposed seconds of the collectives of one token of the replica."""
-    load, layout = replica.load, replica.layout
-    if layout.n_stage == 1:
-        return 0.0
-    inner = scaleup_link(replica.machine, replica.own)
-    width = load.d_model * ACTIVATION_BYTES
-    experts_travel = load.n_moe_layers if layout.ep > 1 else 0
-    sums = 2 * load.n_layers - experts_travel
-    tensor = 2.0 * (layout.tp - 1) / layout.tp * width * sums / inner.all_reduce
-    seconds = tensor / (layout.dp * layout.pp)
-    if experts_travel:
-        exposed = 1.0 - replica.own.serving_ep_overlap
-        per_rank = _expert_seconds(replica, inner) * experts_travel * exposed
-        seconds += per_rank / layout.n_accelerators
-    return seconds
-
-
-def _expert_seconds(replica: Replica, inner: Link) -> float:
-    """Return the seconds in which one token travels to its experts and back, one layer."""
-    load, layout, domain = replica.load, replica.layout, replica.machine.scaleup_domain
-    size = load.d_model * (DISPATCH_BYTES.get(load.weight_dtype, 2.0) + ACTIVATION_BYTES)
-    seconds = _destinations(load.experts_per_token, layout.ep) * size / inner.all_to_all
-    if layout.n_stage > domain:
-        outer = scaleout_link(replica.machine, replica.own)
-        nodes = -(-layout.n_stage // domain)
-        seconds += _destinations(load.experts_per_token, nodes) * size / outer.all_to_all
-    return seconds
-
-
-def _destinations(n_choices: int, n_places: int) -> float:
-    """Return the expected distinct places, own place left out, of random choices."""
-    return (n_places - 1) * (1.0 - (1.0 - 1.0 / n_places) ** n_choices)
+def _padded(rows: Floats) -> Floats:
+    """Return rows padded to the next captured graph; larger steps are not padded."""
+    graph = np.where(
+        rows > GRAPH_STEP,
+        np.ceil(rows / GRAPH_STEP) * GRAPH_STEP,
+        2.0 ** np.ceil(np.log2(np.maximum(rows, 1.0))),
+    )
+    return np.where((rows > 0) & (rows <= GRAPH_TOKENS), graph, rows)

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
-
-import numpy as np
-import numpy.typing as npt
 
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
-from computesim.hardware.efficiency import Efficiency
-from computesim.hardware.replica import Replica, ServingLayout, latencies, wire_per_token
-from computesim.hardware.serving_engine import (
-    GRAPH_TOKENS,
-    ServingEngine,
-    serving_efficiency,
-    serving_engine,
+from computesim.hardware.efficiency import efficiency
+from computesim.hardware.replica import Replica, ServingLayout
+from computesim.hardware.serving_efficiency import (
+    GENERAL_ENGINE,
+    Engine,
+    ServingKernels,
+    serving_kernels,
 )
+from computesim.hardware.serving_wire import latencies, wire_per_token
 from computesim.hardware.step import StepModel
 from computesim.quantities import ServingLoad
 
@@ -25,7 +24,6 @@ __all__ = ["ServingLayout", "StepModel", "serving_layout", "serving_layouts", "s
 
 LARGEST_TP: Final = 16  #: beyond it heads no longer divide
 UNBOUNDED_TOKENS: Final = 1e15  #: cache capacity of a model without a growing cache
-BUDGET_PER_GROUP: Final = 8192  #: default tokens of one step per attention group
 BATCH_PER_GROUP: Final = 512  #: default decoding sequences per attention group
 NEAR_TIE: Final = 0.95  #: a smaller replica wins within this share of the best throughput
 
@@ -36,8 +34,9 @@ def serving_step(
     layout: ServingLayout | None = None,
     token_budget: int | None = None,
     max_batch: int | None = None,
-    coefficients: Efficiency | None = None,
-    engine: ServingEngine | None = None,
+    kernels: ServingKernels | None = None,
+    engine: Engine = GENERAL_ENGINE,
+    memory_reserve: float | None = None,
 ) -> StepModel:
     """Return the step time of a replica.
 
@@ -53,10 +52,12 @@ def serving_step(
         Most tokens of one step, whole replica; 8,192 per attention group.
     max_batch : int, optional
         Sequences that may decode together, whole replica; 512 per attention group.
-    coefficients : Efficiency, optional
-        Another table than the one of the machine's generation.
-    engine : ServingEngine, optional
-        What the engine costs; the usual one where it is not given.
+    kernels : ServingKernels, optional
+        Other coefficients than those of the machine's generation.
+    engine : Engine
+        The program that serves.
+    memory_reserve : float, optional
+        Share of the memory that is not the engine's; that of the generation by default.
 
     Returns
     -------
@@ -73,27 +74,28 @@ def serving_step(
     Dense weights are split over tp and copied in each attention group; experts are split over
     all accelerators of a stage. Pipeline stages work on pp microbatches at once: they divide
     compute and cache reads, and not the reading of weights. Attention decode of latent caches is
-    taken to wait for memory. Steps of more than `GRAPH_TOKENS` tokens are launched kernel by
-    kernel: the host's time hides under the work of the accelerator, or the other way round.
+    taken to wait for memory. Multiplications stand in the table `weight_seconds`, between their
+    memory and their compute bound; the compute side holds their limit for many tokens.
     """
-    own = coefficients or serving_efficiency(accelerator)
-    costs = engine or serving_engine()
-    layout = layout or serving_layout(load, accelerator, coefficients=own, engine=costs)
-    replica = Replica(load, accelerator, layout, own)
+    layout = layout or serving_layout(load, accelerator, kernels=kernels, engine=engine)
+    replica = _replica(load, accelerator, layout, kernels, engine)
+    if memory_reserve is not None:
+        replica = replace(replica, own=replace(replica.own, memory_reserve=memory_reserve))
     _check(replica)
     groups = layout.dp * layout.pp
     batch = max_batch or BATCH_PER_GROUP * groups
-    budget = max(token_budget or BUDGET_PER_GROUP * layout.dp, batch)
+    budget = max(token_budget or engine.token_budget * layout.dp, batch)
     batch, capacity = _cache(replica, batch)
     return StepModel(
-        fixed=_fixed(replica, costs),
+        fixed=replica.fixed_seconds() + latencies(replica),
         wire=wire_per_token(replica),
-        compute_offset=replica.compute_offset(),
+        compute_offset=0.0,
         per_token=replica.per_token(),
         per_pair=load.attention_flop_per_pair / replica.attention_rate() / layout.n_accelerators,
         per_kv_token=replica.per_kv_token(),
         per_sequence=replica.per_sequence(),
-        weight_seconds=_launched(replica, costs, budget),
+        weight_seconds=replica.weight_seconds(budget),
+        weight_stream=replica.weight_stream(budget),
         kv_capacity_tokens=capacity,
         max_batch=batch,
         token_budget=budget,
@@ -101,23 +103,17 @@ def serving_step(
     )
 
 
-def _fixed(replica: Replica, costs: ServingEngine) -> float:
-    """Return the seconds of a step whatever it holds."""
-    load, own = replica.load, replica.own
-    seconds = own.step_overhead + load.n_layers * own.layer_overhead + latencies(replica)
-    if replica.machine.kind == "device":
-        return seconds
-    return seconds + load.n_moe_layers * costs.moe_layer
-
-
-def _launched(replica: Replica, costs: ServingEngine, budget: int) -> npt.NDArray[np.float64]:
-    """Return the seconds that read the weights T tokens touch, or that launch a large step."""
-    table, load = replica.weight_seconds(budget), replica.load
-    if replica.machine.kind != "device":
-        launch = load.n_layers * costs.launch + load.n_moe_layers * costs.moe_launch
-        large = GRAPH_TOKENS * replica.layout.dp + 1  # each attention group launches its own
-        table[large:] = np.maximum(table[large:], launch)
-    return table
+def _replica(
+    load: ServingLoad,
+    accelerator: Accelerator,
+    layout: ServingLayout,
+    kernels: ServingKernels | None,
+    engine: Engine,
+) -> Replica:
+    """Return a replica with the coefficients of its machine."""
+    own = efficiency(accelerator)
+    kernels = kernels or serving_kernels(accelerator)
+    return Replica(load, accelerator, layout, own, kernels, engine)
 
 
 def _check(replica: Replica) -> None:
@@ -178,8 +174,8 @@ def serving_layout(
     context: float = 4096.0,
     tpot: float = 0.05,
     max_accelerators: int = 0,
-    coefficients: Efficiency | None = None,
-    engine: ServingEngine | None = None,
+    kernels: ServingKernels | None = None,
+    engine: Engine = GENERAL_ENGINE,
 ) -> ServingLayout:
     """Return the layout that decodes most tokens per second and accelerator.
 
@@ -195,10 +191,10 @@ def serving_layout(
         Time per output token that the step must keep; where no layout can, the fastest is taken.
     max_accelerators : int
         Largest replica; 0 for no bound.
-    coefficients : Efficiency, optional
-        Another table than the one of the machine's generation.
-    engine : ServingEngine, optional
-        What the engine costs; the usual one where it is not given.
+    kernels : ServingKernels, optional
+        Other coefficients than those of the machine's generation.
+    engine : Engine
+        The program that serves.
 
     Returns
     -------
@@ -214,7 +210,6 @@ def serving_layout(
     Within 5 % the smaller replica wins: it fails and scales in smaller pieces. Layouts over
     several scale-up domains are considered only where nothing inside one of them fits.
     """
-    own = coefficients or serving_efficiency(accelerator)
     found: list[tuple[float, float, ServingLayout]] = []
     shortage = ""
     for layout in serving_layouts(load, accelerator):
@@ -223,9 +218,7 @@ def serving_layout(
         if found and (layout.pp > 1 or layout.n_accelerators > accelerator.scaleup_domain):
             break
         try:
-            step = serving_step(
-                load, accelerator, layout, token_budget=1, coefficients=own, engine=engine
-            )
+            step = serving_step(load, accelerator, layout, 1, kernels=kernels, engine=engine)
         except CapacityError as error:
             shortage = str(error)
             continue

@@ -69,4 +69,5 @@ def speculative(step: StepModel, how: Speculation) -> StepModel:
         per_kv_token=step.per_kv_token / tokens,
         per_sequence=step.per_sequence / tokens,
         weight_seconds=step.weight_seconds[index] * dearer,
+        weight_stream=step.weight_stream[index] * dearer,
     )

@@ -27,13 +27,15 @@ class StepModel:
 
     fixed: float  #: launches, scheduling and latencies, s/step
     wire: float  #: exposed collectives, s/token
-    compute_offset: float  #: of the saturating matrix multiplications, s/step
+    compute_offset: float  #: constant part of the compute side, s/step
     per_token: float  #: matrix multiplications, s/token
     per_pair: float  #: attention scores of one (token, context token) pair, s
     per_kv_token: float  #: reading the cache of one context token, s
     per_sequence: float  #: reading fixed-size state and sampling, s/sequence
     weight_seconds: npt.NDArray[np.float64] = field(hash=False, compare=False)
-    """Reading the weights that T tokens touch, s; shape (token_budget + 1,)"""
+    """Multiplications of T tokens, never less than reading their weights, s; (token_budget + 1,)"""
+    weight_stream: npt.NDArray[np.float64] = field(hash=False, compare=False)
+    """Reading the weights that T tokens touch, of the above, s; (token_budget + 1,)"""
     kv_capacity_tokens: float  #: context tokens that fit beside the weights
     max_batch: int  #: sequences that may decode together
     token_budget: int  #: most tokens of one step

@@ -23,7 +23,6 @@ _PACKAGE = Path(__file__).parents[1]
 _COMPUTES_CELLS = (
     *("workload", "hardware", "sim", "projection", "quantities.py", "units.py"),
     "data/calibration/rl.csv",
-    "data/calibration/serving.csv",
 )
 
 

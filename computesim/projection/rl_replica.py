@@ -8,7 +8,6 @@ from typing import Final
 
 from computesim.errors import CapacityError
 from computesim.hardware.serving import ServingLayout, serving_layouts, serving_step
-from computesim.hardware.serving_engine import serving_efficiency
 from computesim.hardware.step import StepModel
 from computesim.projection.rl_plan import RLPlan
 from computesim.quantities import ServingLoad
@@ -89,8 +88,8 @@ def batch_seconds(plan: RLPlan, step: StepModel, tail: bool = True) -> float:
 def _step(plan: RLPlan, load: ServingLoad, layout: ServingLayout) -> StepModel:
     """Return a replica with what the framework adds to a step, and what speculation takes away."""
     machine = plan.accelerator
-    own = replace(serving_efficiency(machine), memory_reserve=1.0 - plan.engine_memory)
-    step = serving_step(load, machine, layout, coefficients=own)
+    reserve = 1.0 - plan.engine_memory
+    step = serving_step(load, machine, layout, memory_reserve=reserve)
     slower = plan.coefficients.layer * plan.model.n_layers
     gain = plan.speculation
     return replace(
@@ -98,6 +97,7 @@ def _step(plan: RLPlan, load: ServingLoad, layout: ServingLayout) -> StepModel:
         fixed=(step.fixed + slower) / gain,
         per_kv_token=step.per_kv_token / gain,
         weight_seconds=step.weight_seconds / gain,
+        weight_stream=step.weight_stream / gain,
     )
 
 

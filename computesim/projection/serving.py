@@ -17,7 +17,7 @@ import numpy as np
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.serving import serving_layout, serving_step
-from computesim.hardware.serving_engine import serving_engine
+from computesim.hardware.serving_efficiency import GENERAL_ENGINE
 from computesim.hardware.step import StepModel
 from computesim.projection.demand import ServingDemand
 from computesim.quantities import ServingLoad
@@ -105,7 +105,7 @@ def measure(demand: ServingDemand, accelerator: Accelerator, play: Play) -> Cell
     if longer > play.requests:  # arrivals must go on while requests come and leave
         trace = sample_trace(demand, replace(play, requests=longer))
     # what a request spends outside of the replica is gone before and after its prompt is read
-    level = ServiceLevel(max(demand.ttft - serving_engine().request, 0.0), demand.tpot)
+    level = ServiceLevel(max(demand.ttft - GENERAL_ENGINE.request, 0.0), demand.tpot)
     found = max_serving_rate(
         trace, service, table, replicas, level, seed=play.seed, engine=play.engine, judged=JUDGED
     )
@@ -258,7 +258,7 @@ def _intensity(
     compute = rate * flop / (step.n_accelerators * accelerator.peak(load.weight_dtype))
     tokens = state.batch + rate * lengths.fresh * state.step_seconds
     index = min(max(round(tokens), 1), step.token_budget)
-    memory = float(step.weight_seconds[index]) + state.batch * (
+    memory = float(step.weight_stream[index]) + state.batch * (
         step.per_kv_token * lengths.context + step.per_sequence
     )
     bandwidth = memory / state.step_seconds * MEMORY_SHARE

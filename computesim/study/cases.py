@@ -185,14 +185,12 @@ SERVING: Final = CaseFormat(
     "serving",
     {
         **_NAMED,
-        "dtype": _TEXT,
-        "kv_dtype": _TEXT,
-        "engine": Column("word", words=("vllm", "sglang", "trtllm", "usual")),
-        "engine_version": _TEXT,
-        "gemm_dtype": _TEXT,
-        "moe_dtype": _TEXT,
-        **dict.fromkeys(("tp", "pp", "ep", "dp"), Column("count")),
-        **dict.fromkeys(("isl", "osl", "concurrency"), _SIZE),
+        **dict.fromkeys(("dtype", "kv_dtype", "gemm_dtype", "moe_dtype"), _TEXT),
+        **dict.fromkeys(("engine", "engine_version"), _TEXT),
+        **dict.fromkeys(("tp", "pp", "ep", "dp"), Column("count")),  # 0: unknown
+        **dict.fromkeys(("isl", "osl", "concurrency"), Column("count", True, 1)),
+        "stream_interval": _NOT_NEGATIVE,
+        "statistic": Column("word", words=("mean", "median")),
         **_metric("tpot_ms", "ttft_ms", "output_tokens_per_s_per_accelerator"),
     },
 )

@@ -9,8 +9,7 @@ from computesim.catalog import Catalog, load_catalog
 from computesim.hardware.serving import ServingLayout, serving_step
 from computesim.hardware.step import StepModel
 from computesim.study.cases import Case
-from computesim.study.serving_bench import play
-from computesim.study.verify_serving import bench_of, point_of
+from computesim.study.verify_serving import ServingPredictor, benchmark_of
 from computesim.workload.transformer import serving_load
 
 # DeepSeek, open-infra index, day 6: inference system overview (2025-02-27 to 28), per 24 h
@@ -24,9 +23,6 @@ PREFILL_SHARE: Final = 0.42  #: of the nodes, from the disclosed tokens/s of eit
 DECODE_GROUP, PREFILL_GROUP = 144, 32  #: accelerators over which experts are spread
 NODE: Final = 8  #: accelerators
 DAY: Final = 86400.0  #: s
-#: decode in production ÷ decode of the published kernel profiles (14.8 of 18.6 thousand tokens/s
-#: a node); the step model knows no gaps between requests, no load that changes by the hour
-PRODUCTION: Final = 0.80
 
 
 def disclosed(catalog: Catalog | None = None) -> Iterator[tuple[str, float, float]]:
@@ -55,7 +51,7 @@ def deepseek_nodes(catalog: Catalog) -> tuple[float, float]:
     Returns
     -------
     tuple of float
-        Of 8 H800, at `PRODUCTION` of what the step model says.
+        Of 8 H800, full at all times: the service grew and shrank with its load.
 
     Notes
     -----
@@ -75,7 +71,7 @@ def deepseek_nodes(catalog: Catalog) -> tuple[float, float]:
     step = serving_step(load, machine, ServingLayout(ep=PREFILL_GROUP, dp=PREFILL_GROUP))
     tokens = float(step.token_budget)
     read = tokens / step.step_seconds(tokens, tokens * CONTEXT / 2, 0.0, 0.0) / PREFILL_GROUP
-    rates = NODE * DAY * PRODUCTION
+    rates = NODE * DAY
     return INPUT * (1.0 - CACHED) / read / rates, OUTPUT / decoded / rates
 
 
@@ -113,4 +109,4 @@ def slots_in_use(catalog: Catalog, machine: str, dtype: str) -> float:
         "osl": "8192",
         "concurrency": "128",
     }
-    return play(bench_of(point_of(Case(0, cells), catalog))).running
+    return ServingPredictor().played(benchmark_of(Case(0, cells), catalog)).batch

@@ -181,19 +181,15 @@ recomputed in full, because its logbook counts 1.35 times the model FLOP; the ce
 when a mended formula had moved that case from +13 to −22 %, and left empty it makes the p90 of the
 held-out known layouts 20 instead of 19 %.
 
-Serving: eight coefficients of a generation and eight of an engine are fitted to every third of
-1,544 measured points (Qwen3-32B on GB200 rises and falls at random and is only judged), once to all
-models and once without each (`data/calibration/serving.csv`, written by `python -m
-computesim.study.calibrate_serving`). The cases below are every eighth point. Over all 1,560, median
-and p90: TPOT 10.4 and 33.1 % in the fit, 14.3 and 42.6 % with the model left out; TTFT 31.6 and
-84.4 %, 38.0 and 123.5 %. The aims were 12, 36 and 30 % on models left out: they are missed. Dense
-models on B200 were measured for one model only, a benchmark of one wave of requests and points
-whose concurrency cannot be the number of clients are among the cases, and how many waves a TTFT is
-the mean of is a coefficient of the engine, because nobody tells. 80 % of the measurements lie
-between 0.75 and 1.35 times a predicted TPOT, and between 0.45 and 2.05 times a TTFT
-(`data/calibration/serving_bands.csv`, models left out). The nodes of DeepSeek and the slots of full
-caches took no part in any fit; but the priors of grouped multiplications and of the imbalance of
-experts were narrowed, to what kernels measure, when a first fit gave 350 nodes.
+Serving: coefficients of kernels (Hopper, Blackwell) and of engines (vLLM, SGLang, TensorRT-LLM) are
+fitted to measured points of Llama-3.1-70B, DeepSeek-R1 and V3 and gpt-oss-120b by
+`benchmarks/fit_serving.py`; Llama-3.1-8B, Qwen3-32B and Qwen3.5-397B-A17B are left out. The cases
+below are every eighth point. Over all 1,560, median and p90: TPOT 7.7 and 30.9 % in the fit, 10.9
+and 28.5 % left out (outputs of 8,192 tokens 11.2 %, others 10.8 %); TTFT 28.4 and 69.9 %, 27.3 and
+75.3 %. Each is a closed loop of clients that all begin at once; published times behave as means
+over all requests, that burst included. A prediction carries the band in which four of five
+measurements of models left out lie. The nodes of DeepSeek and the slots of full caches took no part
+in the fit.
 
 RL: three coefficients of a generation (seconds of a layer in each step of the engine, slowness of
 the learner, alone and colocated) are fitted to all step times that can be predicted: NeMo RL,

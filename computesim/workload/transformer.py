@@ -166,7 +166,10 @@ def _train_attention_flop(arch: Architecture, seq_len: float, causal: bool, mtp:
 
 
 def serving_load(
-    arch: Architecture, weight_dtype: str = "bf16", kv_dtype: str = "bf16"
+    arch: Architecture,
+    weight_dtype: str = "bf16",
+    kv_dtype: str = "bf16",
+    dense_dtype: str = "",
 ) -> ServingLoad:
     """Return what a model asks of a serving replica, per token and per sequence.
 
@@ -174,7 +177,9 @@ def serving_load(
     ----------
     arch : Architecture
     weight_dtype, kv_dtype : str
-        Keys of `computesim.quantities.DTYPE_BYTES`; all weights are in `weight_dtype`.
+        Keys of `computesim.quantities.DTYPE_BYTES`.
+    dense_dtype : str
+        Of all weights but the routed experts; `weight_dtype` if empty.
 
     Returns
     -------
@@ -189,6 +194,7 @@ def serving_load(
     """
     count = parameter_count(arch)
     weight, element = DTYPE_BYTES[weight_dtype], DTYPE_BYTES[kv_dtype]
+    dense = DTYPE_BYTES[dense_dtype or weight_dtype]
     unread = arch.n_full_layers * kv_width(arch) * element if arch.sparse_topk else 0.0
     table = 0.0 if arch.tied_embeddings else count.embedding
     return ServingLoad(
@@ -200,16 +206,20 @@ def serving_load(
         flop_per_token=2.0 * count.matmul,
         attention_flop_per_pair=attention_flop_per_pair(arch),
         attention_flop_per_token=attention_flop_per_token(arch),
-        dense_weight_bytes=(count.total - count.expert - table) * weight,
+        dense_weight_bytes=(count.total - count.expert - table) * dense,
         expert_weight_bytes=count.expert * weight,
         n_experts=arch.n_experts,
         experts_per_token=arch.experts_per_token,
         kv_bytes_per_token=kv_bytes_per_token(arch, element),
         state_bytes_per_sequence=state_bytes_per_sequence(arch, element),
-        embedding_bytes=table * weight,
+        embedding_bytes=table * dense,
         kv_unread_bytes_per_token=unread,
         selected_bytes_per_sequence=unread * arch.sparse_topk,
         kv_shards=1 if arch.attention == "mla" else max(arch.n_kv_heads, 1),
+        dense_dtype=dense_dtype,
+        d_expert=arch.d_expert if arch.n_experts else 0,
+        n_latent_layers=arch.n_full_layers if arch.attention == "mla" else 0,
+        n_linear_layers=arch.n_linear_layers,
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,20 +9,19 @@ import pytest
 
 from computesim.catalog import load_catalog
 from computesim.errors import CaseError
-from computesim.hardware.serving import ServingLayout
-from computesim.hardware.serving_engine import (
-    NOBODY,
-    TABLE,
-    coefficients,
-    serving_efficiency,
-    serving_engine,
-)
-from computesim.study.calibrate_serving import PRIORS, Sample, fitted, sample, times_of
-from computesim.study.cases import SERVING, read_cases, shipped_cases
+from computesim.hardware.serving_efficiency import ENGINES, GENERAL_ENGINE, KERNELS
+from computesim.sim.chains import closed_loop
+from computesim.sim.engine import simulate_serving
+from computesim.sim.service import Service
+from computesim.sim.trace import Trace
+from computesim.study.cases import SERVING, Case, read_cases
+from computesim.study.closed_loop import play
 from computesim.study.disclosure import NODES, PREFILL_SHARE, deepseek_nodes, slots_in_use
-from computesim.study.verify import Verification, verify
+from computesim.study.verify import Verification, errors, verify
+from computesim.study.verify_serving import ServingPredictor, benchmark_of, lengths
 
 CATALOG = load_catalog()
+FITTED = ("llama-3.1-70b", "deepseek-r1", "deepseek-v3", "gpt-oss-120b")
 BULK = next(
     (p / "shared" / "cases" / "serving.csv.gz" for p in Path(__file__).parents
      if (p / "shared" / "cases" / "serving.csv.gz").exists()),
@@ -37,38 +34,45 @@ def shipped() -> Verification:
     return verify("serving")
 
 
-def test_every_shipped_point_is_predicted_within_the_stated_errors(shipped) -> None:
+def test_every_shipped_point_is_predicted_within_the_aims_on_models_left_out(shipped) -> None:
     found = shipped.summary
     assert found["all"]["n_failed"] == 0
-    assert found["tpot_ms"]["median_absolute_error"] < 0.13
-    assert found["tpot_ms"]["p90_absolute_error"] < 0.40
-    assert found["ttft_ms"]["median_absolute_error"] < 0.37
-    held_out = found["tpot_ms"]["held-out"]
-    assert held_out["n"] == found["tpot_ms"]["n"]  # each model was left out once
-    assert held_out["median_absolute_error"] < 0.20
-
-
-def test_long_outputs_are_predicted_no_worse_than_the_rest(shipped) -> None:
-    errors = {
-        long: np.median(
-            [
-                abs(v.relative_error)
-                for v in shipped.verdicts
-                if v.case.metric == "tpot_ms" and (v.case.count("osl") == 8192) == long
-            ]
-        )
-        for long in (True, False)
-    }
-    assert errors[True] < 1.2 * errors[False]
+    tpot, ttft = (found[metric]["held-out"] for metric in ("tpot_ms", "ttft_ms"))
+    assert tpot["n"] > 80
+    assert tpot["median_absolute_error"] <= 0.12
+    assert tpot["p90_absolute_error"] <= 0.36
+    assert ttft["median_absolute_error"] <= 0.30
 
 
 @pytest.mark.skipif(BULK is None, reason="the bulk file of measured serving points is absent")
-def test_all_measured_points_are_predicted() -> None:
-    found = verify("serving", BULK).summary
-    assert found["all"]["n_failed"] == 0
-    assert found["all"]["n"] == 3120
-    assert found["tpot_ms"]["median_absolute_error"] < 0.12
-    assert found["tpot_ms"]["p90_absolute_error"] < 0.36
+def test_all_measured_points_of_models_left_out_are_predicted_within_the_aims() -> None:
+    verdicts = verify("serving", BULK).verdicts
+    assert len(verdicts) == 3120
+    left_out = [v for v in verdicts if v.case.text("model") not in FITTED]
+    tpot = errors(v for v in left_out if v.case.metric == "tpot_ms")
+    assert tpot["n"] == 720
+    assert tpot["n_failed"] == 0
+    assert tpot["median_absolute_error"] <= 0.12
+    assert tpot["p90_absolute_error"] <= 0.36
+    ttft = errors(v for v in left_out if v.case.metric == "ttft_ms")
+    assert ttft["median_absolute_error"] <= 0.30
+    of_length = {
+        long: errors(
+            v for v in left_out if v.case.metric == "tpot_ms"
+            and (v.case.count("osl") == 8192) == long
+        )["median_absolute_error"]
+        for long in (True, False)
+    }  # fmt: skip
+    assert of_length[True] < 1.1 * of_length[False]  # long outputs no worse than the rest
+
+
+def test_a_prediction_has_the_band_of_models_left_out(shipped) -> None:
+    for verdict in shipped.verdicts:
+        assert verdict.band is not None
+        assert verdict.band[0] < verdict.predicted < verdict.band[1]
+    held_out = [v for v in shipped.verdicts if v.case.text("held_out") == "held-out"]
+    inside = np.mean([v.band[0] <= v.case.value <= v.band[1] for v in held_out])
+    assert 0.65 < inside < 0.95  # four of five
 
 
 def test_the_nodes_of_deepseeks_service_come_out() -> None:
@@ -84,58 +88,64 @@ def test_a_full_cache_holds_as_many_sequences_as_measured(machine, dtype, slots)
     assert slots_in_use(CATALOG, machine, dtype) == pytest.approx(slots, rel=0.15)
 
 
-def test_the_usual_engine_lies_between_the_others() -> None:
-    usual = serving_engine()
-    for name in ("step", "layer", "launch", "request"):
-        each = [getattr(serving_engine(e), name) for e in ("vllm", "sglang", "trtllm")]
-        assert min(each) < getattr(usual, name) < max(each)
-    with pytest.raises(ValueError, match="unknown engine 'ollama'"):
-        serving_engine("ollama")
+def test_the_general_engine_lies_between_the_others() -> None:
+    for name in ("step", "sequence", "eager_layer", "request"):
+        each = [getattr(engine, name) for engine in ENGINES.values()]
+        assert min(each) < getattr(GENERAL_ENGINE, name) < max(each)
+    for kernels in KERNELS.values():
+        assert max(kernels.weight_hbm, kernels.kv_hbm, kernels.grouped_gemm) < 1
 
 
-def test_every_model_of_the_cases_was_left_out_once() -> None:
-    with TABLE.open(encoding="utf-8") as file:
-        left_out = {row["left_out"] for row in csv.DictReader(file)}
-    models = {CATALOG.model(case.text("model")).name for case in shipped_cases(SERVING)}
-    assert left_out == models | {NOBODY}
-    assert set(coefficients()) == set(PRIORS)
-    for model in models:
-        assert coefficients(model) != coefficients()
-    assert coefficients("a-model-nobody-measured") == coefficients()
+def test_the_benchmark_plays_as_the_event_loop_does() -> None:
+    """Two loops that were written apart: one client after the other, and many at once."""
+    service = Service(2e-3, 1e-7, 1e-3, 2e-5, 1e-10, 2e-8, 1e-6, 50_000, 64, 2048)
+    table, rng = np.full(2049, 8e-3), np.random.default_rng(4)
+    for clients in (1, 12):
+        prompt, output = rng.integers(100, 1500, 120), rng.integers(2, 400, 120)
+        if clients > 1:
+            prompt[:], output[:] = 700, 200
+        ours = play(service, table, prompt, output, clients, True, 0.0)
+        # it hands the next request to whoever is free, a chain belongs to its client: with equal
+        # lengths that is the same
+        run = simulate_serving(
+            Trace(np.zeros(120), prompt, np.zeros(120, np.int64), output),
+            service,
+            table,
+            1,
+            chains=closed_loop(120, clients),
+        )
+        assert ours.seconds == pytest.approx(run.makespan, rel=2e-3)
+        assert ours.tpot.mean() == pytest.approx(run.tpot.mean(), rel=2e-3)
+        assert ours.ttft.mean() == pytest.approx(run.ttft.mean(), rel=2e-3)
 
 
-def test_attained_shares_stay_below_the_datasheet() -> None:
-    for name in ("h100-sxm", "b200-sxm", "gb200"):
-        own = serving_efficiency(CATALOG.accelerator(name))
-        assert max(own.serving_gemm.values()) < 1
-        assert max(own.hbm, own.kv_hbm, own.prefill_attention, own.grouped_gemm) < 1
-
-
-def test_a_fit_to_a_few_points_lowers_their_error() -> None:
-    points = sample(shipped_cases(SERVING), CATALOG)
-    few = Sample(points.points[:12], points.tpot[:12], points.ttft[:12])
-    begun = {name: prior.value for name, prior in PRIORS.items()}
-    found = fitted(few)
-    assert np.abs(few.residuals(found)).mean() < 0.8 * np.abs(few.residuals(begun)).mean()
-
-
-def test_a_point_that_does_not_fit_has_no_times() -> None:
-    points = sample(shipped_cases(SERVING), CATALOG).points
-    point = next(p for p in points if p.load.name == "deepseek-v3")
-    found = times_of(point, coefficients())
-    assert found is not None
-    assert 0 < found[0] < found[1]
-    assert times_of(replace(point, layout=ServingLayout()), coefficients()) is None
+def test_a_case_without_degrees_gets_a_layout_and_one_without_lengths_a_reason() -> None:
+    cells = {
+        "model": "llama-3.1-70b",
+        "accelerator": "h100-sxm",
+        "engine": "vllm",
+        "dtype": "fp8",
+        "isl": "1024",
+        "osl": "1024",
+        "concurrency": "16",
+        "metric": "output_tokens_per_s_per_accelerator",
+        "value": "400",
+    }
+    found = ServingPredictor().predict(Case(1, cells), CATALOG)
+    assert 50 < found.value < 2000
+    asked = benchmark_of(Case(1, cells), CATALOG)
+    assert len(lengths(asked)[0]) == 160
+    with pytest.raises(ValueError, match="isl is empty"):
+        benchmark_of(Case(1, {**cells, "isl": ""}), CATALOG)
 
 
 def test_users_cases_are_read_with_all_faults_named(tmp_path) -> None:
     file = tmp_path / "mine.csv"
     file.write_text(
-        "id,model,accelerator,engine,isl,metric,value\n"
-        "a,llama-3.1-8b,h100-sxm,vlm,1024,tpot_ms,8\n"
-        "b,llama-3.1-8b,h100-sxm,vllm,1k,ttft,9\n"
+        "id,model,accelerator,engine,isl,osl,concurrency,metric,value\n"
+        "a,llama-3.1-8b,h100-sxm,vllm,1024,,8,tpot_ms,8\n"
+        "b,llama-3.1-8b,h100-sxm,vllm,1k,128,8,ttft,9\n"
     )
     with pytest.raises(CaseError) as error:
         read_cases(file, SERVING)
     assert len(error.value.faults) == 3
-    assert "vllm" in str(error.value)

@@ -1,0 +1,213 @@
+"""Fit the serving coefficients to measured points, and say how well they hold on other models.
+
+    python benchmarks/fit_serving.py [--cases FILE] [--swap] [--check]
+
+Prints what belongs into ``computesim/hardware/serving_efficiency.py``: the tables,
+the error bands, and the errors on fitted and left-out models. The measured points
+are not part of the repository; where the file is absent, the script says so and
+stops. `--check` only evaluates the coefficients in force; `--swap` fits the other
+half of the models instead, to see how much depends on the choice.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numba
+import numpy as np
+from scipy.optimize import least_squares
+
+from computesim.catalog import load_catalog
+from computesim.hardware.serving import serving_step
+from computesim.hardware.serving_efficiency import ENGINES, KERNELS, Engine, ServingKernels
+from computesim.projection.serving import as_service
+from computesim.study import closed_loop
+from computesim.study.cases import SERVING, Case, read_cases
+from computesim.study.verify_serving import Benchmark, benchmark_of, lengths, measured
+
+CASES = Path(__file__).resolve().parents[2] / "shared" / "cases" / "serving.csv.gz"
+FITTED = ("llama-3.1-70b", "deepseek-r1", "deepseek-v3", "gpt-oss-120b")
+GENERATIONS = ("hopper", "blackwell")
+#: coefficients of one generation, of all generations, of one engine, of all engines
+OF_GENERATION = ("weight_hbm", "kv_hbm", "layer_overhead", "message")
+OF_KERNELS = (
+    "latent_overhead", "expert_overhead", "bend", "passes", "routed_passes", "expert_rows",
+    "distinct", "all_reduce",
+)  # fmt: skip
+OF_ENGINE = (
+    "step", "layer", "sequence", "eager_layer", "eager_expert", "request", "held_steps",
+)  # fmt: skip
+OF_ENGINES = ("eager_latent",)
+#: no coefficient may pass what is physically there
+MOST = {"weight_hbm": 0.92, "kv_hbm": 0.90, "distinct": 1.0, "all_reduce": 0.9, "bend": 4.0}
+#: where the search starts and what pulls it back, so that another run is the same
+START = {
+    "weight_hbm": 0.85, "kv_hbm": 0.65, "layer_overhead": 40e-6, "message": 2e-6,
+    "latent_overhead": 10e-6, "expert_overhead": 20e-6, "bend": 2.5,
+
+    "expert_rows": 32.0,
+    "passes": 10.0,
+    "routed_passes": 3.0, "distinct": 0.9, "all_reduce": 0.6, "step": 1.5e-3, "layer": 1.0,
+    "sequence": 15e-6, "eager_layer": 0.3e-3, "eager_expert": 0.3e-3, "request": 0.02,
+    "held_steps": 2.0, "eager_latent": 1e-3,
+}  # fmt: skip
+PULL = 0.03  #: of a coefficient e times its start, ÷ the residual scale, per √row
+FIRM = {
+    "weight_hbm": 3.0,
+    "bend": 3.0,
+    "layer": 3.0,
+    "layer_overhead": 2.0,
+}  #: known better than the others
+TPOT_SCALE, TTFT_SCALE, TTFT_WEIGHT = 0.12, 0.25, 0.4  #: of logarithmic errors; soft beyond
+
+Key = tuple[str, str]  #: where a coefficient belongs, and its name
+
+
+def main() -> None:
+    """Fit, and print the tables and their errors."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cases", type=Path, default=CASES)
+    parser.add_argument("--swap", action="store_true")
+    parser.add_argument("--check", action="store_true")
+    asked = parser.parse_args()
+    if not asked.cases.exists():
+        sys.exit(f"{asked.cases} is not here: nothing to fit")
+    points = Points(read_cases(asked.cases, SERVING))
+    fitted = points.fitted != asked.swap
+    if asked.check:
+        report(points, fitted, points.predict(in_force()))
+        return
+    found = fit(points, fitted)
+    for (place, name), value in found.items():
+        print(f"{place:10} {name:16} {value:.3g}")
+    report(points, fitted, points.predict(found))
+
+
+class Points:
+    """Measured points and how they are predicted."""
+
+    def __init__(self, cases: Sequence[Case]) -> None:
+        book = load_catalog(None)
+        pairs: dict[str, dict[str, Case]] = {}
+        for case in cases:
+            pairs.setdefault(case.text("id").rsplit(":", 1)[0], {})[case.metric] = case
+        self.pairs = [both for both in pairs.values() if {"tpot_ms", "ttft_ms"} <= both.keys()]
+        self.asked = [benchmark_of(both["tpot_ms"], book) for both in self.pairs]
+        self.requests = [lengths(asked) for asked in self.asked]
+        self.fitted = np.array([b["tpot_ms"].text("model") in FITTED for b in self.pairs])
+        self.measured = np.array(
+            [[b["tpot_ms"].value, b["ttft_ms"].value] for b in self.pairs], dtype=float
+        )
+        self.play = numba.njit(closed_loop.play)
+
+    def predict(self, values: Mapping[Key, float], among: np.ndarray | None = None) -> np.ndarray:
+        """Return tpot and ttft in ms; shape (points, 2)."""
+        kernels = {name: kernels_of(values, name) for name in GENERATIONS}
+        engines = {name: engine_of(values, name) for name in ENGINES}
+        steps: dict[object, object] = {}
+        out = np.full(self.measured.shape, np.nan)
+        for i in range(len(self.pairs)) if among is None else np.flatnonzero(among):
+            asked, engine = self.asked[i], engines[self.asked[i].engine.name]
+            key = (asked.load, asked.machine.name, asked.layout, engine.name)
+            if key not in steps:
+                steps[key] = self._step(asked, engine, kernels)
+            service, table = steps[key]  # type: ignore[misc]
+            played = self.play(
+                service, table, *self.requests[i], asked.clients, engine.mixes, engine.request
+            )
+            held = self.pairs[i]["ttft_ms"].number("stream_interval")
+            asked = asked._replace(held_steps=engine.held_steps if held is None else held)
+            for j, metric in enumerate(("tpot_ms", "ttft_ms")):
+                out[i, j] = measured(self.pairs[i][metric], asked, played)
+        return out
+
+    def _step(
+        self, asked: Benchmark, engine: Engine, kernels: Mapping[str, ServingKernels]
+    ) -> object:
+        """Return service and table of a replica."""
+        generation = "hopper" if asked.machine.generation == "hopper" else "blackwell"
+        own = kernels[generation]
+        step = serving_step(asked.load, asked.machine, asked.layout, kernels=own, engine=engine)
+        return as_service(step), step.weight_seconds
+
+
+def keys() -> list[Key]:
+    """Return all coefficients that are fitted; the layer factor of vLLM is the unit."""
+    found = [(place, name) for place in GENERATIONS for name in OF_GENERATION]
+    found += [("kernels", name) for name in OF_KERNELS]
+    found += [(place, name) for place in ENGINES for name in OF_ENGINE]
+    found += [("engines", name) for name in OF_ENGINES]
+    return [key for key in found if key != ("vllm", "layer")]
+
+
+def kernels_of(values: Mapping[Key, float], generation: str) -> ServingKernels:
+    """Return the kernels of a generation with fitted coefficients."""
+    places = (generation, "kernels")
+    fields = {name: value for (place, name), value in values.items() if place in places}
+    return replace(KERNELS[generation], **fields)
+
+
+def engine_of(values: Mapping[Key, float], engine: str) -> Engine:
+    """Return an engine with fitted coefficients."""
+    fields = {
+        name: value for (place, name), value in values.items() if place in (engine, "engines")
+    }
+    return replace(ENGINES[engine], **fields)
+
+
+def in_force() -> dict[Key, float]:
+    """Return the coefficients of the package."""
+    tables = {**KERNELS, **ENGINES, "kernels": KERNELS["hopper"], "engines": ENGINES["vllm"]}
+    return {(place, name): getattr(tables[place], name) for place, name in keys()}
+
+
+def fit(points: Points, fitted: np.ndarray) -> dict[Key, float]:
+    """Return the coefficients that suit the fitted points, by soft least squares of logarithms."""
+    names = keys()
+    start = np.log([START[name] for _, name in names])
+    most = np.log([MOST.get(name, np.inf) for _, name in names])
+    pull = PULL * np.sqrt(fitted.sum()) * np.array([FIRM.get(name, 1.0) for _, name in names])
+    target = np.log(points.measured[fitted])
+
+    def residuals(x: np.ndarray) -> np.ndarray:
+        values = dict(zip(names, np.exp(x), strict=True))
+        error = np.log(points.predict(values, fitted)[fitted]) - target
+        parts = soft(error[:, 0], TPOT_SCALE), TTFT_WEIGHT * soft(error[:, 1], TTFT_SCALE)
+        return np.concatenate([*parts, pull * (x - start)])
+
+    least = np.full(start.size, -np.inf)
+    found = least_squares(residuals, start, bounds=(least, most), diff_step=1e-2, max_nfev=25)
+    return dict(zip(names, np.exp(found.x), strict=True))
+
+
+def soft(error: np.ndarray, scale: float) -> np.ndarray:
+    """Return residuals whose squares grow linearly beyond a scale."""
+    return np.sign(error) * np.sqrt(2 * (np.sqrt(1 + (error / scale) ** 2) - 1))
+
+
+def report(points: Points, fitted: np.ndarray, predicted: np.ndarray) -> None:
+    """Print median and p90 absolute errors and the bands of published ÷ predicted."""
+    long = np.array([asked.output_tokens == 8192 for asked in points.asked])
+    parts = {
+        "fit": fitted,
+        "held-out": ~fitted,
+        "output 8192": long,
+        "held-out 8192": long & ~fitted,
+    }
+    for name, part in parts.items():
+        for j, metric in enumerate(("tpot_ms", "ttft_ms")):
+            error = predicted[part, j] / points.measured[part, j] - 1
+            band = np.quantile(1 / (1 + error), (0.1, 0.9))
+            print(
+                f"{name:14} {metric} n {len(error):5} median {np.median(abs(error)):.3f} "
+                f"p90 {np.quantile(abs(error), 0.9):.3f} bias {np.median(error):+.3f} "
+                f"published/predicted p10 {band[0]:.2f} p90 {band[1]:.2f}"
+            )
+
+
+if __name__ == "__main__":
+    main()

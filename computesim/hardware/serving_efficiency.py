@@ -1,0 +1,190 @@
+"""What serving attains: kernels by chip generation, host overheads by engine, and the error bands.
+
+Fitted by ``benchmarks/fit_serving.py`` to measured closed-loop points (InferenceX and aiperf runs
+republished in the silicon samples of ai-dynamo/aiconfigurator): time per output token and time to
+first token of Llama-3.1-70B, DeepSeek-R1 and V3 and gpt-oss-120b on Hopper and Blackwell, in vLLM,
+SGLang and TensorRT-LLM. Llama-3.1-8B, Qwen3-32B and Qwen3.5-397B-A17B are left out of the fit.
+What the points cannot tell is held at its measured or estimated value, and says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Final
+
+from computesim.hardware.accelerator import Accelerator
+
+GRAPH_TOKENS: Final = 512  #: largest step that is replayed as a CUDA graph, tokens of a group
+GRAPH_STEP: Final = 8  #: graphs are captured every so many tokens above this size
+
+
+@dataclass(frozen=True, slots=True)
+class ServingKernels:
+    """Kernels of a serving step on one chip generation."""
+
+    weight_hbm: float  #: fraction of the memory bandwidth when weights are read
+    kv_hbm: float  #: the same when decodes read the cache, 16-bit and 8-bit caches alike
+    layer_overhead: float  #: gaps and small kernels of one layer, s
+    message: float  #: latency of one fused all-reduce, for each doubling of its ranks, s
+    grouped_gemm: float  #: expert (grouped) multiplication of wide experts ÷ a dense one
+    latent_overhead: float = 19.8e-6  #: more of a layer of latent attention, s
+    expert_overhead: float = 3.17e-6  #: more of a layer of experts, s
+    linear_overhead: float = 10e-6  #: more of a layer of linear attention, s; estimate
+    bend: float = 3.84  #: exponent p of a multiplication, (memory^p + compute^p)^(1/p)
+    half_expert: float = 200.0  #: columns of an expert's piece that reach half of `grouped_gemm`
+    expert_rows: float = 44.7  #: rows that every touched expert is padded by
+    passes: float = 13  #: times that the activations of a layer cross memory, on every tp rank
+    routed_passes: float = 2.26  #: the same of each copy that goes to an expert
+    distinct: float = 0.7  #: draws of experts ÷ draws that would be independent and uniform
+    all_reduce: float = 0.57  #: bus bandwidth ÷ scale-up bandwidth, prompts; nothing hidden
+    prefill_attention: float = 0.6  #: fraction of the bf16 peak; kernel table, not fitted
+    expert_imbalance: float = 1.2  #: tokens of the busiest expert rank ÷ mean; estimate
+    ep_overlap: float = 0.5  #: expert all-to-all hidden by two micro-batches; estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """The program that serves: what its host and its scheduler add."""
+
+    name: str
+    step: float  #: scheduler and sampler of a step, s
+    layer: float  #: gaps of a layer ÷ those of `ServingKernels`
+    sequence: float  #: sampling and bookkeeping of one running sequence, s/step
+    eager_layer: float  #: least time of a layer in a step that no graph holds, s
+    eager_expert: float  #: the same, more, of a layer of experts, s
+    eager_latent: float = 453e-6  #: the same, more, of a layer of latent attention, s
+    eager_linear: float = 0.5e-3  #: the same, more, of a layer of linear attention, s; estimate
+    mixes: bool = True  #: prompts are read in the steps that decode; else they go first, alone
+    token_budget: int = 8192  #: tokens of a step, per attention group
+    request: float = 0.02  #: network, tokeniser and queue before the scheduler sees a request, s
+    held_steps: float = 1.0  #: steps after the first token until the client has it (streaming)
+    quantised_cache: bool = False  #: 8-bit cache beside 8-bit weights on Hopper too
+
+    def kv_dtype(self, weight_dtype: str, accelerator: Accelerator) -> str:
+        """Return the dtype of the cache that the engine takes by default.
+
+        Parameters
+        ----------
+        weight_dtype : str
+        accelerator : Accelerator
+
+        Returns
+        -------
+        str
+            8 bits beside quantised weights in TensorRT-LLM, and on Blackwell; else bf16.
+        """
+        if weight_dtype in ("bf16", "fp16", "fp32"):
+            return "bf16"
+        blackwell = "blackwell" in accelerator.generation or accelerator.generation == "rubin"
+        return "fp8" if self.quantised_cache or blackwell else "bf16"
+
+
+_HOPPER: Final = ServingKernels(
+    weight_hbm=0.915, kv_hbm=0.796, layer_overhead=50.8e-6, message=2.78e-6, grouped_gemm=0.6
+)
+_BLACKWELL: Final = ServingKernels(
+    weight_hbm=0.882, kv_hbm=0.587, layer_overhead=47.1e-6, message=1.65e-6, grouped_gemm=0.4
+)
+
+KERNELS: Final[Mapping[str, ServingKernels]] = MappingProxyType(
+    {
+        "hopper": _HOPPER,
+        "blackwell": _BLACKWELL,
+        "grace-blackwell": _BLACKWELL,
+        "rubin": _BLACKWELL,
+    }
+)
+# not measured: between the two; a phone or laptop has a light runtime and shares its memory
+_GENERAL: Final = replace(_HOPPER, weight_hbm=0.82, kv_hbm=0.6, layer_overhead=45e-6, message=2e-6)
+_DEVICE: Final = replace(_GENERAL, weight_hbm=0.70, layer_overhead=20e-6)
+
+ENGINES: Final[Mapping[str, Engine]] = MappingProxyType(
+    {
+        "vllm": Engine(
+            name="vllm",
+            step=766e-6,
+            layer=1,
+            sequence=7.04e-6,
+            eager_layer=363e-6,
+            eager_expert=74.5e-6,
+            request=0.0154,
+            held_steps=2.13,
+        ),
+        "sglang": Engine(
+            name="sglang",
+            step=0.00147,
+            layer=1.11,
+            sequence=6.59e-6,
+            eager_layer=150e-6,
+            eager_expert=154e-6,
+            request=0.0179,
+            held_steps=22.2,
+            mixes=False,
+        ),
+        "trtllm": Engine(
+            name="trtllm",
+            step=419e-6,
+            layer=1.01,
+            sequence=3.51e-6,
+            eager_layer=291e-6,
+            eager_expert=128e-6,
+            request=0.0156,
+            held_steps=8.91,
+            quantised_cache=True,
+        ),
+    }
+)
+ALIASES: Final = {"trt": "trtllm", "tensorrt-llm": "trtllm", "tensorrt_llm": "trtllm"}
+#: geometric means of the three; what a projection takes, where nobody says which engine serves
+GENERAL_ENGINE: Final = Engine(
+    name="general",
+    step=778e-6,
+    layer=1.04,
+    sequence=5.46e-6,
+    eager_layer=251e-6,
+    eager_expert=114e-6,
+    request=0.0163,
+)
+#: published ÷ predicted, 10th and 90th percentile over models that were not fitted
+BANDS: Final[Mapping[str, tuple[float, float]]] = MappingProxyType(
+    {
+        "tpot_ms": (0.84, 1.26),
+        "ttft_ms": (0.60, 1.85),
+        "output_tokens_per_s_per_accelerator": (0.79, 1.19),
+    }
+)
+
+
+def serving_kernels(accelerator: Accelerator) -> ServingKernels:
+    """Return the serving kernels of an accelerator.
+
+    Parameters
+    ----------
+    accelerator : Accelerator
+        Its `generation` is a key of `KERNELS`; any other takes what is general, or light on
+        phones and laptops.
+
+    Returns
+    -------
+    ServingKernels
+    """
+    fallback = _DEVICE if accelerator.kind == "device" else _GENERAL
+    return KERNELS.get(accelerator.generation, fallback)
+
+
+def engine_named(name: str) -> Engine:
+    """Return an engine by name; the general one where the name is empty or unknown.
+
+    Parameters
+    ----------
+    name : str
+        vllm, sglang, trtllm, with or without a suffix.
+
+    Returns
+    -------
+    Engine
+    """
+    key = name.strip().lower()
+    return ENGINES.get(ALIASES.get(key, key), GENERAL_ENGINE)
