@@ -218,7 +218,11 @@ def serving_layout(
         if found and (layout.pp > 1 or layout.n_accelerators > accelerator.scaleup_domain):
             break
         try:
-            step = serving_step(load, accelerator, layout, 1, kernels=kernels, engine=engine)
+            replica = _replica(load, accelerator, layout, kernels, engine)
+            _check(replica)
+            most, capacity = _cache(replica, BATCH_PER_GROUP * replica.groups)
+            most = max(1, min(most, int(capacity / context)))  # a table no longer than needed
+            step = serving_step(load, accelerator, layout, 1, most, kernels, engine)
         except CapacityError as error:
             shortage = str(error)
             continue
