@@ -35,7 +35,7 @@ GENERATIONS = ("hopper", "blackwell")
 #: coefficients of one generation, of all generations, of one engine, of all engines
 OF_GENERATION = ("weight_hbm", "kv_hbm", "layer_overhead", "message")
 OF_KERNELS = (
-    "latent_overhead", "expert_overhead", "bend", "passes", "routed_passes", "expert_rows",
+    "latent_overhead", "expert_overhead", "bend", "passes", "routed_passes",
     "distinct", "all_reduce",
 )  # fmt: skip
 OF_ENGINE = (
@@ -49,7 +49,6 @@ START = {
     "weight_hbm": 0.85, "kv_hbm": 0.65, "layer_overhead": 40e-6, "message": 2e-6,
     "latent_overhead": 10e-6, "expert_overhead": 20e-6, "bend": 2.5, 
     
-    "expert_rows": 32.0,
     "passes": 10.0,
     "routed_passes": 3.0, "distinct": 0.9, "all_reduce": 0.6, "step": 1.5e-3, "layer": 1.0,
     "sequence": 15e-6, "eager_layer": 0.3e-3, "eager_expert": 0.3e-3, "request": 0.02,

@@ -29,16 +29,16 @@ class ServingKernels:
     layer_overhead: float  #: gaps and small kernels of one layer, s
     message: float  #: latency of one fused all-reduce, for each doubling of its ranks, s
     grouped_gemm: float  #: expert (grouped) multiplication of wide experts ÷ a dense one
-    latent_overhead: float = 19.8e-6  #: more of a layer of latent attention, s
-    expert_overhead: float = 3.17e-6  #: more of a layer of experts, s
+    latent_overhead: float = 16.7e-6  #: more of a layer of latent attention, s
+    expert_overhead: float = 3.92e-6  #: more of a layer of experts, s
     linear_overhead: float = 10e-6  #: more of a layer of linear attention, s; estimate
-    bend: float = 3.84  #: exponent p of a multiplication, (memory^p + compute^p)^(1/p)
+    bend: float = 1.48  #: exponent p of a multiplication, (memory^p + compute^p)^(1/p)
     half_expert: float = 200.0  #: columns of an expert's piece that reach half of `grouped_gemm`
-    expert_rows: float = 44.7  #: rows that every touched expert is padded by
-    passes: float = 13  #: times that the activations of a layer cross memory, on every tp rank
-    routed_passes: float = 2.26  #: the same of each copy that goes to an expert
-    distinct: float = 0.7  #: draws of experts ÷ draws that would be independent and uniform
-    all_reduce: float = 0.57  #: bus bandwidth ÷ scale-up bandwidth, prompts; nothing hidden
+    expert_rows: float = 16.0  #: rows that every touched expert is padded by
+    passes: float = 8.8  #: times that the activations of a layer cross memory, on every tp rank
+    routed_passes: float = 6.02  #: the same of each copy that goes to an expert
+    distinct: float = 0.832  #: draws of experts ÷ draws that would be independent and uniform
+    all_reduce: float = 0.545  #: bus bandwidth ÷ scale-up bandwidth, prompts; nothing hidden
     prefill_attention: float = 0.6  #: fraction of the bf16 peak; kernel table, not fitted
     expert_imbalance: float = 1.2  #: tokens of the busiest expert rank ÷ mean; estimate
     ep_overlap: float = 0.5  #: expert all-to-all hidden by two micro-batches; estimate
@@ -54,7 +54,7 @@ class Engine:
     sequence: float  #: sampling and bookkeeping of one running sequence, s/step
     eager_layer: float  #: least time of a layer in a step that no graph holds, s
     eager_expert: float  #: the same, more, of a layer of experts, s
-    eager_latent: float = 453e-6  #: the same, more, of a layer of latent attention, s
+    eager_latent: float = 516e-6  #: the same, more, of a layer of latent attention, s
     eager_linear: float = 0.5e-3  #: the same, more, of a layer of linear attention, s; estimate
     mixes: bool = True  #: prompts are read in the steps that decode; else they go first, alone
     token_budget: int = 8192  #: tokens of a step, per attention group
@@ -82,10 +82,10 @@ class Engine:
 
 
 _HOPPER: Final = ServingKernels(
-    weight_hbm=0.915, kv_hbm=0.796, layer_overhead=50.8e-6, message=2.78e-6, grouped_gemm=0.6
+    weight_hbm=0.916, kv_hbm=0.883, layer_overhead=54.4e-6, message=1.61e-6, grouped_gemm=0.6
 )
 _BLACKWELL: Final = ServingKernels(
-    weight_hbm=0.882, kv_hbm=0.587, layer_overhead=47.1e-6, message=1.65e-6, grouped_gemm=0.4
+    weight_hbm=0.886, kv_hbm=0.575, layer_overhead=37.7e-6, message=2.65e-6, grouped_gemm=0.55
 )
 
 KERNELS: Final[Mapping[str, ServingKernels]] = MappingProxyType(
@@ -104,34 +104,34 @@ ENGINES: Final[Mapping[str, Engine]] = MappingProxyType(
     {
         "vllm": Engine(
             name="vllm",
-            step=766e-6,
+            step=937e-6,
             layer=1,
-            sequence=7.04e-6,
-            eager_layer=363e-6,
-            eager_expert=74.5e-6,
-            request=0.0154,
-            held_steps=2.13,
+            sequence=11.8e-6,
+            eager_layer=361e-6,
+            eager_expert=47.1e-6,
+            request=0.0187,
+            held_steps=1.95,
         ),
         "sglang": Engine(
             name="sglang",
-            step=0.00147,
-            layer=1.11,
-            sequence=6.59e-6,
-            eager_layer=150e-6,
-            eager_expert=154e-6,
-            request=0.0179,
-            held_steps=22.2,
+            step=2.8e-3,
+            layer=0.829,
+            sequence=6.85e-6,
+            eager_layer=175e-6,
+            eager_expert=179e-6,
+            request=0.0368,
+            held_steps=20.4,
             mixes=False,
         ),
         "trtllm": Engine(
             name="trtllm",
-            step=419e-6,
-            layer=1.01,
-            sequence=3.51e-6,
-            eager_layer=291e-6,
-            eager_expert=128e-6,
-            request=0.0156,
-            held_steps=8.91,
+            step=520e-6,
+            layer=1.09,
+            sequence=3.23e-6,
+            eager_layer=263e-6,
+            eager_expert=252e-6,
+            request=0.0214,
+            held_steps=7.77,
             quantised_cache=True,
         ),
     }
@@ -140,19 +140,19 @@ ALIASES: Final = {"trt": "trtllm", "tensorrt-llm": "trtllm", "tensorrt_llm": "tr
 #: geometric means of the three; what a projection takes, where nobody says which engine serves
 GENERAL_ENGINE: Final = Engine(
     name="general",
-    step=778e-6,
-    layer=1.04,
-    sequence=5.46e-6,
-    eager_layer=251e-6,
-    eager_expert=114e-6,
-    request=0.0163,
+    step=1.11e-3,
+    layer=0.967,
+    sequence=6.39e-6,
+    eager_layer=255e-6,
+    eager_expert=129e-6,
+    request=0.0245,
 )
 #: published ÷ predicted, 10th and 90th percentile over models that were not fitted
 BANDS: Final[Mapping[str, tuple[float, float]]] = MappingProxyType(
     {
-        "tpot_ms": (0.84, 1.26),
-        "ttft_ms": (0.60, 1.85),
-        "output_tokens_per_s_per_accelerator": (0.79, 1.19),
+        "tpot_ms": (0.83, 1.24),
+        "ttft_ms": (0.62, 1.90),
+        "output_tokens_per_s_per_accelerator": (0.81, 1.20),
     }
 )
 
