@@ -15,6 +15,7 @@ from computesim.hardware.serving import (
     serving_layout,
     serving_step,
 )
+from computesim.hardware.serving_efficiency import GRAPH_TOKENS
 from computesim.hardware.step import StepModel
 from computesim.quantities import ServingLoad
 
@@ -171,13 +172,17 @@ def test_weight_table_counts_the_experts_that_tokens_touch(
 ) -> None:
     load = loads("deepseek-v3", "fp8")
     step = serving_step(load, machines["h200-sxm"], ServingLayout(tp=8), token_budget=4096)
-    table = step.weight_seconds
+    table = step.weight_stream
+    assert np.all(
+        table <= step.weight_seconds * (1 + 1e-9)
+    )  # multiplications take no less than their weights
     assert table.dtype == np.float64
     assert table.shape == (step.token_budget + 1,)
     assert np.all(np.diff(table) >= 0)
-    # no token reads the dense weights alone, one token eight of 256 experts, many tokens all
+    # no token reads the dense weights alone, one token eight of 256 experts at most (routing is
+    # no independent draw), many tokens all
     experts = table[-1] - table[0]
-    assert table[1] - table[0] == pytest.approx(experts * 8 / 256)
+    assert 0.6 * experts * 8 / 256 < table[1] - table[0] <= experts * 8 / 256
     assert experts / table[0] == pytest.approx(load.expert_weight_bytes / load.dense_weight_bytes)
 
 
@@ -187,11 +192,18 @@ def test_attention_groups_copy_dense_weights_and_share_experts(
     load, h200 = loads("deepseek-v3", "fp8"), machines["h200-sxm"]
     split = serving_step(load, h200, ServingLayout(tp=8), token_budget=2048, max_batch=64)
     groups = serving_step(load, h200, ServingLayout(ep=8, dp=8), token_budget=2048, max_batch=64)
-    assert groups.weight_seconds[0] == pytest.approx(8 * split.weight_seconds[0])
-    extra = np.ptp(groups.weight_seconds) / np.ptp(split.weight_seconds)
-    assert extra == pytest.approx(1.0)
+    assert groups.weight_stream[0] == pytest.approx(8 * split.weight_stream[0])
+    assert np.ptp(groups.weight_stream) == pytest.approx(np.ptp(split.weight_stream))
     # one latent cache per group against one copy on every rank
     assert groups.kv_capacity_tokens > 4 * split.kv_capacity_tokens
+
+
+def test_a_large_step_waits_for_its_launches(
+    machines: dict[str, Accelerator], loads: LoadOf
+) -> None:
+    load, rack = loads("deepseek-v3", "fp8"), machines["gb200"]
+    table = serving_step(load, rack, ServingLayout(tp=8), token_budget=1024).weight_seconds
+    assert table[GRAPH_TOKENS + 1] > 2 * table[GRAPH_TOKENS]  # no graph holds it
 
 
 def test_layout_and_step_are_fast(machines: dict[str, Accelerator], loads: LoadOf) -> None:
@@ -209,8 +221,8 @@ def _step(**changes: float) -> StepModel:
         "per_kv_token": 1e-8, "per_sequence": 1e-5,
     } | changes  # fmt: skip
     table = 0.02 * (1 - 0.9 ** np.arange(1025))
-    return StepModel(**values, weight_seconds=table, kv_capacity_tokens=1e6, max_batch=256,
-                     token_budget=1024, n_accelerators=8)  # fmt: skip
+    return StepModel(**values, weight_seconds=table, weight_stream=table, kv_capacity_tokens=1e6,
+                     max_batch=256, token_budget=1024, n_accelerators=8)  # fmt: skip
 
 
 def test_step_time_is_the_written_form() -> None:
