@@ -10,7 +10,7 @@ left out in turn: 14 and 37 %, 29 and 83 %; without gpt-oss no experts are left 
 
 Not fitted: `grouped_gemm` and `half_expert`, from the MoE kernel tables of aiconfigurator (SGLang
 0.5.14: whole experts at 16,384 tokens reach 0.53 to 0.60 of a dense multiplication in fp8 on
-Hopper, 0.39 in fp8 and 0.76 in nvfp4 on B200; an eighth of each reaches half as much);
+Hopper, 0.39 in fp8 and 0.76 in nvfp4 on B200; an eighth of each reaches half to two thirds of it);
 `expert_rows`, the smallest tile of the tensor cores; `prefill_attention`; what says estimate.
 `bend` agrees with the GEMM tables of narrow dtypes (1.0 to 1.5; bf16 2 to 3).
 
