@@ -39,7 +39,7 @@ class RLPlan:
     reference: bool = False
     critic: bool = False  #: of the policy's size
     turns: int = 1  #: of an agent
-    tool_seconds: float = 0.0  #: wait after each turn but the last, s
+    tool_seconds: float = 0.0  #: mean of an exponential wait after each turn but the last, s
     tool_tokens: float = 0.0  #: read after each turn but the last
     verifier_seconds: float = 0.0  #: of one trajectory, s
     verifier_cores: int = 0  #: trajectories judged at once; 0: as many as there are
@@ -108,11 +108,6 @@ class RLPlan:
     def drawn(self) -> int:
         """Rollouts that are generated for one step, discarded groups included."""
         return math.ceil(self.sequences / self.keep_share)
-
-    @property
-    def waiting(self) -> float:
-        """Seconds for which one trajectory waits for its tools."""
-        return (self.turns - 1) * self.tool_seconds
 
     @property
     def observed_tokens(self) -> float:

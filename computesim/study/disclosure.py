@@ -22,6 +22,9 @@ NODES: Final = 226.75  #: of 8 H800, mean of the day
 PREFILL_SHARE: Final = 0.42  #: of the nodes, from the disclosed tokens/s of either kind
 DECODE_GROUP, PREFILL_GROUP = 144, 32  #: accelerators over which experts are spread
 NODE: Final = 8  #: accelerators
+#: accelerator, dtype, sequences that run of 128 clients: 128 · t / (t + TTFT) with the time t of
+#: 8,192 tokens, from times that were handed to us without a record; an estimate
+SLOTS: Final = (("h200-sxm", "fp8", 52.0), ("b200-sxm", "fp4", 97.0))
 DAY: Final = 86400.0  #: s
 
 
@@ -36,7 +39,7 @@ def disclosed(catalog: Catalog | None = None) -> Iterator[tuple[str, float, floa
     prefill, decode = deepseek_nodes(book)
     yield "H800 nodes of DeepSeek, 2025-02", prefill + decode, NODES
     yield "prefill share of these nodes", prefill / (prefill + decode), PREFILL_SHARE
-    for machine, dtype, slots in (("h200-sxm", "fp8", 52.0), ("b200-sxm", "fp4", 97.0)):
+    for machine, dtype, slots in SLOTS:
         name = f"running of 128 clients, Llama-3.1-70B {dtype}, one {machine}"
         yield name, slots_in_use(book, machine, dtype), slots
 
@@ -60,7 +63,7 @@ def deepseek_nodes(catalog: Catalog) -> tuple[float, float]:
 
     Source
     ------
-    DeepSeek inference system overview (2025); its kernel profiles, in LMSYS 2025-05.
+    DeepSeek inference system overview (2025).
     """
     load = serving_load(catalog.model("deepseek-v3"), "fp8", "bf16")
     machine = catalog.accelerator("h800-sxm")
