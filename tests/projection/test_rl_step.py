@@ -102,7 +102,7 @@ def areal(size: str, ahead: int, mean: float = 9300) -> RLPlan:
 def test_steps_of_nemo_rl_are_predicted_by_one_table_of_coefficients() -> None:
     errors = [abs(rl_step_times(nemo(row[0])).step_seconds / row[-1] - 1) for row in NEMO]
     assert np.median(errors) <= 0.17  # 0.15 is aimed at on models left out: see verification.md
-    assert np.quantile(errors, 0.9) <= 0.35
+    assert np.quantile(errors, 0.9) <= 0.30
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_a_fixed_batch_on_twice_the_accelerators_is_far_from_twice_as_fast(
 @pytest.mark.parametrize(("size", "gain"), [("1.5B", 2.77), ("7B", 2.27)])
 def test_the_gains_of_areal_are_reproduced(size: str, gain: float) -> None:
     waits, flows = (rl_step_times(areal(size, k)).step_seconds for k in (0, 8))
-    assert waits / flows == pytest.approx(gain, rel=0.25)  # 0.15 is aimed at, and missed
+    assert waits / flows == pytest.approx(gain, rel=0.2)  # 0.15 is aimed at, and missed
 
 
 def test_r1_zero_takes_its_accelerator_hours() -> None:

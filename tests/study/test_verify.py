@@ -192,7 +192,7 @@ def test_shipped_rl_cases_are_predicted_and_near() -> None:
     steps = found.summary["step_seconds"]
     assert steps["held-out"]["n"] == steps["n"] - steps["n_failed"] >= 60
     assert steps["held-out"]["median_absolute_error"] < 0.2
-    assert steps["held-out"]["p90_absolute_error"] < 0.52  # 0.4 is aimed at, and missed
+    assert steps["held-out"]["p90_absolute_error"] < 0.49  # 0.4 is aimed at, and missed
     assert steps["fit"]["p90_absolute_error"] < 0.4
     assert steps["fit"]["median_absolute_error"] <= steps["held-out"]["median_absolute_error"]
     pairs = list(ratios(found))
