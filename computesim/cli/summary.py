@@ -17,7 +17,8 @@ _MOST_WARNINGS = 8
 
 
 def run_text(results: Results) -> str:
-    """Return what a run found: totals by year, workloads, published figures, inputs, warnings."""
+    """Return what a run found: totals by year, workloads, costs, published figures, warnings."""
+    from computesim.report.costs import cost_text
     from computesim.report.sourcing import count_estimates
     from computesim.report.tables import reference_year, summary_text
 
@@ -29,6 +30,7 @@ def run_text(results: Results) -> str:
         workload_text(results, year)
         for year in dict.fromkeys((reference_year(results), results.years[-1]))
     ]
+    parts.append(cost_text(results, years))
     parts.append(anchor_text(results))
     estimates, count = count_estimates(results)
     parts.append(f"{estimates} of {count} inputs are estimates: computesim sources says which.")

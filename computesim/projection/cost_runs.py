@@ -29,7 +29,7 @@ def rows(scenario: Scenario, road: Roadmap, year: Year, hour: Hours) -> Iterator
     Yields
     ------
     tuple of str and float
-        `Cost of run|workload|lab|part` (USD), `Accelerator-hours of run|workload|lab` and
+        `Cost of run|workload|lab[|part]` (USD), `Accelerator-hours of run|workload|lab` and
         `Energy of run|workload|lab` (Wh).
     """
     for task, work in _runs(scenario, year).items():
@@ -40,6 +40,7 @@ def rows(scenario: Scenario, road: Roadmap, year: Year, hour: Hours) -> Iterator
         paid = task_cost(road, year, task, hour)
         per_run = work / (done * 3600.0)  # hours in which the group does the work of one run
         name = f"{task.workload}|{task.part}"
+        yield f"Cost of run|{name}", float(paid.total.sum()) * per_run
         yield f"Cost of run|{name}|Capital", float(paid.capital.sum()) * per_run
         yield f"Cost of run|{name}|Operations", float(paid.operations.sum()) * per_run
         yield f"Cost of run|{name}|Electricity", float(paid.electricity.sum()) * per_run
