@@ -112,9 +112,10 @@ def run_data(results: Results) -> dict[str, Any]:
     Returns
     -------
     dict
-        Keys `scenario`, `hash`, `seed`, `variables`, `anchors`, `inputs`, `estimates`,
-        `warnings`, `wall_time`.
+        Keys `scenario`, `hash`, `seed`, `variables`, `costs` (in the units of the table),
+        `anchors`, `inputs`, `estimates`, `warnings`, `wall_time`.
     """
+    from computesim.report.costs import cost_rows
     from computesim.report.sourcing import count_estimates
     from computesim.report.tables import SUMMARY_VARIABLES
 
@@ -132,6 +133,9 @@ def run_data(results: Results) -> dict[str, Any]:
             }
             for _, name in SUMMARY_VARIABLES
             if name in results
+        },
+        "costs": {
+            row.label: {"unit": row.unit, "values": dict(row.values)} for row in cost_rows(results)
         },
         "anchors": manifest.get("anchors", []),
         "inputs": count,

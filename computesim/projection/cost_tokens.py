@@ -38,6 +38,8 @@ class Account:
 
     def prices(self) -> dict[str, float]:
         """Return USD per million tokens by kind; the empty kind is all of them together."""
+        if not any(self.tokens.values()):
+            return {}
         found = {"": sum(self.usd.values()) / sum(self.tokens.values()) * MILLION}
         for kind in KINDS:
             if self.tokens[kind] > 0:
@@ -101,9 +103,10 @@ def _task(
 ) -> list[dict[str, float]]:
     """Return what each stream of a demand costs by kind, USD/h; nothing where nobody serves it."""
     task = Task(demand.workload, demand.tier)
-    paid = task_cost(road, year, task, hour).total
+    cost = task_cost(road, year, task, hour)
+    paid = cost.total
     found: list[dict[str, float]] = [{} for _ in demand.streams]
-    for index in map(int, np.flatnonzero(paid)):
+    for index in map(int, np.flatnonzero(cost.units)):
         machine, cell = road.accelerators[index], year.cells.serving[task][index]
         play = year.operation.play
         phases = memo.get(

@@ -27,8 +27,8 @@ class Phases:
     output: list[float]  #: writing all samples
 
     def shares(self) -> list[dict[str, float]]:
-        """Return the share of every stream and kind in the whole; they sum to 1."""
-        whole = sum(self.fresh) + sum(self.cached) + sum(self.output)
+        """Return the share of every stream and kind in the whole; in sum 1, if any takes time."""
+        whole = sum(self.fresh) + sum(self.cached) + sum(self.output) or 1.0
         return [
             {FRESH: f / whole, CACHED: c / whole, OUTPUT: o / whole}
             for f, c, o in zip(self.fresh, self.cached, self.output, strict=True)

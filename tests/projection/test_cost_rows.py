@@ -181,3 +181,24 @@ def test_regions_sum_to_the_whole_and_clean_ones_emit_less(run: Run) -> None:
     assert at(results, "Emissions") < at(alone, "Emissions")
     # the scenario's own PUE holds everywhere, so that energy follows the IT load
     assert at(results, "Energy by region|norway") == pytest.approx(0.3 * at(results, "Energy"))
+
+
+# --- the ends
+
+
+def test_machines_that_cost_nothing_serve_free_tokens(run: Run) -> None:
+    free = [f"prices.accelerators.{name}=0" for name in ("h100-sxm", "mi300x", "gb200")]
+    others = ("prices.electricity=0", "prices.facility=0", "finance.operations_share=0")
+    results = run(*free, *others)
+    network = at(results, "TCO|h100-sxm|Network")
+    assert at(results, "TCO|h100-sxm") == pytest.approx(network)
+    assert at(results, "Cost of tokens|chat") > 0  # the network is still paid for
+
+
+def test_what_a_power_limit_leaves_undone_is_not_paid_for(run: Run) -> None:
+    before, after = run(), run("limits.facility_power=20 MW")
+    assert at(after, "Unmet") > 0
+    ratio = at(after, "Cost of serving") / at(before, "Cost of serving")
+    assert 0 < ratio < 0.9
+    same = at(after, "Cost of run|Pretraining|lab") / at(before, "Cost of run|Pretraining|lab")
+    assert same == pytest.approx(1.0, rel=0.3)  # other kinds of machines, not fewer runs
