@@ -44,7 +44,7 @@ class TaskCost:
     capital: Floats  #: USD/h
     operations: Floats  #: USD/h
     electricity: Floats  #: USD/h
-    watts: float  #: at the meter, W
+    watts: Floats  #: at the meter, W
 
     @property
     def total(self) -> Floats:
@@ -169,7 +169,7 @@ def task_cost(road: Roadmap, year: Year, task: Task, hour: Hours) -> TaskCost:
         capital=units * (hour.standing - operations),
         operations=units * operations,
         electricity=units * watts * hour.price,
-        watts=float(units @ watts),
+        watts=units * watts,
     )
 
 

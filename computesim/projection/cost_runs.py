@@ -46,7 +46,7 @@ def rows(scenario: Scenario, road: Roadmap, year: Year, hour: Hours) -> Iterator
         yield f"Cost of run|{name}|Electricity", float(paid.electricity.sum()) * per_run
         on_job = float(paid.units.sum()) * per_run * _job_share(year)
         yield f"Accelerator-hours of run|{name}", on_job
-        yield f"Energy of run|{name}", paid.watts * per_run
+        yield f"Energy of run|{name}", float(paid.watts.sum()) * per_run
 
 
 def _runs(scenario: Scenario, year: Year) -> dict[Task, float]:

@@ -28,10 +28,14 @@ class Account:
     usd: dict[str, float] = field(default_factory=lambda: dict.fromkeys(KINDS, 0.0))
     tokens: dict[str, float] = field(default_factory=lambda: dict.fromkeys(KINDS, 0.0))
     requests: float = 0.0
+    watt_hours: float = 0.0  #: at the meter
 
-    def add(self, usd: dict[str, float], tokens: dict[str, float], requests: float) -> None:
+    def add(
+        self, usd: dict[str, float], tokens: dict[str, float], requests: float, watt_hours: float
+    ) -> None:
         """Add a stream."""
         self.requests += requests
+        self.watt_hours += watt_hours
         for kind in KINDS:
             self.usd[kind] += usd[kind]
             self.tokens[kind] += tokens[kind]
@@ -62,20 +66,20 @@ def rows(road: Roadmap, year: Year, hour: Hours, memo: Memo) -> Iterator[tuple[s
     ------
     tuple of str and float
         `Cost of serving|product|workload` (USD/year), `Cost of tokens|product[|kind]` and
-        `Cost of tokens by tier|tier[|kind]` (USD per million tokens), and
-        `Cost of a request|product` (USD).
+        `Cost of tokens by tier|tier[|kind]` (USD per million tokens), and per request
+        `Cost of a request|product` (USD) and `Energy of a request|product` (Wh at the meter).
     """
     products: dict[str, Account] = {}
     tiers: dict[str, Account] = {}
     for demand in year.demand.serving:
         per_stream = _task(road, year, hour, demand, memo)
-        for stream, usd in zip(demand.streams, per_stream, strict=True):
+        for stream, (usd, watts) in zip(demand.streams, per_stream, strict=True):
             if not usd:
                 continue
             done = _done(year, demand) * stream.requests / demand.requests * 3600.0
             tokens = {kind: done * count for kind, count in tokens_of(stream).items()}
-            products.setdefault(stream.product, Account()).add(usd, tokens, done)
-            tiers.setdefault(demand.tier, Account()).add(usd, tokens, done)
+            products.setdefault(stream.product, Account()).add(usd, tokens, done, watts)
+            tiers.setdefault(demand.tier, Account()).add(usd, tokens, done, watts)
             name = f"Cost of serving|{stream.product}|{demand.workload}"
             yield name, sum(usd.values()) * HOURS
     for family, accounts in (("Cost of tokens", products), ("Cost of tokens by tier", tiers)):
@@ -84,6 +88,7 @@ def rows(road: Roadmap, year: Year, hour: Hours, memo: Memo) -> Iterator[tuple[s
                 yield f"{family}|{name}" + (f"|{kind}" if kind else ""), price
     for name, account in products.items():
         yield f"Cost of a request|{name}", sum(account.usd.values()) / account.requests
+        yield f"Energy of a request|{name}", account.watt_hours / account.requests
 
 
 def tokens_of(stream: Stream) -> dict[str, float]:
@@ -100,12 +105,16 @@ def _done(year: Year, demand: ServingDemand) -> float:
 
 def _task(
     road: Roadmap, year: Year, hour: Hours, demand: ServingDemand, memo: Memo
-) -> list[dict[str, float]]:
-    """Return what each stream of a demand costs by kind, USD/h; nothing where nobody serves it."""
+) -> list[tuple[dict[str, float], float]]:
+    """Return what each stream of a demand costs by kind, USD/h, and the watts that it draws.
+
+    No cost where nobody serves it.
+    """
     task = Task(demand.workload, demand.tier)
     cost = task_cost(road, year, task, hour)
     paid = cost.total
-    found: list[dict[str, float]] = [{} for _ in demand.streams]
+    usd: list[dict[str, float]] = [{} for _ in demand.streams]
+    watts = [0.0] * len(demand.streams)
     for index in map(int, np.flatnonzero(cost.units)):
         machine, cell = road.accelerators[index], year.cells.serving[task][index]
         play = year.operation.play
@@ -114,7 +123,8 @@ def _task(
             (demand.mix, machine, play, cell.batch),
             partial(serving_phases.measure, demand, machine, play, cell.batch),
         )
-        for own, shares in zip(found, phases.shares(), strict=True):
+        for place, shares in enumerate(phases.shares()):
+            watts[place] += float(cost.watts[index]) * sum(shares.values())
             for kind, share in shares.items():
-                own[kind] = own.get(kind, 0.0) + float(paid[index]) * share
-    return found
+                usd[place][kind] = usd[place].get(kind, 0.0) + float(paid[index]) * share
+    return list(zip(usd, watts, strict=True))

@@ -119,6 +119,7 @@ VARIABLES = (
     ),
     Variable("Cost of tokens by tier", "USD/Mtoken", False, "The same by class of service."),
     Variable("Cost of a request", "USD", False, "Cost of ownership over requests served."),
+    Variable("Energy of a request", "Wh", False, "Electricity at the meter over requests served."),
     Variable("Cost of run", "USD", False, "Cost of ownership of one run of one lab of the group."),
     Variable(
         "Accelerator-hours of run", "accelerator-hour", False, "Hours of the job itself, one run."

@@ -74,6 +74,14 @@ def test_tokens_at_their_prices_are_what_serving_costs(run: Run) -> None:
     assert at(results, "Cost of tokens by tier|quick") == pytest.approx(whole, rel=1e-9)
 
 
+def test_requests_draw_together_what_their_pools_draw(run: Run) -> None:
+    results = run(AT_ONCE)
+    daily = {"chat": 80e6 * 4, "coding": 2e6 * 100 * 0.9}
+    watts = sum(n * at(results, f"Energy of a request|{name}") for name, n in daily.items()) / 24
+    pools = sum(at(results, f"Power|Facility|{name}") for name in INFERENCE)
+    assert watts == pytest.approx(pools, rel=1e-9)
+
+
 def test_runs_at_their_prices_are_what_training_costs(run: Run) -> None:
     results = run(AT_ONCE)
     for workload, runs in (("Pretraining", 3 * 1), ("RL post-training", 3 * 20)):
