@@ -17,7 +17,8 @@ _MOST_WARNINGS = 8
 
 
 def run_text(results: Results) -> str:
-    """Return what a run found: totals by year, workloads, published figures, inputs, warnings."""
+    """Return what a run found: totals by year, workloads, costs, published figures, warnings."""
+    from computesim.report.costs import cost_text
     from computesim.report.sourcing import count_estimates
     from computesim.report.tables import reference_year, summary_text
 
@@ -29,6 +30,7 @@ def run_text(results: Results) -> str:
         workload_text(results, year)
         for year in dict.fromkeys((reference_year(results), results.years[-1]))
     ]
+    parts.append(cost_text(results, years))
     parts.append(anchor_text(results))
     estimates, count = count_estimates(results)
     parts.append(f"{estimates} of {count} inputs are estimates: computesim sources says which.")
@@ -110,9 +112,10 @@ def run_data(results: Results) -> dict[str, Any]:
     Returns
     -------
     dict
-        Keys `scenario`, `hash`, `seed`, `variables`, `anchors`, `inputs`, `estimates`,
-        `warnings`, `wall_time`.
+        Keys `scenario`, `hash`, `seed`, `variables`, `costs` (in the units of the table),
+        `anchors`, `inputs`, `estimates`, `warnings`, `wall_time`.
     """
+    from computesim.report.costs import cost_rows
     from computesim.report.sourcing import count_estimates
     from computesim.report.tables import SUMMARY_VARIABLES
 
@@ -130,6 +133,9 @@ def run_data(results: Results) -> dict[str, Any]:
             }
             for _, name in SUMMARY_VARIABLES
             if name in results
+        },
+        "costs": {
+            row.label: {"unit": row.unit, "values": dict(row.values)} for row in cost_rows(results)
         },
         "anchors": manifest.get("anchors", []),
         "inputs": count,

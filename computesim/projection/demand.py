@@ -33,6 +33,7 @@ class Stream:
     reasoning_tokens: float  #: 0 for a request that does not reason
     spread: float  #: standard deviation of the logarithm of the reasoning length
     samples: float  #: chains in parallel, a mean
+    product: str = ""  #: whose requests they are
 
     @property
     def output_tokens(self) -> float:
@@ -60,9 +61,11 @@ class ServingDemand:
 
     @property
     def mix(self) -> tuple[object, ...]:
-        """All that a serving cell depends on: the mix of requests, not their total rate."""
+        """All that a serving cell depends on: the mix of requests, not their rate or owners."""
         total = self.requests
-        streams = tuple(replace(s, requests=round(s.requests / total, 12)) for s in self.streams)
+        streams = tuple(
+            replace(s, requests=round(s.requests / total, 12), product="") for s in self.streams
+        )
         return (self.model, self.dtype, self.kv_dtype, self.ttft, self.tpot, streams)
 
     def flop(self) -> dict[str, float]:

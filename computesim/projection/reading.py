@@ -104,12 +104,12 @@ def _serving(
     found = []
     for name, tier in scenario.tiers.items():
         members = [
-            (p, usages[key]) for key, p in scenario.products.items() if p.tier.at(year) == name
+            (key, p, usages[key]) for key, p in scenario.products.items() if p.tier.at(year) == name
         ]
         for workload in (COT, OTHER):
             streams = tuple(
-                _stream(_split(usage)[workload], product.reasoning_spread.at(year))
-                for product, usage in members
+                _stream(_split(usage)[workload], product.reasoning_spread.at(year), key)
+                for key, product, usage in members
             )
             busy = tuple(stream for stream in streams if stream.requests > 0)
             if busy:
@@ -128,7 +128,7 @@ def _serving(
     return found
 
 
-def _stream(usage: Usage, spread: float) -> Stream:
+def _stream(usage: Usage, spread: float, product: str) -> Stream:
     """Return a usage as requests per second in data centres."""
     requests = usage.users * usage.requests_per_user * (1.0 - usage.on_device_share) / DAY
     return Stream(
@@ -139,6 +139,7 @@ def _stream(usage: Usage, spread: float) -> Stream:
         usage.reasoning_tokens,
         spread,
         usage.samples,
+        product,
     )
 
 

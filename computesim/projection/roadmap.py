@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +14,7 @@ from computesim.projection.cells import Operation
 from computesim.projection.demand import YEAR
 from computesim.projection.fleet import Floats
 from computesim.projection.network import Plan
+from computesim.projection.regions import mean_site, sites_at
 from computesim.projection.serving import Play
 from computesim.projection.training import Failures
 
@@ -92,16 +93,11 @@ def operation_at(scenario: Scenario, year: float, replication: int) -> Operation
 
 
 def site_at(scenario: Scenario, catalog: Catalog, year: float) -> Site:
-    """Return the site of a year; figures of the scenario replace those of the catalog."""
-    site = catalog.site(scenario.site.name.at(year))
-    own, price = scenario.site, scenario.prices.electricity
-    if own.pue is not None:
-        site = replace(site, pue=own.pue.at(year), pue_half_load=0.0)
-    if own.carbon_intensity is not None:
-        site = replace(site, carbon_intensity=own.carbon_intensity.at(year))
-    if price is not None:
-        site = replace(site, electricity_price=price.at(year))
-    return site
+    """Return the site of a year, the mean one where the fleet stands in several regions.
+
+    Figures of the scenario replace those of the catalog.
+    """
+    return mean_site(sites_at(scenario, catalog, year))
 
 
 def network_at(scenario: Scenario, catalog: Catalog, year: float) -> Plan:

@@ -229,6 +229,18 @@ def _first_of_group(trace: Trace) -> Ints:
     return np.flatnonzero(np.diff(trace.arrival, prepend=-1.0) > 0)
 
 
+def replica(demand: ServingDemand, accelerator: Accelerator, play: Play) -> StepModel:
+    """Return the step model of the replica on which a demand is first played.
+
+    Raises
+    ------
+    CapacityError
+        If the model does not fit.
+    """
+    load = serving_load(demand.model, demand.dtype, demand.kv_dtype)
+    return _replica(load, accelerator, sample_trace(demand, play), demand.tpot)
+
+
 def _replica(load: ServingLoad, accelerator: Accelerator, trace: Trace, tpot: float) -> StepModel:
     """Return the step model of the best layout that holds the longest request of a trace."""
     output = trace.output_tokens

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from computesim.report.chart import Chart
+from computesim.report.costs import cost_rows
 from computesim.report.figures import charts
 from computesim.report.sourcing import known_sources
 from computesim.report.tables import summary_rows
@@ -126,7 +127,7 @@ def _write_rows(path: Path, rows: Iterable[Iterable[object]]) -> Path:
 
 
 def write_tables(results: Results, folder: Path | str) -> list[Path]:
-    """Write the summary, the inputs, the comparison with published figures and the sources as CSV.
+    """Write summary, costs, inputs, the comparison with published figures and sources as CSV.
 
     Parameters
     ----------
@@ -138,14 +139,15 @@ def write_tables(results: Results, folder: Path | str) -> list[Path]:
     Returns
     -------
     list of Path
-        `summary.csv` in display units and not rounded, `assumptions.csv`, `anchors.csv`,
-        `sources.csv`.
+        `summary.csv` and `cost.csv` in display units and not rounded, `assumptions.csv`,
+        `anchors.csv`, `sources.csv`.
     """
     place, manifest = Path(folder), results.manifest
     years = results.years
-    lines = summary_rows(results)
-    cells = [[row.label, row.unit, *(row.values.get(y, "") for y in years)] for row in lines]
-    paths = [_write_rows(place / "summary.csv", [["quantity", "unit", *years], *cells])]
+    paths = []
+    for name, lines in (("summary", summary_rows(results)), ("cost", cost_rows(results))):
+        cells = [[row.label, row.unit, *(row.values.get(y, "") for y in years)] for row in lines]
+        paths.append(_write_rows(place / f"{name}.csv", [["quantity", "unit", *years], *cells]))
     for name, heads, rows in (
         ("assumptions", _ASSUMPTIONS, manifest.get("assumptions", [])),
         ("anchors", _ANCHORS, manifest.get("anchors", [])),

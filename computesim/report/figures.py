@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from computesim.report.chart import Chart, Series
+from computesim.report.costs import cost_of_tokens
 from computesim.report.lines import balance, comparison, goodput, ratios, tokens
 from computesim.report.sourcing import source_line
 from computesim.report.stacks import (
@@ -227,6 +228,7 @@ def capex(results: Results) -> Chart | None:
     )
 
 
+MONEY = "Money"  #: the heading that the table of costs stands under, too
 CHECKS = "Checks"  #: the heading that the table of published figures stands under, too
 #: Every chart of a report, under the headings of the report.
 SECTIONS: tuple[tuple[str, tuple[Figure, ...]], ...] = (
@@ -235,7 +237,7 @@ SECTIONS: tuple[tuple[str, tuple[Figure, ...]], ...] = (
     ("Fleet", (installed_compute, installed_by_generation, shipments)),
     ("Power", (power, energy)),
     ("Network", (optics, optics_installed, switches)),
-    ("Money", (capex,)),
+    (MONEY, (capex, cost_of_tokens)),
     (CHECKS, (comparison,)),
 )
 FIGURES = tuple(figure for _, figures in SECTIONS for figure in figures)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 
-from computesim.report.figures import CHECKS, sections
+from computesim.report.costs import cost_rows
+from computesim.report.figures import CHECKS, MONEY, sections
 from computesim.report.page import (
     cards,
     figure,
@@ -18,7 +20,7 @@ from computesim.report.page import (
 )
 from computesim.report.scales import rounded, scaled
 from computesim.report.sourcing import ESTIMATE, count_estimates, is_estimate, known_sources
-from computesim.report.tables import key_figures, reference_year, summary_rows
+from computesim.report.tables import SummaryRow, key_figures, reference_year, summary_rows
 from computesim.results import Anchor, Assumption, Results, Source
 from computesim.results.manifest import plain
 
@@ -161,12 +163,20 @@ def _reference(results: Results) -> str:
     return f'<p class="small">Key figures are those of {last}, beside {first}.</p>'
 
 
+def _costs(rows: Sequence[SummaryRow], years: Sequence[int]) -> str:
+    """Return the table of what hours, tokens and runs cost."""
+    said = "Cost of ownership: annualised capital, operations and electricity; no margin, no rent."
+    return f"<h3>Cost of hours, tokens and runs</h3><p>{said}</p>" + summary_table(rows, years)
+
+
 def _parts(results: Results) -> list[tuple[str, str, str]]:
     """Return key, heading and content of every section that has one."""
     summary = summary_rows(results)
     parts = [("summary", "By year", summary_table(summary, results.years) if summary else "")]
     drawn = {head: "\n".join(map(figure, charts)) for head, charts in sections(results)}
     checks = drawn.pop(CHECKS, "") + _anchors(results)
+    if costs := cost_rows(results):
+        drawn[MONEY] = drawn.get(MONEY, "") + _costs(costs, results.years)
     parts += [(heading.lower(), heading, body) for heading, body in drawn.items()]
     parts += [
         ("checks", CHECKS, checks),

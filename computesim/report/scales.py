@@ -39,6 +39,11 @@ _SCALES: dict[str, tuple[tuple[float, str], ...]] = {
                   (1e12, "trillion tokens/day"), (1e9, "billion tokens/day"),
                   (1e6, "million tokens/day"), (1.0, "tokens/day")),
     "token/s": ((1.0, "tokens/s per accelerator"),),
+    "USD": ((1e9, "$ billion"), (1e6, "$ million"), (1e3, "$ thousand"), (1.0, "$")),
+    "USD/h": ((1.0, "$/h"),),
+    "USD/Mtoken": ((1.0, "$/million tokens"),),
+    "gCO2/year": ((1e12, "million t CO₂/year"), (1e9, "thousand t CO₂/year"),
+                  (1e6, "t CO₂/year")),
     "1": ((1.0, ""),),
     "%": ((0.01, "%"),),
 }  # fmt: skip

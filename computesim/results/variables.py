@@ -94,6 +94,41 @@ VARIABLES = (
     Variable("Utilisation", "1", False, "Share of time in which required accelerators work."),
     Variable("Service", "s", False, "Latency at the 90th percentile."),
     Variable("Unmet", "accelerator", True, "Required accelerators beyond what the limits allow."),
+    Variable(
+        "TCO",
+        "USD/h",
+        False,
+        "Total cost of ownership of an accelerator with server, network and facility, per hour in "
+        "service.",
+    ),
+    Variable("TCO per used hour", "USD/h", False, "The same per hour in which it works."),
+    Variable(
+        "Cost of compute",
+        "USD/year",
+        True,
+        "Annualised capital, operations and electricity at the rate of the year's end.",
+    ),
+    Variable(
+        "Cost of serving", "USD/year", True, "The same of inference, by product and workload."
+    ),
+    Variable(
+        "Cost of tokens",
+        "USD/Mtoken",
+        False,
+        "Cost of ownership over tokens served, per million tokens: cached, read and written.",
+    ),
+    Variable("Cost of tokens by tier", "USD/Mtoken", False, "The same by class of service."),
+    Variable("Cost of a request", "USD", False, "Cost of ownership over requests served."),
+    Variable("Energy of a request", "Wh", False, "Electricity at the meter over requests served."),
+    Variable("Cost of run", "USD", False, "Cost of ownership of one run of one lab of the group."),
+    Variable(
+        "Accelerator-hours of run", "accelerator-hour", False, "Hours of the job itself, one run."
+    ),
+    Variable("Energy of run", "Wh", False, "Electricity at the meter of one run."),
+    Variable("Energy by region", "Wh/year", True, "Electricity at the meter, by region."),
+    Variable("Power by region", "W", True, "Mean power at the meter at the year's end, by region."),
+    Variable("Electricity cost by region", "USD/year", True, "Electricity at the region's price."),
+    Variable("Emissions by region", "gCO2/year", True, "Carbon dioxide where it is made."),
 )
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from computesim.scenario.finance import Finance, Regions
 from computesim.scenario.fleet import Fleet, Limits, Network, Prices, Reliability, Site
 from computesim.scenario.labs import Lab, OtherAI
 from computesim.scenario.part import Part, optional, required
@@ -56,3 +57,5 @@ class Tree(Part):
     network: Network = required("The scale-out network.")
     prices: Prices = optional({}, "Prices.")
     limits: Limits = optional({}, "What cannot be exceeded.")
+    finance: Finance = optional({}, "What capital costs, and how long it is used.")
+    regions: Regions = optional({}, "In which places the fleet stands.")

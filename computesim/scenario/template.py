@@ -74,6 +74,8 @@ title: {title}
 # network: {{topology: clos, oversubscription: 2}}
 # prices: {{electricity: 0.06 USD/kWh, accelerators: {{h100-sxm: 25000}}}}
 # limits: {{facility_power: {{2022: 2 GW, 2025: 30 GW, 2030: 150 GW, interpolation: geometric}}}}
+# finance: {{cost_of_capital: 10 %, it_lifetime: 4 year}}
+# regions: {{shares: {{hyperscale-us: 0.7, norway: 0.1, china: 0.2}}}}
 
 # simulation: {{replications: 5, requests: 2000}}
 """

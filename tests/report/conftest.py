@@ -107,6 +107,23 @@ def _network_and_capex(add: Add) -> None:
         add(f"Capex|{part}", grown(size, 1.35))
 
 
+def _costs(add: Add, skip: tuple[str, ...]) -> None:
+    for workload, (size, growth) in SIZES.items():
+        if workload not in skip:
+            add(f"Cost of compute|{workload}", grown(size * 1e9, growth))
+    for name, usd in (("h100-sxm", 1.57), ("gb200", 2.09), ("vr200", 3.1)):
+        add(f"TCO|{name}", lambda y, u=usd: u)
+        add(f"TCO|{name}|Electricity", lambda y, u=usd: 0.05 * u)
+    for product, usd in (("chat", 0.25), ("coding", 0.5)):
+        add(f"Cost of tokens|{product}", grown(usd, 0.7))
+        add(f"Cost of tokens|{product}|Output", grown(8 * usd, 0.7))
+    add("Cost of run|Pretraining|frontier", grown(2e9, 2.0))
+    add("Cost of run|Pretraining|frontier|Capital", grown(1.8e9, 2.0))
+    for site, share in (("hyperscale-us", 0.7), ("norway", 0.3)):
+        add(f"Energy by region|{site}", grown(share * 1e14, 1.4))
+        add(f"Emissions by region|{site}", grown(share * 3e13, 1.4))
+
+
 def make_manifest(name: str) -> Manifest:
     """Return a manifest with everything in it."""
     anchors = [
@@ -128,7 +145,12 @@ def make_manifest(name: str) -> Manifest:
         "name": name,
         "title": "Reasoning takes over",
         "question": "What if RL and long chains of thought, not larger runs, take the compute?",
-        "scenario": {"name": name, "horizon": {"first_year": 2022, "last_year": 2032}},
+        "scenario": {
+            "name": name,
+            "horizon": {"first_year": 2022, "last_year": 2032},
+            "products": {"coding": {"label": "Coding assistants"}, "chat": {"label": ""}},
+            "labs": {"frontier": {"label": "Frontier labs"}},
+        },
         "hash": "a1b2c3d4e5f60718",
         "seed": 1,
         "sources": [
@@ -175,6 +197,7 @@ def make_results(
     _tokens(add, skip)
     _fleet(add)
     _network_and_capex(add)
+    _costs(add, skip)
     return Results.from_rows(rows, make_manifest(name))
 
 

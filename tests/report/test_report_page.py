@@ -232,14 +232,19 @@ def test_tables_are_written_as_csv(results: Results, tmp_path: Path) -> None:
     paths = write_tables(results, tmp_path)
     assert [path.name for path in paths] == [
         "summary.csv",
+        "cost.csv",
         "assumptions.csv",
         "anchors.csv",
         "sources.csv",
     ]
-    with paths[2].open(encoding="utf-8", newline="") as file:
+    with paths[3].open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["name"] for row in rows if row["within"] == "False"] == ["AI facility power"]
     with paths[0].open(encoding="utf-8", newline="") as file:
         heads, *lines = list(csv.reader(file))
     assert heads[:3] == ["quantity", "unit", "2022"]
     assert len(lines) == len(summary_rows(results))
+    with paths[1].open(encoding="utf-8", newline="") as file:
+        costs = {row["quantity"]: row for row in csv.DictReader(file)}
+    assert costs["All tokens, chat"]["unit"] == "$/million tokens"
+    assert float(costs["All tokens, chat"]["2026"]) == 0.25
