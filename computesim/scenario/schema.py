@@ -10,6 +10,7 @@ from computesim.scenario.fleet import Fleet, Limits, Network, Prices, Reliabilit
 from computesim.scenario.labs import Lab, OtherAI
 from computesim.scenario.part import Part, optional, required
 from computesim.scenario.products import Product, Tier, Traffic
+from computesim.scenario.supply import Supply
 
 Year = Annotated[int, Field(ge=1950, le=2100)]
 
@@ -56,3 +57,4 @@ class Tree(Part):
     network: Network = required("The scale-out network.")
     prices: Prices = optional({}, "Prices.")
     limits: Limits = optional({}, "What cannot be exceeded.")
+    supply: Supply = optional({}, "What can be made and paid for.")
