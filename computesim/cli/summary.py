@@ -19,12 +19,14 @@ _MOST_WARNINGS = 8
 def run_text(results: Results) -> str:
     """Return what a run found: totals by year, workloads, published figures, inputs, warnings."""
     from computesim.report.sourcing import count_estimates
+    from computesim.report.supply import balance_text
     from computesim.report.tables import reference_year, summary_text
 
     manifest = results.manifest
     years = fitting(results.years, label=48)
     parts = [f"{manifest['title']} ({manifest['hash'][:8]}, seed {manifest['seed']})"]
     parts.append(summary_text(results, years))
+    parts.append(balance_text(results, years))
     parts += [
         workload_text(results, year)
         for year in dict.fromkeys((reference_year(results), results.years[-1]))
@@ -110,10 +112,11 @@ def run_data(results: Results) -> dict[str, Any]:
     Returns
     -------
     dict
-        Keys `scenario`, `hash`, `seed`, `variables`, `anchors`, `inputs`, `estimates`,
-        `warnings`, `wall_time`.
+        Keys `scenario`, `hash`, `seed`, `variables`, `supply` (in display units), `anchors`,
+        `inputs`, `estimates`, `warnings`, `wall_time`.
     """
     from computesim.report.sourcing import count_estimates
+    from computesim.report.supply import balance_rows
     from computesim.report.tables import SUMMARY_VARIABLES
 
     manifest = results.manifest
@@ -131,6 +134,10 @@ def run_data(results: Results) -> dict[str, Any]:
             for _, name in SUMMARY_VARIABLES
             if name in results
         },
+        "supply": [
+            {"quantity": row.label, "unit": row.unit, "values": dict(row.values)}
+            for row in balance_rows(results)
+        ],
         "anchors": manifest.get("anchors", []),
         "inputs": count,
         "estimates": estimates,

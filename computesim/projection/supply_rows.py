@@ -55,8 +55,10 @@ def supply_rows(road: Roadmap, years: Sequence[Year], replication: int) -> list[
 def _standings(road: Roadmap, year: Year) -> Iterator[tuple[str, float]]:
     """Yield what there is of everything, what is used, what binds, and what relief would give."""
     weight = np.array([a.h100_equivalents for a in road.accelerators])
+    then = {standing.then for standing in year.fleet.standings if standing.binding}
     for standing in year.fleet.standings:
         yield f"Supply|Available|{standing.name}", standing.limit
         yield f"Supply|Used|{standing.name}", standing.used
         yield f"Supply|Binding|{standing.name}", standing.binding
         yield f"Supply|Relief|{standing.name}", standing.relief @ weight
+        yield f"Supply|Next|{standing.name}", standing.name in then

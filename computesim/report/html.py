@@ -18,6 +18,7 @@ from computesim.report.page import (
 )
 from computesim.report.scales import rounded, scaled
 from computesim.report.sourcing import ESTIMATE, count_estimates, is_estimate, known_sources
+from computesim.report.supply import balance_rows
 from computesim.report.tables import key_figures, reference_year, summary_rows
 from computesim.results import Anchor, Assumption, Results, Source
 from computesim.results.manifest import plain
@@ -167,6 +168,9 @@ def _parts(results: Results) -> list[tuple[str, str, str]]:
     parts = [("summary", "By year", summary_table(summary, results.years) if summary else "")]
     drawn = {head: "\n".join(map(figure, charts)) for head, charts in sections(results)}
     checks = drawn.pop(CHECKS, "") + _anchors(results)
+    if balance := balance_rows(results):
+        heading = "Supply"
+        drawn[heading] = summary_table(balance, results.years) + drawn.get(heading, "")
     parts += [(heading.lower(), heading, body) for heading, body in drawn.items()]
     parts += [
         ("checks", CHECKS, checks),

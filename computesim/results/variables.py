@@ -147,6 +147,9 @@ VARIABLES = (
         "Compute that would be bought more in the year without this limit, up to the next limit "
         "or to what is asked.",
     ),
+    Variable(
+        "Supply|Next", "1", False, "1 where this limit would bind if the binding one were lifted."
+    ),
 )
 
 
