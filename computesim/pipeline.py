@@ -12,6 +12,8 @@ from computesim.projection.cells import measure
 from computesim.projection.memo import Memo, default_folder
 from computesim.projection.reading import demand_at
 from computesim.projection.roadmap import network_at, operation_at, roadmap, site_at
+from computesim.projection.supply import available
+from computesim.projection.supply_rows import supply_rows
 from computesim.projection.variables import remarks, rows
 from computesim.projection.world import Surroundings, Year, stock
 from computesim.results import Manifest, Results, Row
@@ -52,6 +54,7 @@ def project(
             years = simulate(scenario, catalog, road, replication, memo, progress)
             found += rows(road, years, replication)
             found += cost_rows.rows(scenario, catalog, road, years, replication, memo)
+            found += supply_rows(road, years, replication)
             warnings += [w for w in remarks(years) if w not in warnings]
     finally:
         memo.save()  # an interrupted run goes on where it stopped
@@ -97,7 +100,7 @@ def simulate(
 
 def _surroundings(scenario: Scenario, catalog: Catalog, year: int) -> Surroundings:
     """Return what stands around the accelerators in a year."""
-    prices, limit = scenario.prices, scenario.limits.facility_power
+    prices = scenario.prices
     site = site_at(scenario, catalog, year)
     return Surroundings(
         site=site,
@@ -108,7 +111,7 @@ def _surroundings(scenario: Scenario, catalog: Catalog, year: int) -> Surroundin
         price={
             catalog.resolve("accelerators", n): v.at(year) for n, v in prices.accelerators.items()
         },
-        power_limit=None if limit is None else limit.at(year),
+        supply=available(scenario, catalog, year),
     )
 
 

@@ -58,6 +58,7 @@ _PLAIN: dict[str, tuple[str, float]] = {
     "mm2": ("m2", 1e-6),
     "accelerator": ("accelerator", 1.0),
     "node": ("node", 1.0),
+    "wafer": ("wafer", 1.0),
     "request": ("request", 1.0),
     "user": ("user", 1.0),
     "core": ("core", 1.0),

@@ -55,6 +55,7 @@ TABLES: Final = (
     "efficiency",
     "history",
     "projections",
+    "supply",
 )
 
 

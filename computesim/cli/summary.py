@@ -20,12 +20,14 @@ def run_text(results: Results) -> str:
     """Return what a run found: totals by year, workloads, costs, published figures, warnings."""
     from computesim.report.costs import cost_text
     from computesim.report.sourcing import count_estimates
+    from computesim.report.supply import balance_text
     from computesim.report.tables import reference_year, summary_text
 
     manifest = results.manifest
     years = fitting(results.years, label=48)
     parts = [f"{manifest['title']} ({manifest['hash'][:8]}, seed {manifest['seed']})"]
     parts.append(summary_text(results, years))
+    parts.append(balance_text(results, years))
     parts += [
         workload_text(results, year)
         for year in dict.fromkeys((reference_year(results), results.years[-1]))
@@ -112,11 +114,12 @@ def run_data(results: Results) -> dict[str, Any]:
     Returns
     -------
     dict
-        Keys `scenario`, `hash`, `seed`, `variables`, `costs` (in the units of the table),
-        `anchors`, `inputs`, `estimates`, `warnings`, `wall_time`.
+        Keys `scenario`, `hash`, `seed`, `variables`, `costs` and `supply` (in the units of the
+        tables), `anchors`, `inputs`, `estimates`, `warnings`, `wall_time`.
     """
     from computesim.report.costs import cost_rows
     from computesim.report.sourcing import count_estimates
+    from computesim.report.supply import balance_rows
     from computesim.report.tables import SUMMARY_VARIABLES
 
     manifest = results.manifest
@@ -137,6 +140,10 @@ def run_data(results: Results) -> dict[str, Any]:
         "costs": {
             row.label: {"unit": row.unit, "values": dict(row.values)} for row in cost_rows(results)
         },
+        "supply": [
+            {"quantity": row.label, "unit": row.unit, "values": dict(row.values)}
+            for row in balance_rows(results)
+        ],
         "anchors": manifest.get("anchors", []),
         "inputs": count,
         "estimates": estimates,

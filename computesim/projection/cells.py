@@ -25,8 +25,8 @@ from computesim.projection.demand import (
     RLDemand,
     ServingDemand,
 )
-from computesim.projection.fleet import Floats
 from computesim.projection.memo import Memo
+from computesim.projection.purchase import Floats
 from computesim.projection.rl import RLCell
 from computesim.projection.serving import Cell, Play
 from computesim.projection.training import Failures, TrainingCell

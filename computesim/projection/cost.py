@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from computesim.projection.fleet import Floats
+from computesim.projection.purchase import Floats
 
 
 def capex(

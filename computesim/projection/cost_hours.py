@@ -10,8 +10,8 @@ import numpy as np
 from computesim.hardware.power import electricity_cost
 from computesim.projection import tco
 from computesim.projection.cells import Task, use
-from computesim.projection.fleet import Floats
 from computesim.projection.power import draw, nameplate
+from computesim.projection.purchase import Floats
 from computesim.projection.roadmap import Roadmap
 from computesim.projection.world import Year, draws
 

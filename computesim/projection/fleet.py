@@ -1,32 +1,20 @@
 """The fleet: how many accelerators of each kind a demand needs, bought year by year.
 
-Accelerators are indexed by their order of release and tasks by their order in the
-demand. The goodput table says how much of a task one accelerator gets done; a
-zero means that it cannot do that task at its service level. Who does what is a
-linear program: every accelerator goes where it saves most of the others.
+Who does what is the linear program of `purchase`; what may be bought is a matter of `limits`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from computesim.errors import SimulationError
+from computesim.projection.limits import Limit, Maker, Standing, largest, purchased, same
+from computesim.projection.purchase import Allocation, Floats, purchase
 
-Floats = NDArray[np.float64]
-_TIDY = 1e-6  # weight of accelerators at work beside accelerators bought: idle ones stay idle
-
-
-@dataclass(frozen=True, slots=True)
-class Allocation:
-    """Which accelerators do what."""
-
-    units: Floats  #: shape (accelerators, tasks), accelerators at work
-    unmet: Floats  #: shape (tasks,), demand that is left, in its own unit
+_BEYOND = 1.0 + 1e-6  # a maker is exhausted where a little more than it can ship is asked of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,104 +26,7 @@ class FleetYear:
     retired: Floats  #: taken out during the year
     installed: Floats  #: sold and not retired at the end of the year
     allocation: Allocation
-
-
-def purchase(
-    stock: Floats, mix: Floats, goodput: Floats, demand: Floats, most: float = np.inf
-) -> tuple[float, Allocation]:
-    """Return how many accelerators of a mix must join a stock, and who does what then.
-
-    Parameters
-    ----------
-    stock : ndarray of float64, shape (accelerators,)
-        Accelerators that are there already.
-    mix : ndarray of float64, shape (accelerators,)
-        What comes with one unit of the purchase.
-    goodput : ndarray of float64, shape (accelerators, tasks)
-        Demand that one accelerator satisfies; 0 where it cannot.
-    demand : ndarray of float64, shape (tasks,)
-        What is asked, in the unit of the goodput.
-    most : float
-        Units that can be bought at most.
-
-    Returns
-    -------
-    tuple of float and Allocation
-        Units bought, 0 if the stock is enough.
-
-    Notes
-    -----
-    Least A such that shares y of the demands can be spread over accelerators:
-    ``Σ_g y[g, w] = 1`` for every task and ``Σ_w y[g, w] · D[w] / G[g, w] ≤ stock[g] + A · mix[g]``.
-    Where `most` is too little, all tasks are cut by the same share. A task that neither stock nor
-    mix can do stays undone. Real schedulers do worse than the optimum.
-    """
-    there = (stock > 0) | ((mix > 0) & (most > 0))
-    able = (goodput > 0) & there[:, None] & (demand > 0)
-    doable: NDArray[np.bool_] = np.asarray(able.any(axis=0))
-    rows, columns = np.nonzero(able)
-    if not len(rows):  # nothing is asked, or nothing can be done
-        return 0.0, Allocation(np.zeros_like(goodput), demand * (demand > 0))
-    need = demand[columns] / goodput[rows, columns]  # accelerators that do a whole task
-    count, share, shares = _program(stock, mix, rows, columns, need, doable, None)
-    if count > most:
-        count, share, shares = _program(stock, mix, rows, columns, need, doable, most)
-    units = np.zeros_like(goodput)
-    units[rows, columns] = shares * need
-    unmet = np.where(doable, (1.0 - share) * demand, demand)
-    return count, Allocation(units, np.where(unmet > 1e-7 * demand, unmet, 0.0))
-
-
-def _program(
-    stock: Floats,
-    mix: Floats,
-    rows: NDArray[np.intp],
-    columns: NDArray[np.intp],
-    need: Floats,
-    doable: NDArray[np.bool_],
-    bought: float | None,
-) -> tuple[float, float, Floats]:
-    """Solve for the least purchase, or for the largest common share when it is given.
-
-    The variables are the shares y of the possible pairs, then the purchase (as a multiple of a
-    typical one, to keep the numbers near 1) or the common share.
-    """
-    from scipy.optimize import linprog  # a quarter of a second that a known fleet does not pay
-
-    typical = float(sum(need[columns == w].min() for w in np.flatnonzero(doable)))
-    pairs = np.arange(len(rows))
-    capacity = np.zeros((len(stock), len(rows) + 1))
-    capacity[rows, pairs] = need / typical
-    served = np.zeros((len(doable), len(rows) + 1))
-    served[columns, pairs] = 1.0
-    if bought is None:
-        capacity[:, -1] = -mix
-        limit, right, last = stock / typical, np.ones(int(doable.sum())), 1.0
-    else:
-        served[doable, -1] = -1.0
-        limit = (stock + bought * mix) / typical
-        right, last = np.zeros(int(doable.sum())), -1.0
-    found: Any = linprog(
-        np.append(_TIDY * need / typical, last),
-        A_ub=capacity,
-        b_ub=limit,
-        A_eq=served[doable],
-        b_eq=right,
-        bounds=[(0.0, None)] * len(rows) + [(0.0, None if bought is None else 1.0)],
-        method="highs",
-    )
-    if not found.success:
-        raise SimulationError(f"no allocation of the fleet was found: {found.message}")
-    end = float(found.x[-1])
-    return (end * typical, 1.0, found.x[:-1]) if bought is None else (bought, end, found.x[:-1])
-
-
-@dataclass(frozen=True, slots=True)
-class Ceiling:
-    """A limit on the fleet, for instance on its power."""
-
-    limit: Floats  #: shape (years,)
-    weight: Floats  #: of one accelerator, shape (years, accelerators)
+    standings: tuple[Standing, ...] = ()  #: of every limit that was set
 
 
 def build(
@@ -145,9 +36,10 @@ def build(
     demand: Sequence[Floats],
     lifetime: float,
     available: Floats | None = None,
-    ceiling: Ceiling | None = None,
+    limits: Sequence[Limit] = (),
+    makers: Sequence[Maker] = (),
 ) -> list[FleetYear]:
-    """Buy accelerators year by year so that every year's demand is met.
+    """Buy accelerators year by year so that every year's demand is met, as far as limits allow.
 
     Parameters
     ----------
@@ -161,8 +53,11 @@ def build(
         Age at which a cohort is retired; a fraction of a year retires that share early.
     available : ndarray of float64, shape (years,), optional
         Share of the fleet that does this work; the rest does what is not in the demand.
-    ceiling : Ceiling, optional
-        Nothing is bought beyond it; demand beyond stays unmet.
+    limits : sequence of Limit
+        Nothing is bought beyond them; demand beyond stays unmet.
+    makers : sequence of Maker
+        What each can ship; the rest of the mix grows where it can do the work. No two may have
+        an accelerator in common.
 
     Returns
     -------
@@ -175,19 +70,113 @@ def build(
     """
     fleet: list[FleetYear] = []
     cohorts: list[Floats] = []
+    built = [0.0] * len(limits)
     for t, year in enumerate(years):
         share = 1.0 if available is None else float(available[t])
-        mix = mixes[t]
-        before = _alive(cohorts, t, lifetime, len(mix))
-        retired = _alive(cohorts, t - 1, lifetime, len(mix)) - before
-        most = np.inf
-        if ceiling is not None:
-            room = float(ceiling.limit[t] - before @ ceiling.weight[t])
-            most = max(0.0, room / float(mix @ ceiling.weight[t]))
-        count, allocation = purchase(share * before, share * mix, goodput[t], demand[t], most)
-        cohorts.append(count * mix)
-        fleet.append(FleetYear(year, cohorts[-1], retired, before + cohorts[-1], allocation))
+        before = _alive(cohorts, t, lifetime, mixes.shape[1])
+        retired = _alive(cohorts, t - 1, lifetime, mixes.shape[1]) - before
+        asked = Asked(t, mixes[t], before, share, goodput[t], demand[t])
+        bought, allocation, standings = _buy(asked, limits, makers, built)
+        cohorts.append(bought)
+        fleet.append(FleetYear(year, bought, retired, before + bought, allocation, standings))
+        for place, limit in enumerate(limits):
+            if limit.plate is not None:
+                plates = float(fleet[-1].installed @ limit.plate[t])
+                built[place] = max(built[place], plates)
     return fleet
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What one year asks of the stock before it and of a mix; arrays as in `purchase`."""
+
+    t: int  #: place of the year
+    mix: Floats
+    before: Floats
+    share: float  #: of the fleet that does this work
+    goodput: Floats
+    demand: Floats
+
+    def least(self, makers: Sequence[Maker]) -> tuple[float, Allocation | None]:
+        """Return the count of the mix that meets the demand, and who does what then.
+
+        Makers that are exhausted drop out of the mix one after the other; what they ship stays.
+        Where the rest cannot do the work, the count is that at which the last maker is exhausted.
+        """
+        held, rest, open_ = np.zeros_like(self.mix), self.mix.copy(), list(makers)
+        while True:
+            stock = self.share * (self.before + held)
+            try:
+                count, allocation = purchase(stock, self.share * rest, self.goodput, self.demand)
+            except SimulationError:
+                if len(open_) == len(makers):
+                    raise
+                exhausted = (m for m in makers if m not in open_)
+                ends = [m.limit[self.t] / self.mix[m.member].sum() for m in exhausted]
+                return _BEYOND * float(max(ends)), None
+            full = [m for m in open_ if count * rest[m.member].sum() > m.limit[self.t]]
+            if not full:
+                return count, allocation if len(open_) == len(makers) else None
+            for maker in full:
+                own = rest[maker.member]
+                held[maker.member] = own * maker.limit[self.t] / own.sum()
+                rest[maker.member] = 0.0
+                open_.remove(maker)
+
+    def allocation(self, bought: Floats) -> Allocation:
+        """Return who does what after a purchase, all tasks cut alike where it is too little."""
+        stock = self.share * (self.before + bought)
+        return purchase(stock, self.share * self.mix, self.goodput, self.demand, most=0.0)[1]
+
+
+def _buy(
+    asked: Asked, limits: Sequence[Limit], makers: Sequence[Maker], built: Sequence[float]
+) -> tuple[Floats, Allocation, tuple[Standing, ...]]:
+    """Return what is bought in a year, who does what then, and how the limits stand."""
+    t, mix = asked.t, asked.mix
+    need, allocation = asked.least(makers)
+    most = {
+        limit.name: largest(t, mix, asked.before, power, limit, makers)
+        for limit, power in zip(limits, built, strict=True)
+    }
+    count = min(need, *most.values()) if most else need
+    bought = purchased(t, mix, count, makers)
+    standings = []
+    for limit, power in zip(limits, built, strict=True):
+        binding = most[limit.name] < need and same(most[limit.name], count)
+        others = {name: at for name, at in most.items() if name != limit.name} | {"": need}
+        then = min(others, key=lambda name: others[name])
+        more = purchased(t, mix, others[then], makers) - bought if binding else 0.0 * mix
+        used = limit.used(t, asked.before, power, bought)
+        standings.append(Standing(limit.name, float(limit.limit[t]), used, binding, more, then))
+    standings += [_of_maker(asked, m, count, bought, limits, makers, built) for m in makers]
+    if allocation is None or count < need:
+        allocation = asked.allocation(bought)
+    return bought, allocation, tuple(standings)
+
+
+def _of_maker(
+    asked: Asked,
+    maker: Maker,
+    count: float,
+    bought: Floats,
+    limits: Sequence[Limit],
+    makers: Sequence[Maker],
+    built: Sequence[float],
+) -> Standing:
+    """Return how the limit of a maker stands: without it the year is solved again."""
+    t, limit, used = asked.t, float(maker.limit[asked.t]), float(bought[maker.member].sum())
+    binding = count * float(asked.mix[maker.member].sum()) > limit * (1 + 1e-9)
+    more, then = np.zeros_like(bought), ""
+    if binding:
+        left = [m for m in makers if m is not maker]
+        most = {"": asked.least(left)[0]} | {
+            other.name: largest(t, asked.mix, asked.before, power, other, left)
+            for other, power in zip(limits, built, strict=True)
+        }
+        then = min(most, key=lambda name: most[name])
+        more = purchased(t, asked.mix, most[then], left) - bought
+    return Standing(maker.name, limit, used, binding, more, then)
 
 
 def at_delivery(demand: Sequence[float], lag: float) -> Floats:

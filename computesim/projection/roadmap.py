@@ -12,8 +12,8 @@ from computesim.hardware.power import Site
 from computesim.hardware.reliability import availability
 from computesim.projection.cells import Operation
 from computesim.projection.demand import YEAR
-from computesim.projection.fleet import Floats
 from computesim.projection.network import Plan
+from computesim.projection.purchase import Floats
 from computesim.projection.regions import mean_site, sites_at
 from computesim.projection.serving import Play
 from computesim.projection.training import Failures

@@ -68,7 +68,7 @@ def remarks(years: Sequence[Year]) -> list[str]:
     """Return what a reader of the results must know: work that nothing on sale could do."""
     found = []
     for year in years:
-        if year.around.power_limit is not None:
+        if any(standing.binding for standing in year.fleet.standings):
             continue
         for task, left, asked in zip(
             year.tasks, year.fleet.allocation.unmet, year.wanted, strict=True
@@ -150,7 +150,7 @@ def _unmet(year: Year) -> dict[str, float]:
     left = year.fleet.allocation.unmet
     found: dict[str, float] = {}
     for column, task in enumerate(year.tasks):
-        if year.around.power_limit is None and not left[column]:
+        if not year.fleet.standings and not left[column]:
             continue
         units = float(year.fleet.allocation.units[:, column].sum())
         met = float(year.wanted[column]) - float(left[column])

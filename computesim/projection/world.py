@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -11,11 +12,14 @@ from computesim.hardware.power import Site
 from computesim.projection import cost
 from computesim.projection.cells import CellYear, Operation, Task, Use, asked, goodput, use
 from computesim.projection.demand import OTHER_AI, Demand
-from computesim.projection.fleet import Allocation, Ceiling, FleetYear, Floats, at_delivery, build
+from computesim.projection.fleet import FleetYear, at_delivery, build
+from computesim.projection.limits import Limit, Maker, Standing
 from computesim.projection.memo import Memo
 from computesim.projection.network import Plan, Share, share_of
-from computesim.projection.power import Draw, draw, energy, nameplate
+from computesim.projection.power import Draw, draw, energy
+from computesim.projection.purchase import Allocation, Floats
 from computesim.projection.roadmap import Roadmap
+from computesim.projection.supply import NOTHING_LIMITED, Available, Priced, limits, nameplates
 
 IDLE = "Idle"  # power of accelerators that nothing asks for, in years of falling demand
 
@@ -30,7 +34,7 @@ class Surroundings:
     server_share: float
     facility_price: float  #: USD per IT watt
     price: Mapping[str, float] = field(hash=False)  #: of accelerators that replace the catalog's
-    power_limit: float | None = None  #: of all facilities, W
+    supply: Available = field(default=NOTHING_LIMITED, hash=False)  #: what limits the fleet
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,7 @@ class Year:
     wanted: Floats  #: what each task asks, shape (tasks,)
     fleet: FleetYear
     networks: tuple[Share, ...]
+    free: FleetYear | None = None  #: the fleet without any limit, where there is one
 
     def units(self) -> dict[str, Floats]:
         """Return the accelerators of every workload, `Other AI` and `Idle` included."""
@@ -72,6 +77,42 @@ class FleetTable:
     installed: list[list[float]]
     units: list[list[list[float]]]
     unmet: list[list[float]]
+    standings: list[list[list[Any]]]
+
+    @classmethod
+    def of(cls, fleet: Sequence[FleetYear]) -> FleetTable:
+        """Return a fleet as plain lists."""
+        return cls(
+            [f.shipped.tolist() for f in fleet],
+            [f.retired.tolist() for f in fleet],
+            [f.installed.tolist() for f in fleet],
+            [f.allocation.units.tolist() for f in fleet],
+            [f.allocation.unmet.tolist() for f in fleet],
+            [
+                [
+                    [s.name, s.limit, s.used, s.binding, s.relief.tolist(), s.then]
+                    for s in f.standings
+                ]
+                for f in fleet
+            ],
+        )
+
+    def fleet(self, years: Sequence[int]) -> list[FleetYear]:
+        """Return the fleet of these years."""
+        return [
+            FleetYear(
+                year,
+                np.array(self.shipped[t]),
+                np.array(self.retired[t]),
+                np.array(self.installed[t]),
+                Allocation(np.array(self.units[t]), np.array(self.unmet[t])),
+                tuple(
+                    Standing(name, limit, used, binding, np.array(relief), then)
+                    for name, limit, used, binding, relief, then in self.standings[t]
+                ),
+            )
+            for t, year in enumerate(years)
+        ]
 
 
 def stock(
@@ -96,7 +137,14 @@ def stock(
         tables.append(np.stack([table.get(task, empty) for task in tasks], axis=1))
         columns.append(np.array([later[task] if task in table else 0.0 for task in tasks]))
     networks = [tuple(share_of(a, s.network) for a in road.accelerators) for s in around]
-    fleet = _bought(road, tables, columns, around, networks, memo)
+    free = _bought(road, tables, columns, around, (), (), memo)
+    bounds, makers = limits(
+        road.accelerators,
+        [s.supply for s in around],
+        [_priced(road, s, row) for s, row in zip(around, networks, strict=True)],
+    )
+    limited = bool(bounds or makers)
+    fleet = _bought(road, tables, columns, around, bounds, makers, memo) if limited else free
     return [
         Year(
             road.years[t],
@@ -108,6 +156,7 @@ def stock(
             columns[t],
             fleet[t],
             networks[t],
+            free[t] if limited else None,
         )
         for t in range(len(road.years))
     ]
@@ -118,56 +167,42 @@ def _bought(
     tables: Sequence[Floats],
     columns: Sequence[Floats],
     around: Sequence[Surroundings],
-    networks: Sequence[tuple[Share, ...]],
+    bounds: Sequence[Limit],
+    makers: Sequence[Maker],
     memo: Memo,
 ) -> list[FleetYear]:
     """Return the fleet of every year, from the memo where it has been bought before."""
-    available = np.array([1.0 - s.other_ai for s in around])
-    ceiling = _ceiling(road, around, networks)
-    limits = [] if ceiling is None else [ceiling.limit, ceiling.weight]
-    key = tuple(a.tobytes() for a in (road.mixes, *tables, *columns, available, *limits))
+    share = np.array([1.0 - s.other_ai for s in around])
+    parts: list[tuple[Any, ...]] = [
+        (b.name, b.limit, b.weight, b.stock, b.plate, b.rate) for b in bounds
+    ]
+    parts += [(m.name, m.limit, m.member) for m in makers]
+    key = tuple(
+        part.tobytes() if isinstance(part, np.ndarray) else part
+        for part in (
+            road.mixes,
+            *tables,
+            *columns,
+            share,
+            *(x for several in parts for x in several),
+        )
+    )
 
     def compute() -> FleetTable:
-        fleet = build(road.years, road.mixes, tables, columns, road.lifetime, available, ceiling)
-        return FleetTable(
-            [f.shipped.tolist() for f in fleet],
-            [f.retired.tolist() for f in fleet],
-            [f.installed.tolist() for f in fleet],
-            [f.allocation.units.tolist() for f in fleet],
-            [f.allocation.unmet.tolist() for f in fleet],
-        )
+        fleet = build(road.years, road.mixes, tables, columns, road.lifetime, share, bounds, makers)
+        return FleetTable.of(fleet)
 
-    known = memo.get(FleetTable, (road.years, road.lifetime, key), compute)
-    return [
-        FleetYear(
-            year,
-            np.array(known.shipped[t]),
-            np.array(known.retired[t]),
-            np.array(known.installed[t]),
-            Allocation(np.array(known.units[t]), np.array(known.unmet[t])),
-        )
-        for t, year in enumerate(road.years)
-    ]
+    return memo.get(FleetTable, (road.years, road.lifetime, key), compute).fleet(road.years)
 
 
-def _ceiling(
-    road: Roadmap, around: Sequence[Surroundings], networks: Sequence[tuple[Share, ...]]
-) -> Ceiling | None:
-    """Return the limit that the power of facilities puts on the fleet."""
-    if all(s.power_limit is None for s in around):
-        return None
-    limit = np.array([np.inf if s.power_limit is None else s.power_limit for s in around])
-    return Ceiling(
-        limit,
-        np.array(
-            [
-                [
-                    nameplate(a, n.watts) * s.site.pue
-                    for a, n in zip(road.accelerators, row, strict=True)
-                ]
-                for s, row in zip(around, networks, strict=True)
-            ]
-        ),
+def _priced(road: Roadmap, around: Surroundings, networks: Sequence[Share]) -> Priced:
+    """Return what every accelerator costs and draws in a year."""
+    own = np.array([around.price.get(a.name, a.price) for a in road.accelerators])
+    return Priced(
+        own * (1.0 + around.server_share) + np.array([n.price for n in networks]),
+        nameplates(road.accelerators, [n.watts for n in networks]),
+        around.site.pue,
+        around.facility_price,
     )
 
 
@@ -215,10 +250,7 @@ def _mean(values: Sequence[Draw], weight: Floats) -> Draw:
 def capex(road: Roadmap, years: Sequence[Year]) -> list[dict[str, float]]:
     """Return the capital spending of every year by part, USD/year."""
     plates = [
-        float(
-            y.fleet.installed
-            @ [nameplate(a, n.watts) for a, n in zip(road.accelerators, y.networks, strict=True)]
-        )
+        float(y.fleet.installed @ nameplates(road.accelerators, [n.watts for n in y.networks]))
         for y in years
     ]
     return [

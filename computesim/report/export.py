@@ -10,6 +10,7 @@ from computesim.report.chart import Chart
 from computesim.report.costs import cost_rows
 from computesim.report.figures import charts
 from computesim.report.sourcing import known_sources
+from computesim.report.supply import balance_rows
 from computesim.report.tables import summary_rows
 from computesim.results import Results, written_whole
 from computesim.results.files import write_text
@@ -140,7 +141,7 @@ def write_tables(results: Results, folder: Path | str) -> list[Path]:
     -------
     list of Path
         `summary.csv` and `cost.csv` in display units and not rounded, `assumptions.csv`,
-        `anchors.csv`, `sources.csv`.
+        `anchors.csv`, `sources.csv`, and `supply.csv` where something limits the supply.
     """
     place, manifest = Path(folder), results.manifest
     years = results.years
@@ -155,4 +156,7 @@ def write_tables(results: Results, folder: Path | str) -> list[Path]:
     ):
         body = [[dict(row).get(head, "") for head in heads] for row in rows]
         paths.append(_write_rows(place / f"{name}.csv", [heads, *body]))
+    if balance := balance_rows(results):
+        cells = [[r.label, r.unit, *(r.values.get(y, "") for y in years)] for r in balance]
+        paths.append(_write_rows(place / "supply.csv", [["quantity", "unit", *years], *cells]))
     return paths

@@ -16,6 +16,7 @@ from computesim.report.stacks import (
     stack,
     tail,
 )
+from computesim.report.supply_figures import limits_used, supply_and_demand
 from computesim.report.theme import PART_COLOURS
 from computesim.results import Results
 from computesim.results.variables import RL, WORKLOADS
@@ -234,6 +235,7 @@ CHECKS = "Checks"  #: the heading that the table of published figures stands und
 SECTIONS: tuple[tuple[str, tuple[Figure, ...]], ...] = (
     ("Compute", (compute_by_workload, compute_shares, ratios, required_by_workload, balance)),
     ("Demand", (tokens, flop_by_workload, rl_parts, goodput)),
+    ("Supply", (supply_and_demand, limits_used)),
     ("Fleet", (installed_compute, installed_by_generation, shipments)),
     ("Power", (power, energy)),
     ("Network", (optics, optics_installed, switches)),

@@ -20,6 +20,7 @@ from computesim.report.page import (
 )
 from computesim.report.scales import rounded, scaled
 from computesim.report.sourcing import ESTIMATE, count_estimates, is_estimate, known_sources
+from computesim.report.supply import balance_rows
 from computesim.report.tables import SummaryRow, key_figures, reference_year, summary_rows
 from computesim.results import Anchor, Assumption, Results, Source
 from computesim.results.manifest import plain
@@ -177,6 +178,9 @@ def _parts(results: Results) -> list[tuple[str, str, str]]:
     checks = drawn.pop(CHECKS, "") + _anchors(results)
     if costs := cost_rows(results):
         drawn[MONEY] = drawn.get(MONEY, "") + _costs(costs, results.years)
+    if balance := balance_rows(results):
+        heading = "Supply"
+        drawn[heading] = summary_table(balance, results.years) + drawn.get(heading, "")
     parts += [(heading.lower(), heading, body) for heading, body in drawn.items()]
     parts += [
         ("checks", CHECKS, checks),

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from computesim.report.chart import Chart
 from computesim.report.plotly_render import height, plotly_spec, standing_alone
+from computesim.report.supply import BalanceRow
 from computesim.report.tables import KeyFigure, SummaryRow, chart_rows
 
 _HERE = Path(__file__).parent
@@ -81,7 +82,7 @@ def cards(figures: Iterable[KeyFigure]) -> str:
     return f'<div class="cards">{listed}</div>' if listed else ""
 
 
-def summary_table(rows: Iterable[SummaryRow], years: Sequence[int]) -> str:
+def summary_table(rows: Iterable[SummaryRow | BalanceRow], years: Sequence[int]) -> str:
     """Return the summary by year."""
     body = [
         [

@@ -129,6 +129,62 @@ VARIABLES = (
     Variable("Power by region", "W", True, "Mean power at the meter at the year's end, by region."),
     Variable("Electricity cost by region", "USD/year", True, "Electricity at the region's price."),
     Variable("Emissions by region", "gCO2/year", True, "Carbon dioxide where it is made."),
+    Variable(
+        "Unconstrained|H100-equivalents",
+        "H100e",
+        True,
+        "What would be required and in service if nothing limited the supply, by dense 8-bit peak.",
+    ),
+    Variable(
+        "Unconstrained|Accelerators|Shipped",
+        "accelerator",
+        True,
+        "Packages that would be shipped in the year if nothing limited the supply.",
+    ),
+    Variable(
+        "Unconstrained|Power|Provisioned",
+        "W",
+        True,
+        "Facility power that would be built if nothing limited the supply.",
+    ),
+    Variable(
+        "Unconstrained|Energy",
+        "Wh/year",
+        True,
+        "Electricity of the fleet that would be bought if nothing limited the supply.",
+    ),
+    Variable(
+        "Unconstrained|Capex",
+        "USD/year",
+        True,
+        "Capital spending of the year if nothing limited the supply.",
+    ),
+    *(
+        Variable(f"Supply|{part}|{name}", unit, False, counts)
+        for part, counts in (
+            ("Available", "What the supply offers accelerators in the year."),
+            ("Used", "What the accelerators of the year take of it."),
+        )
+        for name, unit in (
+            ("Packaging wafers", "wafer/year"),
+            ("HBM", "B/year"),
+            ("Facility power", "W"),
+            ("Added power", "W/year"),
+            ("Capital", "USD/year"),
+            ("Makers", "accelerator/year"),
+        )
+    ),
+    Variable("Supply|Binding", "1", False, "1 where this limit holds back purchases, else 0."),
+    Variable(
+        "Supply|Relief",
+        "H100e",
+        False,
+        "Compute that would be bought more in the year without this limit, up to the next limit "
+        "or to what is asked.",
+    ),
+    Variable(
+        "Supply|Next", "1", False, "1 where this limit would bind if the binding one were lifted."
+    ),
 )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from computesim.catalog.makers import complaints
 from computesim.errors import CatalogError, Fault, ScenarioError, near_miss
 from computesim.scenario.context import Context
 from computesim.scenario.faults import place_of, plain_faults
@@ -100,6 +101,13 @@ def _context(
             told = (f"unknown name {str(name)!r}", "a name from `computesim list accelerators`")
             hint = near_miss(str(name), catalog.names("accelerators"))
             faults.append(Fault(dotted(key), *told, *(where[:2] if where else ("", 0)), hint))
+    makers = [str(name) for name in _branch(_branch(document.data, "supply"), "makers")]
+    for name, *wrong, hint in complaints(makers, catalog):
+        key = ("supply", "makers", name)
+        where = place_of(document.places, key)
+        faults.append(
+            Fault(dotted(key), wrong[0], wrong[1], *(where[:2] if where else ("", 0)), hint)
+        )
     tiers = frozenset(map(str, _branch(document.data, "tiers")))
     sources = frozenset(source.key for source in catalog.sources())
     return Context(first, last, catalog, tiers if gathered.is_complete else None, sources)

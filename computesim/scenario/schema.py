@@ -11,6 +11,7 @@ from computesim.scenario.fleet import Fleet, Limits, Network, Prices, Reliabilit
 from computesim.scenario.labs import Lab, OtherAI
 from computesim.scenario.part import Part, optional, required
 from computesim.scenario.products import Product, Tier, Traffic
+from computesim.scenario.supply import Supply
 
 Year = Annotated[int, Field(ge=1950, le=2100)]
 
@@ -59,3 +60,4 @@ class Tree(Part):
     limits: Limits = optional({}, "What cannot be exceeded.")
     finance: Finance = optional({}, "What capital costs, and how long it is used.")
     regions: Regions = optional({}, "In which places the fleet stands.")
+    supply: Supply = optional({}, "What can be made and paid for.")

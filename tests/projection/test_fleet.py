@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from computesim.projection.fleet import Ceiling, at_delivery, build, purchase
+from computesim.projection.fleet import at_delivery, build
+from computesim.projection.limits import Limit
+from computesim.projection.purchase import purchase
 
 positive = st.floats(0.1, 100)
 tables = hnp.arrays(np.float64, (3, 4), elements=positive)
@@ -104,10 +106,10 @@ def test_more_demand_never_needs_fewer_accelerators(factor: float) -> None:
         assert other.installed.sum() >= one.installed.sum() * (1 - 1e-6)
 
 
-def test_a_ceiling_leaves_demand_unmet_and_says_how_much() -> None:
-    ceiling = Ceiling(np.array([600.0]), np.array([[10.0]]))
+def test_a_limit_on_the_stock_leaves_demand_unmet_and_says_how_much() -> None:
+    power = Limit("power", np.array([600.0]), np.array([[10.0]]), stock=True)
     demand = [np.array([100.0])]
-    fleet = build([1], np.ones((1, 1)), [np.ones((1, 1))], demand, 5.0, ceiling=ceiling)
+    fleet = build([1], np.ones((1, 1)), [np.ones((1, 1))], demand, 5.0, limits=[power])
     assert fleet[0].installed.sum() == pytest.approx(60)
     assert fleet[0].allocation.unmet[0] == pytest.approx(40)
 

@@ -124,6 +124,23 @@ def _costs(add: Add, skip: tuple[str, ...]) -> None:
         add(f"Emissions by region|{site}", grown(share * 3e13, 1.4))
 
 
+def _supply(add: Add) -> None:
+    for name in WORKLOADS:
+        add(f"Unconstrained|H100-equivalents|{name}", grown(9e6, 1.9))
+        add(f"Unconstrained|Power|Provisioned|{name}", grown(9e9, 1.5))
+    for name, size, binds in (
+        ("Packaging wafers", 7e5, range(2023, 2026)),
+        ("HBM", 2e18, range(2026, 2033)),
+        ("Makers|NVIDIA", 5e6, ()),
+    ):
+        add(f"Supply|Available|{name}", grown(size, 1.4))
+        used = lambda y, s=size, b=binds: grown(s, 1.4)(y) * (1.0 if y in b else 0.8)  # noqa: E731
+        add(f"Supply|Used|{name}", used)
+        add(f"Supply|Binding|{name}", lambda y, b=binds: float(y in b))
+        add(f"Supply|Relief|{name}", lambda y, b=binds: 3e6 * (y in b))
+        add(f"Supply|Next|{name}", lambda y, n=name: float(n == "HBM" and y == 2024))
+
+
 def make_manifest(name: str) -> Manifest:
     """Return a manifest with everything in it."""
     anchors = [
@@ -198,6 +215,7 @@ def make_results(
     _fleet(add)
     _network_and_capex(add)
     _costs(add, skip)
+    _supply(add)
     return Results.from_rows(rows, make_manifest(name))
 
 

@@ -236,6 +236,7 @@ def test_tables_are_written_as_csv(results: Results, tmp_path: Path) -> None:
         "assumptions.csv",
         "anchors.csv",
         "sources.csv",
+        "supply.csv",
     ]
     with paths[3].open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))

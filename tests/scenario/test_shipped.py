@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from computesim import Results, load_scenario, project
+from computesim import Results, load_catalog, load_scenario, project
 from computesim.scenario.shipped import shipped_scenarios
 
 FILES = shipped_scenarios()
@@ -151,3 +151,28 @@ def test_the_scenarios_answer_their_questions() -> None:
     limited = results("power-limited")
     assert max(limited.series("Power|Provisioned").values()) <= 85.0001e9
     assert limited.series("Unmet|RL post-training")[2030] > 0
+
+
+@pytest.mark.slow
+def test_with_published_supply_the_compute_of_the_past_lies_within_what_is_published() -> None:
+    ours = results("baseline").series("H100-equivalents by generation")
+    published = load_catalog().series("history", "world-h100e-quarterly")
+    for year in (2022, 2023, 2024, 2025):
+        low, high = published[f"{year}-12-31"].bounds
+        assert low <= ours[year] <= high, year
+
+
+@pytest.mark.slow
+def test_every_limit_binds_in_turn_and_is_never_exceeded() -> None:
+    run = results("every-limit")
+    names = [name.removeprefix("Supply|Used|") for name in run.variables("Supply|Used|*")]
+    assert set(names) == {"Packaging wafers", "HBM", "Facility power", "Capital"}
+    for name in names:
+        there = run.series(f"Supply|Available|{name}")
+        for year, used in run.series(f"Supply|Used|{name}").items():
+            assert used <= there[year] * (1 + 1e-9)
+    binding = [sum(run.series(f"Supply|Binding|{name}").values()) for name in names]
+    assert sum(years > 0 for years in binding) >= 2
+    assert run.series("Unconstrained|H100-equivalents") == pytest.approx(
+        results("baseline").series("Unconstrained|H100-equivalents")
+    )
