@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from computesim.projection import bill
 from computesim.projection.anchors import anchors
 from computesim.projection.cells import measure
 from computesim.projection.memo import Memo, default_folder
@@ -50,7 +51,9 @@ def project(
         for replication in range(scenario.simulation.replications):
             years = simulate(scenario, catalog, road, replication, memo, progress)
             found += rows(road, years, replication)
-            warnings += [w for w in remarks(years) if w not in warnings]
+            found += bill.rows(scenario, catalog, road, years, replication)
+            remarked = [*remarks(years), *bill.remarks(road, years, catalog)]
+            warnings += [w for w in remarked if w not in warnings]
     finally:
         memo.save()  # an interrupted run goes on where it stopped
     results = Results.from_rows(found, _manifest(scenario, catalog, warnings))

@@ -55,6 +55,8 @@ TABLES: Final = (
     "efficiency",
     "history",
     "projections",
+    "bill",
+    "segments",
 )
 
 
