@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from computesim.projection import bill
+from computesim.projection import bill, bill_checks, devices
 from computesim.projection.anchors import anchors
 from computesim.projection.cells import measure
 from computesim.projection.memo import Memo, default_folder
@@ -52,12 +52,19 @@ def project(
             years = simulate(scenario, catalog, road, replication, memo, progress)
             found += rows(road, years, replication)
             found += bill.rows(scenario, catalog, road, years, replication)
-            remarked = [*remarks(years), *bill.remarks(road, years, catalog)]
+            found += devices.rows(scenario, years, replication)
+            remarked = [
+                *remarks(years),
+                *bill.remarks(road, years, catalog),
+                *devices.remarks(scenario, years),
+            ]
             warnings += [w for w in remarked if w not in warnings]
     finally:
         memo.save()  # an interrupted run goes on where it stopped
     results = Results.from_rows(found, _manifest(scenario, catalog, warnings))
     results.manifest["anchors"] = anchors(results, scenario, catalog)
+    results.manifest["segments"] = bill_checks.segments(catalog)
+    results.manifest["bill_checks"] = bill_checks.checks(results, scenario, catalog)
     results.manifest["wall_time"] = time.perf_counter() - started
     return results
 

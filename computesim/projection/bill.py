@@ -20,6 +20,7 @@ from computesim.results import Row, unit_of
 
 if TYPE_CHECKING:
     from computesim.catalog import Catalog
+    from computesim.hardware.accelerator import Accelerator
     from computesim.projection.roadmap import Roadmap
     from computesim.projection.world import Year
     from computesim.scenario import Scenario
@@ -94,7 +95,7 @@ def bill(scenario: Scenario, road: Roadmap, year: Year, watts: float, ratios: Ra
     dict of str to ndarray of float64, shape (3,)
         By name of the results.
     """
-    amounts = shipped(road, year.fleet.shipped, year.around.network, ratios, year.year)
+    amounts = _shipped(road, year, ratios)
     parts = {part: amounts.pop(f"Part|{part}") for part in PARTS}
     money = prices(scenario, road, year, ratios)
     classes = [class_of(a) for a in road.accelerators]
@@ -106,12 +107,14 @@ def bill(scenario: Scenario, road: Roadmap, year: Year, watts: float, ratios: Ra
     return amounts | {f"Bill value|{name}": three for name, three in value.items()}
 
 
-def shipped(road: Roadmap, units: Floats, plan: Plan, ratios: Ratios, year: float) -> Amounts:
+def shipped(
+    machines: Sequence[Accelerator], units: Floats, plan: Plan, ratios: Ratios, year: float
+) -> Amounts:
     """Return what comes with so many accelerators of each kind.
 
     Parameters
     ----------
-    road : Roadmap
+    machines : sequence of Accelerator
     units : ndarray of float64, shape (accelerators,)
     plan : Plan
         Of their network.
@@ -121,13 +124,20 @@ def shipped(road: Roadmap, units: Floats, plan: Plan, ratios: Ratios, year: floa
     Returns
     -------
     dict of str to ndarray of float64, shape (3,)
+        Names of the results; `Part|…` are parts of servers that `bill_value` fits into the money.
     """
     found: Amounts = {}
-    for count, machine in zip(units, road.accelerators, strict=True):
+    for count, machine in zip(units, machines, strict=True):
         share = share_of(machine, plan)
         for name, each in content(machine, share, plan.fabric, ratios, year).items():
             found[name] = found.get(name, np.zeros(3)) + count * each
     return found
+
+
+def _shipped(road: Roadmap, year: Year, ratios: Ratios) -> Amounts:
+    """Return what comes with the accelerators that are shipped in a year."""
+    plan = year.around.network
+    return shipped(road.accelerators, year.fleet.shipped, plan, ratios, year.year)
 
 
 def prices(scenario: Scenario, road: Roadmap, year: Year, ratios: Ratios) -> Money:
@@ -209,7 +219,7 @@ def remarks(road: Roadmap, years: Sequence[Year], catalog: Catalog) -> list[str]
     """Return what a reader must know: parts of servers that cost more than is spent on them."""
     ratios, found = Ratios(catalog), []
     for year in years:
-        amounts = shipped(road, year.fleet.shipped, year.around.network, ratios, year.year)
+        amounts = _shipped(road, year, ratios)
         parts = {part: amounts[f"Part|{part}"] for part in PARTS}
         price = [year.around.price.get(a.name, a.price) for a in road.accelerators]
         spent = float(year.fleet.shipped @ np.array(price)) * year.around.server_share

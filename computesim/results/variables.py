@@ -138,6 +138,15 @@ VARIABLES = (
         )
         for case, note in _CASES
     ),
+    Variable("Devices", "device", False, "Phones and PCs that can hold a model."),
+    Variable("Device speed", "token/s", False, "Tokens/s of a mean device in use, one sequence."),
+    Variable("Device NPU", "OP/s", True, "Dense int8 peak of the NPUs shipped in the year."),
+    Variable("Device energy", "Wh/year", True, "Electricity at the plug for models on devices."),
+    Variable("Device content", "USD/year", True, "Value in devices shipped that a model takes."),
+    *(
+        Variable(f"Device content{case}", "USD/year", False, "The same, one end of the range.")
+        for case, _ in _CASES[1:]
+    ),
 )
 
 

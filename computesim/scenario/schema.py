@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from computesim.scenario.devices import Devices
 from computesim.scenario.fleet import Fleet, Limits, Network, Prices, Reliability, Site
 from computesim.scenario.labs import Lab, OtherAI
 from computesim.scenario.part import Part, optional, required
@@ -56,3 +57,4 @@ class Tree(Part):
     network: Network = required("The scale-out network.")
     prices: Prices = optional({}, "Prices.")
     limits: Limits = optional({}, "What cannot be exceeded.")
+    devices: Devices = optional({}, "Phones and PCs that answer requests themselves.")
