@@ -64,6 +64,7 @@ def project(
     results = Results.from_rows(found, _manifest(scenario, catalog, warnings))
     results.manifest["anchors"] = anchors(results, scenario, catalog)
     results.manifest["segments"] = bill_checks.segments(catalog)
+    results.manifest["cny_per_usd"] = catalog.value("prices", "currency", "cny_per_usd")
     results.manifest["bill_checks"] = bill_checks.checks(results, scenario, catalog)
     results.manifest["wall_time"] = time.perf_counter() - started
     return results

@@ -61,7 +61,7 @@ def rows(
 
 
 def named(amounts: Amounts) -> list[tuple[str, float]]:
-    """Return names and numbers: the central case, and the others where they differ from it.
+    """Return names and numbers: the central case, the others of values and of what has a range.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def named(amounts: Amounts) -> list[tuple[str, float]]:
     found = []
     for name, three in amounts.items():
         head, _, tail = name.partition("|")
-        ranged = three[0] != three[1] or three[2] != three[1]
+        ranged = head != "Bill" or three[0] != three[1] or three[2] != three[1]
         for case, value in zip(CASES, three, strict=True):
             if case == "central" or ranged:
                 found.append((f"{head}{PREFIX[case]}|{tail}", float(value)))

@@ -6,6 +6,7 @@ import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from computesim.report import bill_tables
 from computesim.report.chart import Chart
 from computesim.report.figures import charts
 from computesim.report.sourcing import known_sources
@@ -15,6 +16,10 @@ from computesim.results.files import write_text
 
 _ASSUMPTIONS = ("path", "value", "unit", "low", "high", "source", "origin", "note")
 _ANCHORS = ("name", "year", "unit", "ours", "actual", "low", "high", "factor", "within", "source")
+_CHECKS = ("name", "year", "unit", "ours", "ours_low", "ours_high", "scenario", "actual", "low",
+           "high", "source")  # fmt: skip
+_SEGMENTS = ("key", "label", "label_zh", "chain", "driver", "quantity", "value", "inside",
+             "names_seed", "names_other", "note")  # fmt: skip
 _SOURCES = ("key", "title", "url", "date", "kind")
 FORMATS = ("svg", "png", "pdf")
 
@@ -125,6 +130,11 @@ def _write_rows(path: Path, rows: Iterable[Iterable[object]]) -> Path:
     return path
 
 
+def _plain(cell: object) -> object:
+    """Return a cell of a CSV table; lists are separated by semicolons."""
+    return ";".join(map(str, cell)) if isinstance(cell, list) else cell
+
+
 def write_tables(results: Results, folder: Path | str) -> list[Path]:
     """Write the summary, the inputs, the comparison with published figures and the sources as CSV.
 
@@ -139,18 +149,25 @@ def write_tables(results: Results, folder: Path | str) -> list[Path]:
     -------
     list of Path
         `summary.csv` in display units and not rounded, `assumptions.csv`, `anchors.csv`,
-        `sources.csv`.
+        `sources.csv`; the bill by segment in `bill.csv`, with Chinese headings and units in
+        `bill-zh.csv`, beside published markets in `bill-checks.csv`, the segments themselves in
+        `segments.csv`.
     """
     place, manifest = Path(folder), results.manifest
     years = results.years
     lines = summary_rows(results)
     cells = [[row.label, row.unit, *(row.values.get(y, "") for y in years)] for row in lines]
     paths = [_write_rows(place / "summary.csv", [["quantity", "unit", *years], *cells])]
+    for name, chinese in (("bill", False), ("bill-zh", True)):
+        if len(table := bill_tables.cells(results, chinese)) > 1:
+            paths.append(_write_rows(place / f"{name}.csv", table))
     for name, heads, rows in (
+        ("bill-checks", _CHECKS, manifest.get("bill_checks", [])),
+        ("segments", _SEGMENTS, manifest.get("segments", [])),
         ("assumptions", _ASSUMPTIONS, manifest.get("assumptions", [])),
         ("anchors", _ANCHORS, manifest.get("anchors", [])),
         ("sources", _SOURCES, known_sources(results).values()),
     ):
-        body = [[dict(row).get(head, "") for head in heads] for row in rows]
+        body = [[_plain(dict(row).get(head, "")) for head in heads] for row in rows]
         paths.append(_write_rows(place / f"{name}.csv", [heads, *body]))
     return paths

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from computesim.report import bill_figures
 from computesim.report.chart import Chart, Series
 from computesim.report.lines import balance, comparison, goodput, ratios, tokens
 from computesim.report.sourcing import source_line
@@ -227,6 +228,7 @@ def capex(results: Results) -> Chart | None:
     )
 
 
+BILL = "Bill"  #: the heading of the segments and of the markets that they are held against
 CHECKS = "Checks"  #: the heading that the table of published figures stands under, too
 #: Every chart of a report, under the headings of the report.
 SECTIONS: tuple[tuple[str, tuple[Figure, ...]], ...] = (
@@ -236,6 +238,16 @@ SECTIONS: tuple[tuple[str, tuple[Figure, ...]], ...] = (
     ("Power", (power, energy)),
     ("Network", (optics, optics_installed, switches)),
     ("Money", (capex,)),
+    (
+        BILL,
+        (
+            bill_figures.value,
+            bill_figures.inside,
+            bill_figures.memory,
+            bill_figures.wafers,
+            bill_figures.devices,
+        ),
+    ),
     (CHECKS, (comparison,)),
 )
 FIGURES = tuple(figure for _, figures in SECTIONS for figure in figures)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
-from computesim.report.figures import CHECKS, sections
+from computesim.report import bill_page
+from computesim.report.figures import BILL, CHECKS, sections
 from computesim.report.page import (
     cards,
     figure,
@@ -167,6 +168,8 @@ def _parts(results: Results) -> list[tuple[str, str, str]]:
     parts = [("summary", "By year", summary_table(summary, results.years) if summary else "")]
     drawn = {head: "\n".join(map(figure, charts)) for head, charts in sections(results)}
     checks = drawn.pop(CHECKS, "") + _anchors(results)
+    if BILL in drawn:
+        drawn[BILL] += bill_page.tables(results)
     parts += [(heading.lower(), heading, body) for heading, body in drawn.items()]
     parts += [
         ("checks", CHECKS, checks),

@@ -95,6 +95,7 @@ class Manifest(TypedDict, total=False):
     anchors: list[Anchor]
     segments: list[Segment]
     bill_checks: list[BillCheck]
+    cny_per_usd: float  #: for values in 亿元
     wall_time: float  #: s
     libraries: dict[str, str]
     warnings: list[str]
