@@ -72,6 +72,15 @@ class FabricBill:
     prices: Mapping[str, float] = field(hash=False)  #: by part; `Optics|800G` by speed, USD
     latency: float  #: switches on the longest path · latency of one, s
     optical_engines: int = 0  #: co-packaged with switches, counted at the module rate
+    first_links: int = 0  #: cables of the first hop, from NIC to leaf
+
+    @property
+    def links_by_tier(self) -> tuple[int, int, int]:
+        """Cables of a fat tree: node to leaf, leaf to spine, spine to core."""
+        above = self.links - self.first_links
+        if self.tiers < 3:
+            return self.first_links, above, 0
+        return self.first_links, above // 2, above // 2
 
     @property
     def price(self) -> float:
@@ -277,6 +286,7 @@ def _bill(topology: str, fabric: Fabric, n: int, tree: _Tree, copper: bool) -> F
         ),
         latency=longest * fabric.hop_seconds,
         optical_engines=engines - pluggable,
+        first_links=tree.first,
     )
 
 

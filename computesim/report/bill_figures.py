@@ -100,7 +100,7 @@ def devices(results: Results) -> Chart | None:
     names = [name for name, _, _ in lines if name in results]
     if "Devices|Needed" not in names or not any(results.series("Devices|Needed").values()):
         return None
-    factor, unit = scaled("device", peak(results, names))
+    factor, unit = scaled("device", min(peak(results, names), 1e6))  # the axis has many decades
     return Chart(
         "devices",
         "Phones and PCs that think",
