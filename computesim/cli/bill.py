@@ -25,9 +25,9 @@ def bill(
     ] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Print demand and value by segment of the supply chain, and published markets beside.
+    """Print demand and value by segment of the supply chain.
 
-    Values marked * stand inside other segments and are not spent again.
+    Published markets stand beside. Values marked * stand inside other segments and are not spent again.
 
     Example: computesim bill baseline
     """

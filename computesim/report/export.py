@@ -158,16 +158,27 @@ def write_tables(results: Results, folder: Path | str) -> list[Path]:
     lines = summary_rows(results)
     cells = [[row.label, row.unit, *(row.values.get(y, "") for y in years)] for row in lines]
     paths = [_write_rows(place / "summary.csv", [["quantity", "unit", *years], *cells])]
-    for name, chinese in (("bill", False), ("bill-zh", True)):
-        if len(table := bill_tables.cells(results, chinese)) > 1:
-            paths.append(_write_rows(place / f"{name}.csv", table))
     for name, heads, rows in (
-        ("bill-checks", _CHECKS, manifest.get("bill_checks", [])),
-        ("segments", _SEGMENTS, manifest.get("segments", [])),
         ("assumptions", _ASSUMPTIONS, manifest.get("assumptions", [])),
         ("anchors", _ANCHORS, manifest.get("anchors", [])),
         ("sources", _SOURCES, known_sources(results).values()),
     ):
-        body = [[_plain(dict(row).get(head, "")) for head in heads] for row in rows]
+        body = [[dict(row).get(head, "") for head in heads] for row in rows]
         paths.append(_write_rows(place / f"{name}.csv", [heads, *body]))
-    return paths
+    return paths + _write_bill(results, place)
+
+
+def _write_bill(results: Results, place: Path) -> list[Path]:
+    """Write the bill in two languages, its segments and its markets, where there are any."""
+    manifest = results.manifest
+    tables: dict[str, list[list[object]]] = {
+        "bill": bill_tables.cells(results),
+        "bill-zh": bill_tables.cells(results, chinese=True),
+    }
+    for name, heads, rows in (
+        ("bill-checks", _CHECKS, manifest.get("bill_checks", [])),
+        ("segments", _SEGMENTS, manifest.get("segments", [])),
+    ):
+        body = [[_plain(dict(row).get(head, "")) for head in heads] for row in rows]
+        tables[name] = [list(heads), *body]
+    return [_write_rows(place / f"{n}.csv", t) for n, t in tables.items() if len(t) > 1]

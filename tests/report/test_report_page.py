@@ -235,6 +235,10 @@ def test_tables_are_written_as_csv(results: Results, tmp_path: Path) -> None:
         "assumptions.csv",
         "anchors.csv",
         "sources.csv",
+        "bill.csv",
+        "bill-zh.csv",
+        "bill-checks.csv",
+        "segments.csv",
     ]
     with paths[2].open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
