@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from computesim.projection import bill, bill_checks, devices
 from computesim.projection.anchors import anchors
+from computesim.projection.bill_ratios import Ratios
 from computesim.projection.cells import measure
 from computesim.projection.memo import Memo, default_folder
 from computesim.projection.reading import demand_at
@@ -45,17 +46,18 @@ def project(
     catalog = scenario.catalog()
     memo = memo or Memo(default_folder())
     road = roadmap(scenario, catalog)
+    ratios = Ratios(catalog)
     found: list[Row] = []
     warnings: list[str] = []
     try:
         for replication in range(scenario.simulation.replications):
             years = simulate(scenario, catalog, road, replication, memo, progress)
             found += rows(road, years, replication)
-            found += bill.rows(scenario, catalog, road, years, replication)
+            found += bill.rows(scenario, ratios, road, years, replication)
             found += devices.rows(scenario, years, replication)
             remarked = [
                 *remarks(years),
-                *bill.remarks(road, years, catalog),
+                *bill.remarks(road, years, ratios),
                 *devices.remarks(scenario, years),
             ]
             warnings += [w for w in remarked if w not in warnings]
@@ -65,7 +67,7 @@ def project(
     results.manifest["anchors"] = anchors(results, scenario, catalog)
     results.manifest["segments"] = bill_checks.segments(catalog)
     results.manifest["cny_per_usd"] = catalog.value("prices", "currency", "cny_per_usd")
-    results.manifest["bill_checks"] = bill_checks.checks(results, scenario, catalog)
+    results.manifest["bill_checks"] = bill_checks.checks(results, scenario, ratios)
     results.manifest["wall_time"] = time.perf_counter() - started
     return results
 

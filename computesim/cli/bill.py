@@ -27,7 +27,7 @@ def bill(
 ) -> None:
     """Print demand and value by segment of the supply chain.
 
-    Published markets stand beside. Values marked * stand inside other segments and are not spent again.
+    Published markets stand beside. Values marked * are inside other segments, not spent again.
 
     Example: computesim bill baseline
     """

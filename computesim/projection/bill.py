@@ -31,14 +31,14 @@ PREFIX = {"low": " low", "central": "", "high": " high"}
 
 
 def rows(
-    scenario: Scenario, catalog: Catalog, road: Roadmap, years: Sequence[Year], replication: int
+    scenario: Scenario, ratios: Ratios, road: Roadmap, years: Sequence[Year], replication: int
 ) -> list[Row]:
     """Return quantities and values of every segment in every year.
 
     Parameters
     ----------
     scenario : Scenario
-    catalog : Catalog
+    ratios : Ratios
     road : Roadmap
     years : sequence of Year
     replication : int
@@ -48,7 +48,6 @@ def rows(
     list of Row
         `Bill|…`, `Bill value|…` and `Bill content|…`; low and high where there is a range.
     """
-    ratios = Ratios(catalog)
     built = new_watts(road, years)
     found = []
     for year, watts in zip(years, built, strict=True):
@@ -215,9 +214,9 @@ def new_watts(road: Roadmap, years: Sequence[Year]) -> list[float]:
     return additions([float(y.fleet.installed @ p) for y, p in zip(years, plates, strict=True)])
 
 
-def remarks(road: Roadmap, years: Sequence[Year], catalog: Catalog) -> list[str]:
+def remarks(road: Roadmap, years: Sequence[Year], ratios: Ratios) -> list[str]:
     """Return what a reader must know: parts of servers that cost more than is spent on them."""
-    ratios, found = Ratios(catalog), []
+    found = []
     for year in years:
         amounts = _shipped(road, year, ratios)
         parts = {part: amounts[f"Part|{part}"] for part in PARTS}

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from computesim.scenario import Scenario
 
 _SHIPMENTS = "shipments-"
-_PER_YEAR = YEAR  # published rates are turned into rates per second by the catalog
 
 
 class Market(NamedTuple):
@@ -71,53 +70,73 @@ MARKETS = (
 )  # fmt: skip
 
 
-def checks(results: Results, scenario: Scenario, catalog: Catalog) -> list[BillCheck]:
+def checks(results: Results, scenario: Scenario, ratios: Ratios) -> list[BillCheck]:
     """Return ours and the published figure for every market and year of the horizon.
 
     Parameters
     ----------
     results : Results
     scenario : Scenario
-    catalog : Catalog
+    ratios : Ratios
 
     Returns
     -------
     list of BillCheck
         Misses included; `ours` is left out of years without published shipments.
     """
-    found = []
+    found, known = [], {}
     for market in MARKETS:
-        for date, figure in catalog.series(market.table, market.series).items():
+        for date, figure in ratios.catalog.series(market.table, market.series).items():
             if not date.isdigit() or int(date) not in results.years:
                 continue
-            found.append(_check(market, int(date), figure, results, scenario, catalog))
+            year = int(date)
+            if year not in known:
+                known[year] = _Year(year, results, scenario, ratios)
+            found.append(known[year].check(market, figure))
     return found
 
 
-def _check(
-    market: Market,
-    year: int,
-    figure: Figure,
-    results: Results,
-    scenario: Scenario,
-    catalog: Catalog,
-) -> BillCheck:
-    """Return one market beside ours."""
-    low, high = figure.bounds
-    found = BillCheck(
-        name=market.name,
-        year=year,
-        unit=market.unit,
-        scenario=float(_total(market, in_scenario(results, year), scenario, catalog, year)[1]),
-        actual=figure.number * _PER_YEAR,
-        low=low * _PER_YEAR,
-        high=high * _PER_YEAR,
-        source=figure.source,
-    )
-    if units := as_published(catalog, year):
-        ours = _total(market, units, scenario, catalog, year)
-        found["ours_low"], found["ours"], found["ours_high"] = map(float, ours)
-    return found
+class _Year:
+    """What comes with the accelerators of one year, as published and in the scenario."""
+
+    def __init__(self, year: int, results: Results, scenario: Scenario, ratios: Ratios) -> None:
+        catalog = ratios.catalog
+        self.year = year
+        self.published = as_published(catalog, year)
+        self.scenario = in_scenario(results, year)
+        plan = network_at(scenario, catalog, year)
+        names = dict.fromkeys([*self.published, *self.scenario])
+        self.machines = [catalog.accelerator(name) for name in names]
+        one = np.ones(1)
+        self.each = {m.name: shipped([m], one, plan, ratios, year) for m in self.machines}
+
+    def check(self, market: Market, figure: Figure) -> BillCheck:
+        """Return one market beside ours."""
+        low, high = figure.bounds
+        found = BillCheck(
+            name=market.name,
+            year=self.year,
+            unit=market.unit,
+            scenario=float(self._total(market, self.scenario)[1]),
+            actual=figure.number * YEAR,  # the catalog turns rates into rates per second
+            low=low * YEAR,
+            high=high * YEAR,
+            source=figure.source,
+        )
+        if self.published:
+            ours = self._total(market, self.published)
+            found["ours_low"], found["ours"], found["ours_high"] = map(float, ours)
+        return found
+
+    def _total(self, market: Market, units: Mapping[str, float]) -> Floats:
+        """Return the low, central and high total of a market for these accelerators."""
+        total: Floats = np.zeros(3)
+        for machine in self.machines:
+            if machine.name in units and market.of(machine):
+                for name, each in self.each[machine.name].items():
+                    if name == market.variable or name.startswith(market.variable + "|"):
+                        total = total + units[machine.name] * each
+        return total
 
 
 def as_published(catalog: Catalog, year: int) -> dict[str, float]:
@@ -129,10 +148,10 @@ def as_published(catalog: Catalog, year: int) -> dict[str, float]:
         NVIDIA, AMD, Google and Amazon; Huawei and the chips of Meta and Microsoft are not in it.
     year : int
     """
-    found = {}
+    found, machines = {}, set(catalog.names("accelerators"))
     for series in catalog.names("history"):
         name = series.removeprefix(_SHIPMENTS)
-        known = series.startswith(_SHIPMENTS) and catalog.has("accelerators", name)
+        known = series.startswith(_SHIPMENTS) and name in machines
         if known and catalog.has("history", series, str(year)):
             found[name] = catalog.value("history", series, str(year))
     return found
@@ -142,19 +161,6 @@ def in_scenario(results: Results, year: int) -> dict[str, float]:
     """Return the accelerators that a scenario ships in a year, by name."""
     names = results.variables("Accelerators|Shipped|*")
     return {name.split("|")[-1]: results.series(name).get(year, 0.0) for name in names}
-
-
-def _total(
-    market: Market, units: Mapping[str, float], scenario: Scenario, catalog: Catalog, year: int
-) -> Floats:
-    """Return the low, central and high total of a market for these accelerators."""
-    machines = [m for m in (catalog.accelerator(name) for name in units) if market.of(m)]
-    counts = np.array([units[m.name] for m in machines])
-    amounts = shipped(machines, counts, network_at(scenario, catalog, year), Ratios(catalog), year)
-    name = market.variable
-    parts = [v for k, v in amounts.items() if k == name or k.startswith(name + "|")]
-    total: Floats = np.sum(parts, axis=0) if parts else np.zeros(3)
-    return total
 
 
 def segments(catalog: Catalog) -> list[Segment]:

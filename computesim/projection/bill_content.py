@@ -15,7 +15,7 @@ import numpy as np
 
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.fabric import Fabric
-from computesim.projection.bill_ratios import Ratios, cases, class_of
+from computesim.projection.bill_ratios import Ratios, class_of
 from computesim.projection.fleet import Floats
 from computesim.projection.network import Share
 
@@ -96,15 +96,13 @@ def boards(accelerator: Accelerator, ratios: Ratios) -> Floats:
 
 def _packages(accelerator: Accelerator, ratios: Ratios) -> Floats:
     """Return the packages of one wafer, gross."""
-    catalog = ratios.catalog
-    if catalog.has("accelerators", accelerator.name, "packages_per_wafer"):
-        return cases(catalog.figure("accelerators", accelerator.name, "packages_per_wafer"))
-    return ratios.first("packages-per-wafer")
+    usual = ratios.first("packages-per-wafer")
+    return ratios.other("accelerators", accelerator.name, "packages_per_wafer", usual)
 
 
 def _wafer(ratios: Ratios, parameter: str) -> Floats:
     """Return yield or price of packaging a wafer."""
-    return cases(ratios.catalog.figure("prices", "wafer", parameter))
+    return ratios.other("prices", "wafer", parameter)
 
 
 def _rack(accelerator: Accelerator, ratios: Ratios) -> Amounts:
@@ -130,8 +128,7 @@ def _rack(accelerator: Accelerator, ratios: Ratios) -> Amounts:
 
 def _liquid_share(accelerator: Accelerator, ratios: Ratios) -> float:
     """Return the share of the heat that leaves with liquid; none where it is not known."""
-    known = ratios.catalog.has("accelerators", accelerator.name, "liquid_share")
-    return ratios.catalog.value("accelerators", accelerator.name, "liquid_share") if known else 0.0
+    return float(ratios.other("accelerators", accelerator.name, "liquid_share", np.zeros(3))[1])
 
 
 def scaleup_capacity(accelerator: Accelerator, ratios: Ratios) -> float:

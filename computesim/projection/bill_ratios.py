@@ -7,7 +7,7 @@ A ratio is looked up for the accelerator itself, then for its class (`gpu`,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -47,6 +47,7 @@ class Ratios:
     """The table of ratios, asked for one accelerator, one fabric, one speed or one year."""
 
     catalog: Catalog
+    _known: dict[tuple[str, ...], Floats] = field(default_factory=dict, repr=False)
 
     def of(self, name: str, accelerator: Accelerator) -> Floats:
         """Return a ratio of an accelerator: its own, that of its class, or that of any.
@@ -60,8 +61,20 @@ class Ratios:
 
     def first(self, name: str, *parameters: str) -> Floats:
         """Return the first of several parameters that the table holds, else that of `any`."""
-        known = (p for p in parameters if self.catalog.has(TABLE, name, p))
-        return cases(self.catalog.figure(TABLE, name, next(known, "any")))
+        key = (name, *parameters)
+        if key not in self._known:
+            known = (p for p in parameters if self.catalog.has(TABLE, name, p))
+            self._known[key] = cases(self.catalog.figure(TABLE, name, next(known, "any")))
+        return self._known[key]
+
+    def other(self, table: str, name: str, parameter: str, default: Floats | None = None) -> Floats:
+        """Return a figure of another table, or the default where it holds none."""
+        key = (table, name, parameter)
+        if key not in self._known:
+            if default is None or self.catalog.has(table, name, parameter):
+                default = cases(self.catalog.figure(table, name, parameter))
+            self._known[key] = default
+        return self._known[key]
 
     def has(self, name: str, parameter: str) -> bool:
         """Tell whether the table holds a figure."""
@@ -69,10 +82,13 @@ class Ratios:
 
     def path(self, name: str, year: float) -> Floats:
         """Return a figure that is given by year, straight lines between them, flat beyond."""
-        rows = self.catalog.series(TABLE, name)
-        years = [float(parameter) for parameter in rows]
-        columns = np.stack([cases(figure) for figure in rows.values()])
-        return np.array([np.interp(year, years, column) for column in columns.T])
+        key = (name, "path", f"{year}")
+        if key not in self._known:
+            rows = self.catalog.series(TABLE, name)
+            years = [float(parameter) for parameter in rows]
+            columns = np.stack([cases(figure) for figure in rows.values()])
+            self._known[key] = np.array([np.interp(year, years, column) for column in columns.T])
+        return self._known[key]
 
     def module_price(self, speed: str, year: float) -> Floats:
         """Return the contract price of an optical module in a year, USD.

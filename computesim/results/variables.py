@@ -7,6 +7,7 @@ whose parts are three ways to measure the same watts) is never summed.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 from computesim.errors import ComputesimError, near_miss
@@ -150,6 +151,7 @@ VARIABLES = (
 )
 
 
+@cache
 def family(name: str) -> Variable | None:
     """Return the family of a variable: the longest prefix that holds it, or None."""
     fitting = [v for v in VARIABLES if name == v.prefix or name.startswith(v.prefix + "|")]
