@@ -65,9 +65,7 @@ def project(
         memo.save()  # an interrupted run goes on where it stopped
     results = Results.from_rows(found, _manifest(scenario, catalog, warnings))
     results.manifest["anchors"] = anchors(results, scenario, catalog)
-    results.manifest["segments"] = bill_checks.segments(catalog)
-    results.manifest["cny_per_usd"] = catalog.value("prices", "currency", "cny_per_usd")
-    results.manifest["bill_checks"] = bill_checks.checks(results, scenario, ratios)
+    results.manifest.update(bill_checks.told(results, scenario, ratios))
     results.manifest["wall_time"] = time.perf_counter() - started
     return results
 

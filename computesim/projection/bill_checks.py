@@ -17,7 +17,7 @@ from computesim.projection.bill_ratios import Ratios
 from computesim.projection.demand import YEAR
 from computesim.projection.fleet import Floats
 from computesim.projection.roadmap import network_at
-from computesim.results import BillCheck, Results, Segment
+from computesim.results import BillCheck, Manifest, Results, Segment
 
 if TYPE_CHECKING:
     from computesim.catalog import Catalog, Figure
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from computesim.scenario import Scenario
 
 _SHIPMENTS = "shipments-"
+_REFERENCE = ("bom", "market-", "device-")
 
 
 class Market(NamedTuple):
@@ -68,6 +69,25 @@ MARKETS = (
         "USD/year",
     ),
 )  # fmt: skip
+
+
+def told(results: Results, scenario: Scenario, ratios: Ratios) -> Manifest:
+    """Return what a manifest says of the bill: segments, markets, estimates, exchange rate.
+
+    Parameters
+    ----------
+    results : Results
+    scenario : Scenario
+    ratios : Ratios
+    """
+    guessed, count = estimates(ratios.catalog)
+    return Manifest(
+        segments=segments(ratios.catalog),
+        bill_checks=checks(results, scenario, ratios),
+        bill_estimates=guessed,
+        bill_ratios=count,
+        cny_per_usd=ratios.catalog.value("prices", "currency", "cny_per_usd"),
+    )
 
 
 def checks(results: Results, scenario: Scenario, ratios: Ratios) -> list[BillCheck]:
@@ -161,6 +181,18 @@ def in_scenario(results: Results, year: int) -> dict[str, float]:
     """Return the accelerators that a scenario ships in a year, by name."""
     names = results.variables("Accelerators|Shipped|*")
     return {name.split("|")[-1]: results.series(name).get(year, 0.0) for name in names}
+
+
+def estimates(catalog: Catalog) -> tuple[int, int]:
+    """Return how many ratios of the bill are estimates, and how many there are.
+
+    Parameters
+    ----------
+    catalog : Catalog
+        Published markets and bills of materials of its table are no ratios.
+    """
+    rows = [f for f in catalog.rows("bill") if not f.name.startswith(_REFERENCE)]
+    return sum(figure.source == "estimate" for figure in rows), len(rows)
 
 
 def segments(catalog: Catalog) -> list[Segment]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from computesim.report.chart import Chart, Series
 from computesim.report.scales import scaled
-from computesim.report.sourcing import source_line
+from computesim.report.sourcing import ratio_note, source_line
 from computesim.report.stacks import along, counted, peak, stack
 from computesim.report.theme import CYCLE
 from computesim.results import Results
@@ -16,9 +18,15 @@ ORDER = (
 )  # fmt: skip
 
 
+def _noted(chart: Chart | None, results: Results) -> Chart | None:
+    """Return a chart whose caption says how many ratios are estimates."""
+    note = ratio_note(results)
+    return replace(chart, notes=(*chart.notes, note)) if chart and note else chart
+
+
 def value(results: Results) -> Chart | None:
     """Return capital spending by segment."""
-    return stack(
+    chart = stack(
         results,
         "Bill value",
         "bill-value",
@@ -28,6 +36,7 @@ def value(results: Results) -> Chart | None:
         ORDER,
         ("prices", "network", "fleet"),
     )
+    return _noted(chart, results)
 
 
 _INSIDE = ("HBM", "Packaging", "PCB", "Switch silicon", "Optics")
@@ -46,7 +55,7 @@ def inside(results: Results) -> Chart | None:
             tuple(v or None for v in along(results, s, factor)) for s in (central, low, high)
         )
         series.append(Series(name, y, CYCLE[place], line=True, low=down, high=up))
-    return Chart(
+    chart = Chart(
         "bill-content",
         "Value inside accelerators, boards and switches",
         "How much is memory, packaging, boards, switch chips and optics?",
@@ -59,6 +68,7 @@ def inside(results: Results) -> Chart | None:
         series=tuple(series),
         log_y=True,
     )
+    return _noted(chart, results)
 
 
 def _three(results: Results, name: str) -> tuple[dict[int, float], ...]:

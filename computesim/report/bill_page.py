@@ -6,6 +6,7 @@ from html import escape
 
 from computesim.report.bill_tables import CHAINS, CHECK_HEADS, METRICS, check_rows, lines
 from computesim.report.page import table
+from computesim.report.sourcing import ratio_note
 from computesim.results import Results
 
 
@@ -36,7 +37,7 @@ def _by_year(results: Results) -> str:
     said = (
         "<h3>Segments by year</h3><p>Values of segments that stand inside others (memory in "
         "accelerators, chips in switches) are not spent again: only segments that are inside no "
-        "other add up to capital spending.</p>"
+        f"other add up to capital spending. {escape(ratio_note(results))}</p>"
     )
     return said + table(["", *map(str, results.years)], body, numbers=True)
 

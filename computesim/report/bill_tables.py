@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from computesim.report.scales import rounded, scaled
-from computesim.report.tables import aligned
+from computesim.report.tables import aligned, reference_year
 from computesim.results import BillCheck, Results, Segment, VariableError
 
 CHAINS = {
@@ -38,6 +38,13 @@ class BillLine:
     def cells(self, years: Iterable[int]) -> list[str]:
         """Return the numbers of the years as text."""
         return [rounded(self.values.get(year)) for year in years]
+
+    def yearly(self, first: int, last: int) -> float | str:
+        """Return the mean growth of a year between two years, %; empty where there is none."""
+        begin, end = self.values.get(first, 0.0), self.values.get(last, 0.0)
+        if self.metric == "growth" or first >= last or begin <= 0 or end <= 0:
+            return ""
+        return float(100.0 * ((end / begin) ** (1.0 / (last - first)) - 1.0))
 
 
 def lines(results: Results, chinese: bool = False) -> list[BillLine]:
@@ -174,10 +181,11 @@ def cells(results: Results, chinese: bool = False) -> list[list[object]]:
         Headings in Chinese, with the English name beside.
     """
     years = results.years
+    first, last = (reference_year(results), years[-1]) if years else (0, 0)
     heads = ["环节", "Segment", "产业链", "指标", "单位"] if chinese else [
         "segment", "chain", "inside", "metric", "unit"
     ]  # fmt: skip
-    rows: list[list[object]] = [[*heads, *years]]
+    rows: list[list[object]] = [[*heads, *years, f"CAGR {first}-{last}, %"]]
     for line in lines(results, chinese):
         s, metric = line.segment, METRICS[line.metric][chinese]
         names = (
@@ -185,7 +193,8 @@ def cells(results: Results, chinese: bool = False) -> list[list[object]]:
             if chinese
             else [s["label"], s["chain"], ";".join(s.get("inside", [])), metric.lower()]
         )
-        rows.append([*names, line.unit, *(line.values.get(y, "") for y in years)])
+        values = (line.values.get(y, "") for y in years)
+        rows.append([*names, line.unit, *values, line.yearly(first, last)])
     return rows
 
 

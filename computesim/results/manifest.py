@@ -95,6 +95,8 @@ class Manifest(TypedDict, total=False):
     anchors: list[Anchor]
     segments: list[Segment]
     bill_checks: list[BillCheck]
+    bill_ratios: int  #: ratios that the bill is computed with
+    bill_estimates: int  #: how many of them are estimates
     cny_per_usd: float  #: for values in 亿元
     wall_time: float  #: s
     libraries: dict[str, str]

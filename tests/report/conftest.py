@@ -185,6 +185,8 @@ def make_manifest(name: str) -> Manifest:
             {"name": "HBM market", "year": 2026, "unit": "USD/year", "scenario": 38e9,
              "actual": 58e9, "low": 55e9, "high": 60e9, "source": "epoch"},
         ],
+        "bill_ratios": 90,
+        "bill_estimates": 50,
         "cny_per_usd": 7.0,
         "wall_time": 1.234,
         "libraries": {"python": "3.11", "numpy": "2.4.6"},

@@ -81,6 +81,10 @@ def test_tables_hold_every_line_in_both_languages(results: Results, tmp_path: Pa
             read[name] = list(csv.DictReader(file))
     assert len(read["bill"]) == len(read["bill-zh"]) == len(lines(results))
     assert {"环节", "指标", "单位", "2030"} <= set(read["bill-zh"][0])
+    hbm = next(
+        r for r in read["bill"] if r["segment"].startswith("High-b") and r["metric"] == "value"
+    )
+    assert float(hbm["CAGR 2025-2032, %"]) == pytest.approx(40)
     seed = {row["key"]: row["names_seed"] for row in read["segments"]}
     assert "Broadcom" in seed["switch-silicon"]
     assert "沪电股份" in seed["pcb"]
