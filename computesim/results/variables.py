@@ -11,6 +11,7 @@ from functools import cache
 from typing import NamedTuple
 
 from computesim.errors import ComputesimError, near_miss
+from computesim.results.bill_variables import BILL_VARIABLES
 
 PRETRAINING = "Pretraining"
 RL = "RL post-training"
@@ -25,30 +26,6 @@ TOKEN_KINDS = ("Prompt", "Cached prompt", "Reasoning", "Answer")
 OPTIC_SPEEDS = ("200G", "400G", "800G", "1.6T", "3.2T")
 SWITCH_TIERS = ("Leaf", "Spine", "Core")
 CAPEX_PARTS = ("Accelerators", "Servers", "Network", "Facility")
-
-#: Quantities of the bill: name, unit, what is counted.
-_BILL = (
-    ("Accelerators", "accelerator", "Packages shipped, GPUs and custom chips apart."),
-    ("HBM", "B", "High-bandwidth memory on what is shipped."),
-    ("HBM stacks", "stack", "Stacks of high-bandwidth memory on what is shipped."),
-    ("Packaging wafers", "wafer", "300 mm wafers of CoWoS-class packaging, yield included."),
-    ("Racks", "rack", "Racks that hold what is shipped."),
-    ("Liquid-cooled power", "W", "Nameplate power whose heat leaves the rack with liquid."),
-    ("Power supplies", "W", "Installed rating of the power supplies of nodes and racks."),
-    ("Switch silicon", "chip", "Switch chips of the scale-out network and scale-up domains."),
-    ("Switch capacity", "bit/s", "What these chips switch, one direction."),
-    ("Circuit switches", "switch", "Optical circuit switches bought."),
-    ("Optics", "transceiver", "Pluggable modules bought; the same as `Network shipped`."),
-    ("Optical engines", "engine", "Optical engines co-packaged with switches."),
-    ("NICs", "NIC", "Network adapters bought; the same as `Network shipped`."),
-    ("Copper cables", "cable", "Copper cables of the scale-out network and scale-up domains."),
-    ("Site power", "W", "Facility power that is built in the year."),
-)
-_CASES = (
-    ("", ""),
-    (" low", " Low end of its ratio; lows do not add up to a low."),
-    (" high", " High end of its ratio; highs do not add up to a high."),
-)
 
 
 class VariableError(ComputesimError, LookupError):
@@ -119,35 +96,7 @@ VARIABLES = (
     Variable("Utilisation", "1", False, "Share of time in which required accelerators work."),
     Variable("Service", "s", False, "Latency at the 90th percentile."),
     Variable("Unmet", "accelerator", True, "Required accelerators beyond what the limits allow."),
-    *(
-        Variable(f"Bill{case}|{name}", unit, True, counts + note)
-        for case, note in _CASES
-        for name, unit, counts in _BILL
-    ),
-    Variable("Bill value", "USD/year", True, "Capital spending of the year by segment."),
-    *(
-        Variable(f"Bill value{case}", "USD/year", False, "Value of a segment alone." + note)
-        for case, note in _CASES[1:]
-    ),
-    *(
-        Variable(
-            f"Bill content{case}",
-            "USD/year",
-            False,
-            "Value inside other segments: memory and packaging in accelerators, boards in all "
-            "hardware, chips in switches; never added to the rest." + note,
-        )
-        for case, note in _CASES
-    ),
-    Variable("Devices", "device", False, "Phones and PCs that can hold a model."),
-    Variable("Device speed", "token/s", False, "Tokens/s of a mean device in use, one sequence."),
-    Variable("Device NPU", "OP/s", True, "Dense int8 peak of the NPUs shipped in the year."),
-    Variable("Device energy", "Wh/year", True, "Electricity at the plug for models on devices."),
-    Variable("Device content", "USD/year", True, "Value in devices shipped that a model takes."),
-    *(
-        Variable(f"Device content{case}", "USD/year", False, "The same, one end of the range.")
-        for case, _ in _CASES[1:]
-    ),
+    *(Variable(*row) for row in BILL_VARIABLES),
 )
 
 
