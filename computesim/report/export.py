@@ -135,39 +135,6 @@ def _plain(cell: object) -> object:
     return ";".join(map(str, cell)) if isinstance(cell, list) else cell
 
 
-def write_tables(results: Results, folder: Path | str) -> list[Path]:
-    """Write the summary, the inputs, the comparison with published figures and the sources as CSV.
-
-    Parameters
-    ----------
-    results : Results
-        What to write.
-    folder : Path or str
-        Made when it is not there.
-
-    Returns
-    -------
-    list of Path
-        `summary.csv` in display units and not rounded, `assumptions.csv`, `anchors.csv`,
-        `sources.csv`; the bill by segment in `bill.csv`, with Chinese headings and units in
-        `bill-zh.csv`, beside published markets in `bill-checks.csv`, the segments themselves in
-        `segments.csv`.
-    """
-    place, manifest = Path(folder), results.manifest
-    years = results.years
-    lines = summary_rows(results)
-    cells = [[row.label, row.unit, *(row.values.get(y, "") for y in years)] for row in lines]
-    paths = [_write_rows(place / "summary.csv", [["quantity", "unit", *years], *cells])]
-    for name, heads, rows in (
-        ("assumptions", _ASSUMPTIONS, manifest.get("assumptions", [])),
-        ("anchors", _ANCHORS, manifest.get("anchors", [])),
-        ("sources", _SOURCES, known_sources(results).values()),
-    ):
-        body = [[dict(row).get(head, "") for head in heads] for row in rows]
-        paths.append(_write_rows(place / f"{name}.csv", [heads, *body]))
-    return paths + _write_bill(results, place)
-
-
 def _write_bill(results: Results, place: Path) -> list[Path]:
     """Write the bill in two languages, its segments and its markets, where there are any."""
     manifest = results.manifest
@@ -182,3 +149,40 @@ def _write_bill(results: Results, place: Path) -> list[Path]:
         body = [[_plain(dict(row).get(head, "")) for head in heads] for row in rows]
         tables[name] = [list(heads), *body]
     return [_write_rows(place / f"{n}.csv", t) for n, t in tables.items() if len(t) > 1]
+
+
+def write_tables(results: Results, folder: Path | str) -> list[Path]:
+    """Write the summary, the inputs, the comparison with published figures and the sources as CSV.
+
+    Parameters
+    ----------
+    results : Results
+        What to write.
+    folder : Path or str
+        Made when it is not there.
+
+    Returns
+    -------
+    list of Path
+        `summary.csv` in display units and not rounded, `assumptions.csv`, `anchors.csv`,
+        `sources.csv`.
+
+    Notes
+    -----
+    The bill by segment goes into `bill.csv`, with Chinese headings and units into `bill-zh.csv`,
+    its totals beside published markets into `bill-checks.csv`, segments into `segments.csv`.
+    """
+    place, manifest = Path(folder), results.manifest
+    years = results.years
+    lines = summary_rows(results)
+    cells = [[row.label, row.unit, *(row.values.get(y, "") for y in years)] for row in lines]
+    paths = [_write_rows(place / "summary.csv", [["quantity", "unit", *years], *cells])]
+    paths += _write_bill(results, place)
+    for name, heads, rows in (
+        ("assumptions", _ASSUMPTIONS, manifest.get("assumptions", [])),
+        ("anchors", _ANCHORS, manifest.get("anchors", [])),
+        ("sources", _SOURCES, known_sources(results).values()),
+    ):
+        body = [[dict(row).get(head, "") for head in heads] for row in rows]
+        paths.append(_write_rows(place / f"{name}.csv", [heads, *body]))
+    return paths
