@@ -10,10 +10,9 @@ import numpy as np
 
 from computesim.hardware.fabric import Fabric
 from computesim.projection.bill_content import Amounts, content
-from computesim.projection.bill_ratios import CASES, Ratios, cases, class_of
+from computesim.projection.bill_ratios import CASES, Floats, Ratios, cases, class_of
 from computesim.projection.bill_value import PARTS, Money, facility, short, split
 from computesim.projection.cost import additions
-from computesim.projection.fleet import Floats
 from computesim.projection.network import Plan, share_of
 from computesim.projection.power import nameplate
 from computesim.results import Row, unit_of

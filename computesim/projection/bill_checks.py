@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from computesim.projection.bill import shipped
-from computesim.projection.bill_ratios import Ratios
+from computesim.projection.bill_ratios import Floats, Ratios
 from computesim.projection.demand import YEAR
-from computesim.projection.fleet import Floats
 from computesim.projection.roadmap import network_at
 from computesim.results import BillCheck, Manifest, Results, Segment
 

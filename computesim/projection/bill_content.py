@@ -15,8 +15,7 @@ import numpy as np
 
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.fabric import Fabric
-from computesim.projection.bill_ratios import Ratios, class_of
-from computesim.projection.fleet import Floats
+from computesim.projection.bill_ratios import Floats, Ratios, class_of
 from computesim.projection.network import Share
 
 Amounts = dict[str, Floats]

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from computesim.hardware.accelerator import Accelerator
-from computesim.projection.fleet import Floats
 
 if TYPE_CHECKING:
     from computesim.catalog import Catalog, Figure
 
+Floats = NDArray[np.float64]
 CASES: Final = ("low", "central", "high")
 TABLE: Final = "bill"
 GPU, ASIC = "GPU", "ASIC"

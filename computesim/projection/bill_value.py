@@ -15,8 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from computesim.projection.bill_content import Amounts
-from computesim.projection.bill_ratios import Ratios
-from computesim.projection.fleet import Floats
+from computesim.projection.bill_ratios import Floats, Ratios
 
 PARTS = ("Scale-up fabric", "Liquid cooling", "Power supplies")  #: of servers, by the rack model
 HOSTS = "Hosts and integration"  #: what is left of servers
