@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from computesim.projection import cost_rows
+from computesim.projection import bill, bill_checks, cost_rows, devices
 from computesim.projection.anchors import anchors
+from computesim.projection.bill_ratios import Ratios
 from computesim.projection.cells import measure
 from computesim.projection.memo import Memo, default_folder
 from computesim.projection.reading import demand_at
@@ -47,6 +48,7 @@ def project(
     catalog = scenario.catalog()
     memo = memo or Memo(default_folder())
     road = roadmap(scenario, catalog)
+    ratios = Ratios(catalog)
     found: list[Row] = []
     warnings: list[str] = []
     try:
@@ -55,11 +57,19 @@ def project(
             found += rows(road, years, replication)
             found += cost_rows.rows(scenario, catalog, road, years, replication, memo)
             found += supply_rows(road, years, replication)
-            warnings += [w for w in remarks(years) if w not in warnings]
+            found += bill.rows(scenario, ratios, road, years, replication)
+            found += devices.rows(scenario, years, replication)
+            remarked = [
+                *remarks(years),
+                *bill.remarks(road, years, ratios),
+                *devices.remarks(scenario, years),
+            ]
+            warnings += [w for w in remarked if w not in warnings]
     finally:
         memo.save()  # an interrupted run goes on where it stopped
     results = Results.from_rows(found, _manifest(scenario, catalog, warnings))
     results.manifest["anchors"] = anchors(results, scenario, catalog)
+    results.manifest.update(bill_checks.told(results, scenario, ratios))
     results.manifest["wall_time"] = time.perf_counter() - started
     return results
 

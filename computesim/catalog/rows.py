@@ -56,6 +56,8 @@ TABLES: Final = (
     "history",
     "projections",
     "supply",
+    "bill",
+    "segments",
 )
 
 

@@ -69,8 +69,23 @@ class FabricBill:
     ports_available: int
     fabric_watts: float  #: switches, modules, cables and circuit switches, W
     nic_watts: float  #: NICs without their modules, W
-    price: float  #: USD, NICs included
+    prices: Mapping[str, float] = field(hash=False)  #: by part; `Optics|800G` by speed, USD
     latency: float  #: switches on the longest path · latency of one, s
+    optical_engines: int = 0  #: co-packaged with switches, counted at the module rate
+    first_links: int = 0  #: cables of the first hop, from NIC to leaf
+
+    @property
+    def links_by_tier(self) -> tuple[int, int, int]:
+        """Cables of a fat tree: node to leaf, leaf to spine, spine to core."""
+        above = self.links - self.first_links
+        if self.tiers < 3:
+            return self.first_links, above, 0
+        return self.first_links, above // 2, above // 2
+
+    @property
+    def price(self) -> float:
+        """All parts, NICs included, USD."""
+        return sum(self.prices.values())
 
     @property
     def switches(self) -> int:
@@ -242,8 +257,10 @@ def _bill(topology: str, fabric: Fabric, n: int, tree: _Tree, copper: bool) -> F
     pluggable = 0 if fabric.co_packaged else engines
     watts = tree.switches * fabric.switch_watts + engines * fabric.switch_module_watts
     watts += nic_modules * fabric.nic_module_watts + cables * fabric.copper_watts
-    price = tree.switches * fabric.switch_price + pluggable * fabric.switch_module_price
-    price += nic_modules * fabric.nic_module_price + cables * fabric.copper_price
+    modules = (
+        (fabric.switch_module_rate, pluggable, fabric.switch_module_price),
+        (fabric.nic_module_rate, nic_modules, fabric.nic_module_price),
+    )
     longest = {1: 1, 2: 3, 3: 5}[tree.tiers]
     return FabricBill(
         topology=topology,
@@ -254,17 +271,22 @@ def _bill(topology: str, fabric: Fabric, n: int, tree: _Tree, copper: bool) -> F
         core_switches=tree.core,
         links=tree.first + tree.across,
         copper_cables=cables,
-        transceivers=_by_speed(
-            (fabric.switch_module_rate, pluggable), (fabric.nic_module_rate, nic_modules)
-        ),
+        transceivers=_by_speed(*((rate, count) for rate, count, _ in modules)),
         nics=n,
         ocs_switches=0,
         ports_used=tree.first + 2 * tree.across,
         ports_available=tree.switches * fabric.switch_radix * fabric.planes,
         fabric_watts=watts,
         nic_watts=n * fabric.nic_watts,
-        price=price + n * fabric.nic_price,
+        prices=_priced(
+            ("Switches", tree.switches * fabric.switch_price),
+            *((f"Optics|{speed_name(rate)}", count * price) for rate, count, price in modules),
+            ("Copper cables", cables * fabric.copper_price),
+            ("NICs", n * fabric.nic_price),
+        ),
         latency=longest * fabric.hop_seconds,
+        optical_engines=engines - pluggable,
+        first_links=tree.first,
     )
 
 
@@ -275,6 +297,15 @@ def _by_speed(*modules: tuple[float, int]) -> Mapping[str, int]:
         if count:
             counts[speed_name(rate)] = counts.get(speed_name(rate), 0) + count
     return MappingProxyType(counts)
+
+
+def _priced(*parts: tuple[str, float]) -> Mapping[str, float]:
+    """Return prices by part, parts of one name together and free ones left out."""
+    prices: dict[str, float] = {}
+    for name, price in parts:
+        if price:
+            prices[name] = prices.get(name, 0.0) + price
+    return MappingProxyType(prices)
 
 
 def _torus(fabric: Fabric, n: int) -> FabricBill:
@@ -289,7 +320,7 @@ def _torus(fabric: Fabric, n: int) -> FabricBill:
     switches = faces * -(-2 * cubes // fabric.ocs_ports)
     modules = cubes * 2 * faces
     watts = switches * fabric.ocs_watts + modules * fabric.switch_module_watts
-    price = switches * fabric.ocs_price + modules * fabric.switch_module_price
+    speed = speed_name(fabric.switch_module_rate)
     return FabricBill(
         topology="torus",
         n_accelerators=n,
@@ -306,6 +337,10 @@ def _torus(fabric: Fabric, n: int) -> FabricBill:
         ports_available=switches * fabric.ocs_ports,
         fabric_watts=watts + inside * fabric.copper_watts,
         nic_watts=0.0,
-        price=price + inside * fabric.copper_price,
+        prices=_priced(
+            ("Switches", switches * fabric.ocs_price),
+            (f"Optics|{speed}", modules * fabric.switch_module_price),
+            ("Copper cables", inside * fabric.copper_price),
+        ),
         latency=0.0,
     )

@@ -34,7 +34,13 @@ class Share:
     nics: float = 0.0
     copper_cables: float = 0.0
     watts: float = 0.0  #: switches and optics, W; NICs are part of the node
-    price: float = 0.0  #: USD
+    prices: Mapping[str, float] = field(default_factory=dict, hash=False)  #: by part, USD
+    optical_engines: float = 0.0  #: co-packaged with switches
+
+    @property
+    def price(self) -> float:
+        """All parts, USD."""
+        return sum(self.prices.values())
 
 
 def share_of(accelerator: Accelerator, plan: Plan) -> Share:
@@ -88,5 +94,6 @@ def _divided(bill: FabricBill, accelerators: float) -> Share:
         nics=bill.nics / accelerators,
         copper_cables=bill.copper_cables / accelerators,
         watts=bill.fabric_watts / accelerators,
-        price=bill.price / accelerators,
+        prices={part: price / accelerators for part, price in bill.prices.items()},
+        optical_engines=bill.optical_engines / accelerators,
     )

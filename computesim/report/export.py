@@ -6,6 +6,7 @@ import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from computesim.report import bill_tables
 from computesim.report.chart import Chart
 from computesim.report.costs import cost_rows
 from computesim.report.figures import charts
@@ -17,6 +18,10 @@ from computesim.results.files import write_text
 
 _ASSUMPTIONS = ("path", "value", "unit", "low", "high", "source", "origin", "note")
 _ANCHORS = ("name", "year", "unit", "ours", "actual", "low", "high", "factor", "within", "source")
+_CHECKS = ("name", "year", "unit", "ours", "ours_low", "ours_high", "scenario", "actual", "low",
+           "high", "source")  # fmt: skip
+_SEGMENTS = ("key", "label", "label_zh", "chain", "driver", "quantity", "value", "inside",
+             "names_seed", "names_other", "note")  # fmt: skip
 _SOURCES = ("key", "title", "url", "date", "kind")
 FORMATS = ("svg", "png", "pdf")
 
@@ -127,6 +132,27 @@ def _write_rows(path: Path, rows: Iterable[Iterable[object]]) -> Path:
     return path
 
 
+def _plain(cell: object) -> object:
+    """Return a cell of a CSV table; lists are separated by semicolons."""
+    return ";".join(map(str, cell)) if isinstance(cell, list) else cell
+
+
+def _write_bill(results: Results, place: Path) -> list[Path]:
+    """Write the bill in two languages, its segments and its markets, where there are any."""
+    manifest = results.manifest
+    tables: dict[str, list[list[object]]] = {
+        "bill": bill_tables.cells(results),
+        "bill-zh": bill_tables.cells(results, chinese=True),
+    }
+    for name, heads, rows in (
+        ("bill-checks", _CHECKS, manifest.get("bill_checks", [])),
+        ("segments", _SEGMENTS, manifest.get("segments", [])),
+    ):
+        body = [[_plain(dict(row).get(head, "")) for head in heads] for row in rows]
+        tables[name] = [list(heads), *body]
+    return [_write_rows(place / f"{n}.csv", t) for n, t in tables.items() if len(t) > 1]
+
+
 def write_tables(results: Results, folder: Path | str) -> list[Path]:
     """Write summary, costs, inputs, the comparison with published figures and sources as CSV.
 
@@ -142,6 +168,11 @@ def write_tables(results: Results, folder: Path | str) -> list[Path]:
     list of Path
         `summary.csv` and `cost.csv` in display units and not rounded, `assumptions.csv`,
         `anchors.csv`, `sources.csv`, and `supply.csv` where something limits the supply.
+
+    Notes
+    -----
+    The bill by segment goes into `bill.csv`, with Chinese headings and units into `bill-zh.csv`,
+    its totals beside published markets into `bill-checks.csv`, segments into `segments.csv`.
     """
     place, manifest = Path(folder), results.manifest
     years = results.years
@@ -149,6 +180,7 @@ def write_tables(results: Results, folder: Path | str) -> list[Path]:
     for name, lines in (("summary", summary_rows(results)), ("cost", cost_rows(results))):
         cells = [[row.label, row.unit, *(row.values.get(y, "") for y in years)] for row in lines]
         paths.append(_write_rows(place / f"{name}.csv", [["quantity", "unit", *years], *cells]))
+    paths += _write_bill(results, place)
     for name, heads, rows in (
         ("assumptions", _ASSUMPTIONS, manifest.get("assumptions", [])),
         ("anchors", _ANCHORS, manifest.get("anchors", [])),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from computesim.report import bill_figures
 from computesim.report.chart import Chart, Series
 from computesim.report.costs import cost_of_tokens
 from computesim.report.lines import balance, comparison, goodput, ratios, tokens
@@ -230,6 +231,7 @@ def capex(results: Results) -> Chart | None:
 
 
 MONEY = "Money"  #: the heading that the table of costs stands under, too
+BILL = "Bill"  #: the heading of the segments and of the markets that they are held against
 CHECKS = "Checks"  #: the heading that the table of published figures stands under, too
 #: Every chart of a report, under the headings of the report.
 SECTIONS: tuple[tuple[str, tuple[Figure, ...]], ...] = (
@@ -240,6 +242,16 @@ SECTIONS: tuple[tuple[str, tuple[Figure, ...]], ...] = (
     ("Power", (power, energy)),
     ("Network", (optics, optics_installed, switches)),
     (MONEY, (capex, cost_of_tokens)),
+    (
+        BILL,
+        (
+            bill_figures.value,
+            bill_figures.inside,
+            bill_figures.memory,
+            bill_figures.wafers,
+            bill_figures.devices,
+        ),
+    ),
     (CHECKS, (comparison,)),
 )
 FIGURES = tuple(figure for _, figures in SECTIONS for figure in figures)

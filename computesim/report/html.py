@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from computesim.report import bill_page
 from computesim.report.costs import cost_rows
-from computesim.report.figures import CHECKS, MONEY, sections
+from computesim.report.figures import BILL, CHECKS, MONEY, sections
 from computesim.report.page import (
     cards,
     figure,
@@ -181,6 +182,8 @@ def _parts(results: Results) -> list[tuple[str, str, str]]:
     if balance := balance_rows(results):
         heading = "Supply"
         drawn[heading] = summary_table(balance, results.years) + drawn.get(heading, "")
+    if BILL in drawn:
+        drawn[BILL] += bill_page.tables(results)
     parts += [(heading.lower(), heading, body) for heading, body in drawn.items()]
     parts += [
         ("checks", CHECKS, checks),

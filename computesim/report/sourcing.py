@@ -77,3 +77,10 @@ def source_line(results: Results, heads: Sequence[str]) -> str:
     if count:
         parts.append(f"Estimates: {estimates} of {count} inputs.")
     return " ".join(parts)
+
+
+def ratio_note(results: Results) -> str:
+    """Return how many ratios of the bill are estimates, nothing where a run has none."""
+    count = results.manifest.get("bill_ratios", 0)
+    guessed = results.manifest.get("bill_estimates", 0)
+    return f"Of {count} ratios and prices of the bill {guessed} are estimates." if count else ""

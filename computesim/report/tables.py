@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from unicodedata import east_asian_width
 
 from computesim.report.scales import rounded, scaled
 from computesim.results import Results
@@ -90,16 +91,24 @@ def summary_rows(results: Results) -> list[SummaryRow]:
     return [row for row in rows if any(row.values.values())]
 
 
+def _cell_width(text: str) -> int:
+    """Return the columns that a text takes in a terminal: Chinese characters take two."""
+    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
+
+
 def aligned(rows: Sequence[Sequence[str]]) -> str:
     """Return rows of text as a table: the first column to the left, the others to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if place else cell.ljust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    )
+    widths = [max(map(_cell_width, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        padded = [
+            (cell, " " * (width - _cell_width(cell)))
+            for cell, width in zip(row, widths, strict=True)
+        ]
+        cells = [padding + cell if place else cell + padding
+                 for place, (cell, padding) in enumerate(padded)]  # fmt: skip
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
 
 
 def summary_text(results: Results, years: Sequence[int] = ()) -> str:

@@ -47,6 +47,20 @@ PART_COLOURS = {
     "Servers": "#56b4e9",
     "Network": "#d55e00",
     "Facility": "#009e73",
+    # segments: one hue for each part of capital spending, as above
+    "GPU": "#0072b2",
+    "ASIC": "#4f9fd0",
+    "Hosts and integration": "#a3acb8",
+    "Scale-up fabric": "#5f6b7a",
+    "Liquid cooling": "#cc79a7",
+    "Power supplies": "#6a3d9a",
+    "Switches": "#d55e00",
+    "Optics": "#e69f00",
+    "NICs": "#b8860b",
+    "Copper cables": "#8c5a2b",
+    "Site power": "#00664b",
+    "Site cooling": "#009e73",
+    "Buildings": "#7fc4ad",
 }
 CYCLE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#6a3d9a", "#7f7f7f")
 REMAINDER = "#c3cad3"

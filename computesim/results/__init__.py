@@ -1,7 +1,14 @@
 """The results of a run: one long table, a manifest, and the files they live in."""
 
 from computesim.results.files import load_results, output_folder, save_results, written_whole
-from computesim.results.manifest import Anchor, Assumption, Manifest, Source
+from computesim.results.manifest import (
+    Anchor,
+    Assumption,
+    BillCheck,
+    Manifest,
+    Segment,
+    Source,
+)
 from computesim.results.rows import COLUMNS, Difference, Row, SumFault
 from computesim.results.table import Results
 from computesim.results.variables import VARIABLES, WORKLOADS, VariableError, family, unit_of
@@ -12,10 +19,12 @@ __all__ = [
     "WORKLOADS",
     "Anchor",
     "Assumption",
+    "BillCheck",
     "Difference",
     "Manifest",
     "Results",
     "Row",
+    "Segment",
     "Source",
     "SumFault",
     "VariableError",

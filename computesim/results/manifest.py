@@ -46,6 +46,40 @@ class Anchor(TypedDict, total=False):
     variable: str  #: the variable whose chart shows this actual, when there is one
 
 
+class Segment(TypedDict, total=False):
+    """One segment of the supply chain, as a table without advice."""
+
+    key: str
+    label: str
+    label_zh: str
+    chain: str  #: compute, on-device or applications
+    driver: str  #: what moves it
+    quantity: str  #: the variable that counts it
+    unit_zh: str  #: unit of Chinese reports
+    factor_zh: float  #: base units in that unit
+    value: str  #: the variable that prices it
+    inside: list[str]  #: segments that its value is a part of; empty where it is spent by itself
+    names_seed: list[str]  #: companies named by the article that the project started from
+    names_other: list[str]  #: commonly listed
+    note: str
+
+
+class BillCheck(TypedDict, total=False):
+    """One total of the bill beside a published market."""
+
+    name: str
+    year: int
+    unit: str
+    ours: float  #: of the accelerators that were shipped, as published
+    ours_low: float
+    ours_high: float
+    scenario: float  #: of the accelerators that the scenario ships
+    actual: float
+    low: float | None
+    high: float | None
+    source: str
+
+
 class Manifest(TypedDict, total=False):
     """Everything needed to say where results came from, and to make them again."""
 
@@ -59,6 +93,11 @@ class Manifest(TypedDict, total=False):
     sources: list[Source]
     assumptions: list[Assumption]
     anchors: list[Anchor]
+    segments: list[Segment]
+    bill_checks: list[BillCheck]
+    bill_ratios: int  #: ratios that the bill is computed with
+    bill_estimates: int  #: how many of them are estimates
+    cny_per_usd: float  #: for values in 亿元
     wall_time: float  #: s
     libraries: dict[str, str]
     warnings: list[str]

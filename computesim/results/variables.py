@@ -7,9 +7,11 @@ whose parts are three ways to measure the same watts) is never summed.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 from computesim.errors import ComputesimError, near_miss
+from computesim.results.bill_variables import BILL_VARIABLES
 
 PRETRAINING = "Pretraining"
 RL = "RL post-training"
@@ -185,9 +187,11 @@ VARIABLES = (
     Variable(
         "Supply|Next", "1", False, "1 where this limit would bind if the binding one were lifted."
     ),
+    *(Variable(*row) for row in BILL_VARIABLES),
 )
 
 
+@cache
 def family(name: str) -> Variable | None:
     """Return the family of a variable: the longest prefix that holds it, or None."""
     fitting = [v for v in VARIABLES if name == v.prefix or name.startswith(v.prefix + "|")]

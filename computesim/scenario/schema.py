@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from computesim.scenario.devices import Devices
 from computesim.scenario.finance import Finance, Regions
 from computesim.scenario.fleet import Fleet, Limits, Network, Prices, Reliability, Site
 from computesim.scenario.labs import Lab, OtherAI
@@ -61,3 +62,4 @@ class Tree(Part):
     finance: Finance = optional({}, "What capital costs, and how long it is used.")
     regions: Regions = optional({}, "In which places the fleet stands.")
     supply: Supply = optional({}, "What can be made and paid for.")
+    devices: Devices = optional({}, "Phones and PCs that answer requests themselves.")

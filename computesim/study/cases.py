@@ -207,6 +207,9 @@ NETWORK: Final = CaseFormat(
             "spine_switches",
             "core_switches",
             "cables",
+            "cables_node_leaf",
+            "cables_leaf_spine",
+            "cables_spine_core",
             "transceivers_per_accelerator",
         ),
         "value": Column("number", True),  # there may be no core switch

@@ -39,11 +39,16 @@ def _value(metric: str, bill: FabricBill, planes: int) -> float:
     """Return a metric of a bill."""
     if metric == "transceivers_per_accelerator":
         return bill.transceivers_per_accelerator
+    # one cable carries the links of all planes
+    to_leaf, to_spine, to_core = (links / planes for links in bill.links_by_tier)
     return float(
         {
             "leaf_switches": bill.leaf_switches,
             "spine_switches": bill.spine_switches,
             "core_switches": bill.core_switches,
-            "cables": bill.links / planes,  # one cable carries the links of all planes
+            "cables": bill.links / planes,
+            "cables_node_leaf": to_leaf,
+            "cables_leaf_spine": to_spine,
+            "cables_spine_core": to_core,
         }[metric]
     )

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from computesim.catalog import load_catalog
+from computesim.projection.bill_checks import segments
 from computesim.results import Manifest, Results, Row, unit_of
 from computesim.results.variables import COT, OTHER_INFERENCE, RL, WORKLOADS
 
@@ -42,6 +44,14 @@ H100E = {"a100-sxm-80gb": 0.315, "h20": 0.15, "gb200": 2.53, "gb300": 2.53, "vr2
 SPEEDS = {"200G": (2.0, 0.7), "400G": (9.0, 0.9), "800G": (22.0, 1.2), "1.6T": (11.0, 1.9),
           "3.2T": (0.2, 4.0)}  # fmt: skip
 RL_PARTS = {"Rollout": 0.62, "Verification": 0.08, "Log-probabilities": 0.12, "Learner": 0.18}
+
+#: billion USD in 2026
+BILL_VALUE = {"GPU": 260, "ASIC": 70, "Hosts and integration": 45, "Scale-up fabric": 25,
+              "Liquid cooling": 8, "Power supplies": 12, "Switches": 35, "Optics|800G": 12,
+              "Optics|1.6T": 36, "NICs": 20, "Copper cables": 2, "Site power": 64,
+              "Site cooling": 36, "Buildings": 60}  # fmt: skip
+BILL_CONTENT = {"HBM": 38, "Packaging": 6, "PCB": 5, "Switch silicon|Scale-out": 4,
+                "Switch silicon|Scale-up": 8, "Optics|800G": 9}  # fmt: skip
 
 Add = Callable[[str, Callable[[int], float]], None]
 
@@ -141,6 +151,22 @@ def _supply(add: Add) -> None:
         add(f"Supply|Next|{name}", lambda y, n=name: float(n == "HBM" and y == 2024))
 
 
+def _bill(add: Add) -> None:
+    for case, times in (("", 1.0), (" low", 0.7), (" high", 1.5)):
+        for name, size in BILL_VALUE.items():
+            add(f"Bill value{case}|{name}", grown(size * 1e9 * times, 1.35))
+        for name, size in BILL_CONTENT.items():
+            add(f"Bill content{case}|{name}", grown(size * 1e9 * times, 1.4))
+    for kind, share in (("GPU", 0.8), ("ASIC", 0.2)):
+        add(f"Bill|Accelerators|{kind}", grown(share * 1e7, 1.2))
+        add(f"Bill|HBM|{kind}", grown(share * 2.4e18, 1.5))
+        add(f"Bill|Packaging wafers|{kind}", grown(share * 6e5, 1.4))
+    add("Bill|Optics|800G", grown(22e6, 1.2))
+    add("Bill|Site power", grown(20e9, 1.2))
+    for name, size in (("Shipped", 6e8), ("In use", 1.5e9), ("Used", 7e8), ("Needed", 1e7)):
+        add(f"Devices|{name}", grown(size, 1.2))
+
+
 def make_manifest(name: str) -> Manifest:
     """Return a manifest with everything in it."""
     anchors = [
@@ -190,6 +216,17 @@ def make_manifest(name: str) -> Manifest:
              "source": "nvidia-h100", "origin": "baseline.yaml:120"},
         ],
         "anchors": rows,  # type: ignore[typeddict-item]
+        "segments": segments(load_catalog()),
+        "bill_checks": [
+            {"name": "HBM shipped", "year": 2025, "unit": "B", "ours": 1.2e18, "ours_low": 1.1e18,
+             "ours_high": 1.3e18, "scenario": 1.8e18, "actual": 2.21e18, "low": 2.21e18,
+             "high": 2.21e18, "source": "epoch"},
+            {"name": "HBM market", "year": 2026, "unit": "USD/year", "scenario": 38e9,
+             "actual": 58e9, "low": 55e9, "high": 60e9, "source": "epoch"},
+        ],
+        "bill_ratios": 90,
+        "bill_estimates": 50,
+        "cny_per_usd": 7.0,
         "wall_time": 1.234,
         "libraries": {"python": "3.11", "numpy": "2.4.6"},
         "warnings": ["labs.other: 2 runs of 2031 do not fit on the accelerators of their year"],
@@ -216,6 +253,7 @@ def make_results(
     _network_and_capex(add)
     _costs(add, skip)
     _supply(add)
+    _bill(add)
     return Results.from_rows(rows, make_manifest(name))
 
 

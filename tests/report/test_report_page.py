@@ -233,12 +233,16 @@ def test_tables_are_written_as_csv(results: Results, tmp_path: Path) -> None:
     assert [path.name for path in paths] == [
         "summary.csv",
         "cost.csv",
+        "bill.csv",
+        "bill-zh.csv",
+        "bill-checks.csv",
+        "segments.csv",
         "assumptions.csv",
         "anchors.csv",
         "sources.csv",
         "supply.csv",
     ]
-    with paths[3].open(encoding="utf-8", newline="") as file:
+    with paths[7].open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["name"] for row in rows if row["within"] == "False"] == ["AI facility power"]
     with paths[0].open(encoding="utf-8", newline="") as file:
