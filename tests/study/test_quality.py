@@ -28,6 +28,39 @@ from computesim.workload.skill import skills
 HEAD = "id,benchmark,model,answers,metric,x,value,problems,held_out,source,note"
 
 
+def facts(name: str) -> list[dict[str, str]]:
+    """Return the rows of a bulk table of published figures beside the repository, or skip."""
+    for folder in Path(__file__).parents:
+        path = folder / "shared" / "facts" / name
+        if path.exists():
+            with path.open(encoding="utf-8", newline="") as file:
+                return list(csv.DictReader(file))
+    pytest.skip(f"needs the bulk file shared/facts/{name}, which is not here")
+
+
+@pytest.mark.parametrize("metric", ["effort", "stale", "consensus"])
+def test_shipped_points_are_those_of_the_published_tables(metric: str):
+    if metric == "stale":
+        told = {float(row["value"]) for row in facts("facts_published_tables.csv")
+                if row["id"].startswith("areal_stale")}  # fmt: skip
+        rows = [c for c in shipped_cases(QUALITY) if c.metric == "stale"]
+    else:
+        table = facts("facts_accuracy_compute.csv")
+        values = [row["value"] for row in table if row["value"].replace(".", "").isdigit()]
+        values += [row["pass_rate_2"] for row in facts("accuracy_tokens/aider_polyglot.csv")]
+        told = {round(float(value), 1) for value in values}
+        cited = {
+            "aider-polyglot", "gpt-oss-card", "deepseek-r1-0528", "openai-o1",
+            "github-azure-model-card-extract", "deepseek-r1-nature",
+        }  # fmt: skip
+        rows = [c for c in shipped_cases(QUALITY)
+                if c.metric == metric and c.text("source") in cited
+                and c.text("benchmark") != "gpqa-diamond"]  # fmt: skip
+    assert len(rows) >= 3
+    missing = [case.text("id") for case in rows if case.value not in told]
+    assert missing == []
+
+
 @pytest.fixture(scope="module")
 def found() -> Verification:
     return verify("quality")
