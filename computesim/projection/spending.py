@@ -1,0 +1,177 @@
+"""What a balance weighs: FLOP, dollars or joules of RL and of the requests of a model's life."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from computesim.hardware.accelerator import Accelerator
+from computesim.hardware.power import (
+    Site,
+    accelerator_watts,
+    cluster_watts,
+    facility_watts,
+    node_watts,
+)
+from computesim.projection.demand import RLDemand
+from computesim.projection.rates import Pace, Served, ServingPaces, rl_pace, serving_paces
+from computesim.workload.balance import Spending
+from computesim.workload.transformer import decode_flop, prefill_flop
+
+#: objective -> unit of what is spent over the life of a model
+OBJECTIVES: Final = {"flop": "FLOP", "cost": "USD", "power": "J"}
+
+
+@dataclass(frozen=True, slots=True)
+class Hired:
+    """Accelerators that are paid for."""
+
+    accelerator: Accelerator
+    price: float  #: of one accelerator, USD per second of paid time
+    use: float  #: share of the paid time at full load
+    site: Site
+
+    def joules(self, seconds: float, pace: Pace) -> float:
+        """Return the energy at the meter of so much paid time, idle time included.
+
+        Parameters
+        ----------
+        seconds : float, accelerator-seconds
+        pace : Pace
+
+        Returns
+        -------
+        float, J
+        """
+        busy = self.use * pace.busy
+        effort = (pace.compute / pace.busy, pace.bandwidth / pace.busy)
+        chip = accelerator_watts(self.accelerator, *(min(one, 1.0) for one in effort), busy)
+        it = cluster_watts(node_watts(self.accelerator, chip, busy))
+        return seconds * facility_watts(self.site, it)
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Requests that are alike: those of a product."""
+
+    share: float  #: of all requests
+    served: Served
+    length_ratio: float  #: reasoning tokens ÷ tokens of a response of the skill
+    answer_tokens: float  #: visible tokens beside the reasoning
+
+    def output(self, tokens: float) -> float:
+        """Return the tokens of one sample's output."""
+        return self.length_ratio * tokens + self.answer_tokens
+
+    def flop(self, tokens: float, samples: float) -> float:
+        """Return the FLOP of a request.
+
+        Parameters
+        ----------
+        tokens : float, token
+            Of a response of the skill.
+        samples : float
+
+        Returns
+        -------
+        float, FLOP
+            The prompt is read once; where answers are scored, each is read by a verifier of the
+            size of the model.
+        """
+        model, prompt = self.served.model, self.served.prompt_tokens
+        output = self.output(tokens)
+        each = decode_flop(model, prompt, output)
+        if self.served.scored:
+            each += prefill_flop(model, prompt + output)
+        return prefill_flop(model, prompt, self.served.cached_tokens) + samples * each
+
+
+@dataclass(frozen=True)
+class Outlay:
+    """The life of one model: its RL run with the research beside it, and all its requests."""
+
+    rl: RLDemand  #: one step
+    rl_on: Hired
+    streams: tuple[Stream, ...]
+    served_on: Hired
+    requests: float
+    tokens: tuple[float, float]  #: of a response of the skill, shortest and longest
+    research: float = 0.0  #: accelerator time of experiments ÷ that of the run
+    research_efficiency: float = 1.0  #: FLOP/s of experiments ÷ those of the run
+
+    def spending(self, objective: str) -> Spending:
+        """Return what is spent in the unit of an objective.
+
+        Parameters
+        ----------
+        objective : str
+            A key of `OBJECTIVES`.
+
+        Returns
+        -------
+        Spending
+        """
+        if objective == "flop":
+            rl = 1.0 + self.research * self.research_efficiency
+            return Spending(rl, self._mean(lambda s: s.flop), self.requests)
+        if objective == "cost":
+            rl = self.rl_seconds * self.rl_on.price
+            return Spending(rl, lambda t, k: self.seconds(t, k) * self.served_on.price,
+                            self.requests)  # fmt: skip
+        rl = self.rl_on.joules(self.rl_seconds, self.rl_pace)
+        return Spending(rl, self._joules, self.requests)
+
+    @cached_property
+    def rl_pace(self) -> Pace:
+        """An accelerator of the RL job."""
+        return rl_pace(self.rl, self.rl_on.accelerator)
+
+    @property
+    def rl_seconds(self) -> float:
+        """Paid accelerator-seconds of one FLOP of RL, research beside it included."""
+        return (1.0 + self.research) / (self.rl_pace.per_second * self.rl_on.use)
+
+    def seconds(self, tokens: float, samples: float) -> float:
+        """Return the paid accelerator-seconds of the mean request.
+
+        Parameters
+        ----------
+        tokens : float, token
+            Of a response of the skill.
+        samples : float
+
+        Returns
+        -------
+        float, s
+        """
+        found = 0.0
+        for stream, paces in zip(self.streams, self._paces, strict=True):
+            found += stream.share * paces.seconds(stream.output(tokens), samples)
+        return found / self.served_on.use
+
+    def _joules(self, tokens: float, samples: float) -> float:
+        """Return the energy of the mean request."""
+        found = 0.0
+        for stream, paces in zip(self.streams, self._paces, strict=True):
+            output = stream.output(tokens)
+            seconds = stream.share * paces.seconds(output, samples) / self.served_on.use
+            found += self.served_on.joules(seconds, paces.pace(output))
+        return found
+
+    def _mean(
+        self, of: Callable[[Stream], Callable[[float, float], float]]
+    ) -> Callable[[float, float], float]:
+        """Return the mean over the streams of what a request takes."""
+        return lambda t, k: math.fsum(s.share * of(s)(t, k) for s in self.streams)
+
+    @cached_property
+    def _paces(self) -> tuple[ServingPaces, ...]:
+        """What serves each stream, over the outputs that it may ask for."""
+        machine = self.served_on.accelerator
+        return tuple(
+            serving_paces(s.served, machine, *(max(s.output(t), 2.0) for t in self.tokens))
+            for s in self.streams
+        )
