@@ -33,6 +33,7 @@ __all__ = [
     "fit_verifier",
     "needed_for",
     "sigmoid_in_log",
+    "vote_chance",
 ]
 
 _Array = NDArray[np.float64]
@@ -64,14 +65,14 @@ def consensus(law: BetaLaw, k: int, rivalry: float) -> float:
     law : BetaLaw
     k : int, samples
     rivalry : float
-        Share of the wrong responses that agree on one rival answer, 0 to 1. The others scatter
-        and never win. With 1 a vote is right where p exceeds one half, with 0 where any
-        response is right.
+        Share of the wrong responses that agree on one rival answer, 0 to 1. The others are all
+        different. With 1 a vote is right where p exceeds one half, with 0 where two responses
+        are right.
 
     Returns
     -------
     float
-        A tie counts one half.
+        Of answers with equally many votes each is as likely to be taken.
 
     Notes
     -----
@@ -82,30 +83,62 @@ def consensus(law: BetaLaw, k: int, rivalry: float) -> float:
     if k < 1 or not 0 <= rivalry <= 1:
         raise ValueError("consensus needs at least one sample, and rivalry between 0 and 1")
     nodes, weights = beta_nodes(law.alpha, law.beta)
+    return float(weights @ vote_chance(nodes, (1.0 - nodes) * rivalry, k))
+
+
+def vote_chance(right: _Array, rival: _Array, k: int) -> _Array:
+    """Return the chance that a vote of k responses is right, for each problem.
+
+    Parameters
+    ----------
+    right, rival : array of float64, shape (n,)
+        Chances that one response is right, or the rival answer.
+    k : int, samples
+
+    Returns
+    -------
+    array of float64, shape (n,)
+        Exact up to 512 samples, nearly normal beyond.
+    """
     vote = _vote_exactly if k <= _EXACT_VOTE else _vote_normally
-    return float(weights @ vote(nodes, (1.0 - nodes) * rivalry, k))
+    return vote(right, rival, k)
 
 
 def _vote_exactly(right: _Array, rival: _Array, k: int) -> _Array:
-    """Return P(X > Y) + P(X = Y) / 2, from the distribution of the difference of the votes.
+    """Return P(X > Y) + P(X = Y) / 2 of right votes X and rival votes Y, single votes put right.
 
     The difference after k trinomial votes is the k-fold convolution of (rival, rest, right),
     found for all problems at once on the unit circle.
     """
     turn = np.exp(-2j * np.pi * np.arange(2 * k + 1) / (2 * k + 1))
-    rest = 1.0 - right - rival
+    rest = np.maximum(1.0 - right - rival, 0.0)
     spectrum = (rival[:, None] / turn + rest[:, None] + right[:, None] * turn) ** k
     chance = np.fft.ifft(spectrum, axis=1).real
     wins = chance[:, 1 : k + 1].sum(axis=1)  # differences 1 … k; the negative ones follow
-    result: _Array = wins + 0.5 * chance[:, 0]
+    result: _Array = wins + 0.5 * chance[:, 0] - _scattered(right, rival, rest, k)
     return result
 
 
+def _scattered(right: _Array, rival: _Array, rest: _Array, k: int) -> _Array:
+    """Return by how much the difference alone overrates votes of which no answer has two.
+
+    Then one of k answers is taken: a right one with chance 1 / k if there is one, not 1 or 1/2.
+    """
+    none = 0.5 * rest**k
+    only = k * right * rest ** (k - 1) * (1.0 - 1.0 / k)
+    both = k * (k - 1) * right * rival * rest ** max(k - 2, 0) * (0.5 - 1.0 / k)
+    total: _Array = none + only + both
+    return total
+
+
 def _vote_normally(right: _Array, rival: _Array, k: int) -> _Array:
-    """Return P(X > Y) for many votes, whose difference is nearly normal."""
+    """Return P(X > Y) for many votes, whose difference is nearly normal where there are some."""
     gap = right - rival
     sd = np.sqrt(np.maximum((right + rival - gap**2) / k, 1e-300))
-    return np.array([0.5 * math.erfc(-z / math.sqrt(2.0)) for z in gap / sd])
+    more = np.array([0.5 * math.erfc(-z / math.sqrt(2.0)) for z in gap / sd])
+    rest = np.maximum(1.0 - right - rival, 0.0)
+    some: _Array = 1.0 - rest**k - k * right * rest ** (k - 1)  # else no answer has two votes
+    return more * some
 
 
 def best_of(law: BetaLaw, k: int, verifier: float) -> float:

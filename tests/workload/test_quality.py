@@ -56,19 +56,29 @@ def test_failures_fall_as_a_power_law_whose_exponent_is_alpha():
     assert ratio == pytest.approx(-LAW.alpha, abs=1e-4)
 
 
-@pytest.mark.parametrize(("k", "rivalry"), [(1, 0.3), (3, 1.0), (16, 0.5), (64, 0.2)])
+@pytest.mark.parametrize(
+    ("k", "rivalry"),
+    [(1, 0.3), (2, 0.6), (3, 1.0), (3, 0.3), (4, 0.0), (16, 0.5), (64, 0.2)],
+)
 def test_consensus_agrees_with_drawn_votes(k, rivalry):
     _, right, rival, _ = draw_votes(LAW, k, rivalry)
-    drawn = np.mean(right > rival) + np.mean(right == rival) / 2
+    scattered = k - right - rival  # answers of one vote each
+    most = np.maximum(np.maximum(right, rival), np.minimum(scattered, 1))
+    rivals = (rival == most) + np.where(most == 1, scattered, 0)
+    drawn = np.mean(np.where(right == most, 1 / (1 + rivals), 0))
     assert consensus(LAW, k, rivalry) == pytest.approx(drawn, abs=4e-3)
 
 
-def test_one_vote_for_two_answers_is_one_sample():
-    assert consensus(LAW, 1, 1.0) == pytest.approx(LAW.mean)
+@pytest.mark.parametrize("rivalry", [0.0, 0.4, 1.0])
+@pytest.mark.parametrize("k", [1, 2])
+def test_a_vote_of_one_or_two_is_one_sample(k, rivalry):
+    assert consensus(LAW, k, rivalry) == pytest.approx(LAW.mean, abs=1e-9)
 
 
 def test_counted_and_normal_votes_meet():
     assert consensus(LAW, 512, 0.4) == pytest.approx(consensus(LAW, 513, 0.4), abs=1e-4)
+    rare = BetaLaw(0.05, 0.2)  # most problems never solved, no rival: few votes agree on anything
+    assert consensus(rare, 512, 0.0) == pytest.approx(consensus(rare, 513, 0.0), abs=4e-3)
 
 
 def test_voting_stops_at_the_share_of_problems_where_right_beats_its_rival():

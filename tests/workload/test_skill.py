@@ -1,0 +1,138 @@
+"""Skill: accuracy from RL compute, chain length, samples, staleness and pretraining."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from computesim.catalog import load_catalog
+from computesim.errors import CatalogError
+from computesim.workload.beta import BetaLaw, beta_law
+from computesim.workload.choice import mean_best_of, mean_consensus, pick_chance
+from computesim.workload.quality import best_of, consensus, coverage, sigmoid_in_log
+from computesim.workload.skill import METHODS, Skill, skill_named, skills
+
+CATALOG = load_catalog()
+SKILL = skill_named("aime-2024", CATALOG)
+AT = (3e23, 6000.0)
+
+
+@pytest.mark.parametrize("name", skills(CATALOG))
+def test_every_shipped_skill_is_within_its_floor_and_ceiling(name):
+    skill = skill_named(name, CATALOG)
+    assert skill.guess < skill.pass_at_1(1e20, 100) < skill.pass_at_1(1e26, 1e5) < skill.ceiling
+    assert skill.pass_at_1(1e40, 1e20) == pytest.approx(skill.ceiling, rel=1e-4)
+
+
+@given(st.floats(18, 28), st.floats(1, 5.5), st.floats(1.001, 3), st.sampled_from(METHODS))
+def test_accuracy_rises_strictly_with_rl_compute_and_with_tokens(rl, tokens, more, method):
+    rl_flop, length = 10**rl, 10**tokens
+    least = SKILL.accuracy(rl_flop, length, 16, method)
+    assert SKILL.accuracy(rl_flop, length * more, 16, method) > least
+    assert SKILL.accuracy(rl_flop * more, length, 16, method) >= least
+    if 1e20 < rl_flop < 1e26:
+        assert SKILL.accuracy(rl_flop * more, length, 16, method) > least
+
+
+@pytest.mark.parametrize("law", [BetaLaw(0.4, 0.6), BetaLaw(0.05, 0.2), BetaLaw(3, 1)])
+@pytest.mark.parametrize("k", [1, 3, 9, 33, 2083])
+def test_kept_steps_give_the_vote_of_the_quadrature(law, k):
+    assert mean_consensus(law, k, 0.5) == pytest.approx(consensus(law, k, 0.5), abs=3e-5)
+    assert mean_best_of(law, k, 10.0) == pytest.approx(best_of(law, k, 10.0), abs=3e-5)
+
+
+def test_the_integral_of_a_verifier_s_choice_is_the_sum_over_right_responses():
+    p, k, v = 0.3, 12, 6.0
+    right = np.arange(k + 1)
+    chances = np.array([math.comb(k, int(r)) * p**r * (1 - p) ** (k - r) for r in right])
+    exact = float(chances @ (v * right / (v * right + k - right)))
+    assert pick_chance(np.array([p]), np.array([1 - p]), k, v)[0] == pytest.approx(exact, rel=1e-6)
+
+
+def test_two_votes_on_average_are_half_one_and_half_three():
+    law = beta_law(0.5, 1.0)
+    mean = (consensus(law, 1, 0.8) + consensus(law, 3, 0.8)) / 2
+    assert mean_consensus(law, 2, 0.8) == pytest.approx(mean, abs=0.01)
+
+
+@pytest.mark.parametrize("method", ["consensus", "best_of", "coverage"])
+def test_accuracy_is_smooth_and_rising_in_samples(method):
+    k = np.exp(np.linspace(0, math.log(2000), 400))
+    y = np.array([SKILL.accuracy(*AT, float(x), method) for x in k])
+    slope = np.diff(y) / np.diff(np.log(k))
+    assert np.all(slope > 0)
+    assert np.max(np.abs(np.diff(slope))) < 0.15 * np.max(slope)
+
+
+def test_methods_agree_with_the_laws_they_stand_for():
+    law = beta_law(SKILL.pass_at_1(*AT), SKILL.concentration)
+    assert SKILL.accuracy(*AT) == SKILL.accuracy(*AT, 100, "single") == SKILL.pass_at_1(*AT)
+    assert SKILL.accuracy(*AT, 33) == pytest.approx(consensus(law, 33, SKILL.rivalry), abs=1e-4)
+    best = best_of(law, 8, SKILL.verifier)
+    assert SKILL.accuracy(*AT, 8, "best_of") == pytest.approx(best, abs=1e-4)
+    assert SKILL.accuracy(*AT, 10, "coverage") == coverage(law, 10)
+
+
+def test_at_one_length_the_curve_is_that_of_scale_rl():
+    asymptote = SKILL.pass_at_1(1e40, 6000)
+    start = SKILL.pass_at_1(0, 6000)
+    ours = SKILL.pass_at_1(2e23, 6000)
+    theirs = sigmoid_in_log(2e23, asymptote, SKILL.rl_midpoint, SKILL.rl_slope, start)
+    assert ours == pytest.approx(theirs, rel=1e-9)
+
+
+def test_stale_rollouts_cost_part_of_the_gain_of_rl_and_nothing_of_the_start():
+    late = SKILL.stale(1e9)
+    assert late.pass_at_1(0, 6000) == SKILL.pass_at_1(0, 6000)
+    gain = SKILL.pass_at_1(*AT) - SKILL.pass_at_1(0, 6000)
+    kept = late.pass_at_1(*AT) - SKILL.pass_at_1(0, 6000)
+    assert kept / gain == pytest.approx(1 - SKILL.staleness_loss)
+    half = SKILL.stale(SKILL.staleness_half)
+    assert half.retained == pytest.approx(1 - SKILL.staleness_loss / 2)
+
+
+def test_more_pretraining_raises_ceiling_and_start_and_the_same_leaves_both():
+    larger = SKILL.pretrained(10 * SKILL.pretraining_flop)
+    assert larger.ceiling > SKILL.ceiling
+    assert larger.rl_head_start > SKILL.rl_head_start
+    same = larger.pretrained(SKILL.pretraining_flop)
+    assert same.ceiling == pytest.approx(SKILL.ceiling)
+    assert same.rl_head_start == pytest.approx(SKILL.rl_head_start)
+
+
+def test_an_accuracy_costs_less_than_a_millisecond_once_its_votes_are_kept():
+    SKILL.accuracy(*AT, 40)
+    start = time.perf_counter()
+    for i in range(100):
+        SKILL.accuracy(1e23 * (1 + i / 100), 6000, 40 + i / 100)
+    assert (time.perf_counter() - start) / 100 < 2e-3  # 0.15 ms; room for a busy machine
+
+
+def test_bad_input_is_refused_with_what_was_found():
+    with pytest.raises(ValueError, match="did you mean consensus"):
+        SKILL.accuracy(*AT, 4, "consensu")
+    with pytest.raises(ValueError, match="less than one"):
+        SKILL.accuracy(*AT, 0.5)
+    with pytest.raises(ValueError, match="between 1 and"):
+        SKILL.accuracy(*AT, 1e9)
+    with pytest.raises(ValueError, match=r"ceiling 1\.2 out of range"):
+        replace(SKILL, ceiling=1.2)
+    with pytest.raises(CatalogError, match="aime-2024"):
+        skill_named("aime-2042", CATALOG)
+
+
+def test_a_skill_may_come_from_a_folder_of_own_figures(tmp_path):
+    rows = [f"mine,{p},{v},1,,,,estimate," for p, v in
+            (("ceiling", 0.9), ("rl_midpoint", 1e22), ("rl_slope", 1), ("rl_head_start", 0.2),
+             ("token_midpoint", 1000), ("token_slope", 1), ("concentration", 1),
+             ("rivalry", 0.5), ("verifier", 9))]  # fmt: skip
+    header = "name,parameter,value,unit,low,high,as_of,source,note"
+    (tmp_path / "quality.csv").write_text("\n".join([header, *rows]) + "\n")
+    own = skill_named("mine", load_catalog(tmp_path))
+    assert own == Skill("mine", 0.9, 1e22, 1, 0.2, 1000, 1, 1, 0.5, 9)
