@@ -14,7 +14,8 @@ from typing import Any, Final
 import numpy as np
 
 from computesim.hardware.accelerator import Accelerator
-from computesim.hardware.serving import serving_layout, serving_step
+from computesim.hardware.serving import ServingLayout, serving_layout, serving_step
+from computesim.hardware.step import StepModel
 from computesim.projection.demand import RLDemand
 from computesim.projection.rl import plan_of
 from computesim.projection.rl_cluster import learner
@@ -22,6 +23,7 @@ from computesim.projection.rl_overhead import overhead_seconds, slowness, sync_s
 from computesim.projection.rl_replica import batch_seconds, rollout_replica
 from computesim.projection.serving import MEMORY_SHARE, Play, intensity, paged_service
 from computesim.projection.training import TRAINING_BANDWIDTH, hardware_share
+from computesim.quantities import ServingLoad
 from computesim.sim.fluid import MeanLengths, fluid_rate, steady_state
 from computesim.sim.service import Floats, Service, check_service
 from computesim.workload.architecture import Architecture
@@ -208,7 +210,6 @@ def serving_paces(
 
 def _sequence(served: Served, accelerator: Accelerator, tokens: float, reads: bool) -> Pace:
     """Return the pace of sequences of a length, each with its prompt to read or not."""
-    load = serving_load(served.model, served.dtype, served.kv_dtype)
     whole = float(served.model.context_length)
     output = min(tokens * math.exp(served.spread**2), whole)  # of the sequence found decoding
     prompt, cached = served.prompt_tokens, served.cached_tokens
@@ -219,14 +220,33 @@ def _sequence(served: Served, accelerator: Accelerator, tokens: float, reads: bo
         fresh += prompt + tokens
         pairs += (prompt + tokens) ** 2 / 2.0
     lengths = MeanLengths(fresh, pairs, max(tokens - 1.0, 0.0), context, prompt + output + 1.0)
-    step = serving_step(load, accelerator, serving_layout(load, accelerator, context, served.tpot))
-    service, table = check_service(paged_service(step), step.weight_seconds)
+    load = serving_load(served.model, served.dtype, served.kv_dtype)
+    near = 2.0 ** math.ceil(math.log2(context))
+    step, service, table = _replica(load, accelerator, min(near, whole), served.tpot)
     rate = _sustained(lengths, service, table, served.tpot)
     if rate <= 0.0:
         return Pace(0.0, 0.0, 0.0)
     state = steady_state(rate, lengths, service, table)
     compute, bandwidth = intensity(state, rate, lengths, step, load, accelerator)
     return Pace(rate / step.n_accelerators, compute, bandwidth)
+
+
+@lru_cache(maxsize=64)
+def _replica(
+    load: ServingLoad, accelerator: Accelerator, context: float, tpot: float
+) -> tuple[StepModel, Service, Floats]:
+    """Return the replica for sequences of about a context."""
+    layout = serving_layout(load, accelerator, context, tpot)
+    return _laid_out(load, accelerator, layout)
+
+
+@lru_cache(maxsize=16)  # tables of some MB
+def _laid_out(
+    load: ServingLoad, accelerator: Accelerator, layout: ServingLayout
+) -> tuple[StepModel, Service, Floats]:
+    """Return a replica of a layout."""
+    step = serving_step(load, accelerator, layout)
+    return step, *check_service(paged_service(step), step.weight_seconds)
 
 
 def _sustained(lengths: MeanLengths, service: Service, table: Floats, tpot: float) -> float:

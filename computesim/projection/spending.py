@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -33,6 +32,7 @@ class Hired:
     price: float  #: of one accelerator, USD per second of paid time
     use: float  #: share of the paid time at full load
     site: Site
+    electricity: float = 0.0  #: USD/J, where the price does not contain it
 
     def joules(self, seconds: float, pace: Pace) -> float:
         """Return the energy at the meter of so much paid time, idle time included.
@@ -47,8 +47,10 @@ class Hired:
         float, J
         """
         busy = self.use * pace.busy
-        effort = (pace.compute / pace.busy, pace.bandwidth / pace.busy)
-        chip = accelerator_watts(self.accelerator, *(min(one, 1.0) for one in effort), busy)
+        compute, bandwidth = (
+            min(share / pace.busy, 1.0) for share in (pace.compute, pace.bandwidth)
+        )
+        chip = accelerator_watts(self.accelerator, compute, bandwidth, busy)
         it = cluster_watts(node_watts(self.accelerator, chip, busy))
         return seconds * facility_watts(self.site, it)
 
@@ -99,6 +101,7 @@ class Outlay:
     served_on: Hired
     requests: float
     tokens: tuple[float, float]  #: of a response of the skill, shortest and longest
+    scale: float = 1.0  #: RL compute of a run ÷ that of the skill alone
     research: float = 0.0  #: accelerator time of experiments ÷ that of the run
     research_efficiency: float = 1.0  #: FLOP/s of experiments ÷ those of the run
 
@@ -115,14 +118,13 @@ class Outlay:
         Spending
         """
         if objective == "flop":
-            rl = 1.0 + self.research * self.research_efficiency
-            return Spending(rl, self._mean(lambda s: s.flop), self.requests)
+            rl = self.scale * (1.0 + self.research * self.research_efficiency)
+            return Spending(rl, self.flop, self.requests)
+        joules = self.rl_on.joules(self.rl_seconds, self.rl_pace)
         if objective == "cost":
-            rl = self.rl_seconds * self.rl_on.price
-            return Spending(rl, lambda t, k: self.seconds(t, k) * self.served_on.price,
-                            self.requests)  # fmt: skip
-        rl = self.rl_on.joules(self.rl_seconds, self.rl_pace)
-        return Spending(rl, self._joules, self.requests)
+            rl = self.rl_seconds * self.rl_on.price + joules * self.rl_on.electricity
+            return Spending(rl, self.usd, self.requests)
+        return Spending(joules, self.joules, self.requests)
 
     @cached_property
     def rl_pace(self) -> Pace:
@@ -131,11 +133,12 @@ class Outlay:
 
     @property
     def rl_seconds(self) -> float:
-        """Paid accelerator-seconds of one FLOP of RL, research beside it included."""
-        return (1.0 + self.research) / (self.rl_pace.per_second * self.rl_on.use)
+        """Paid accelerator-seconds of one FLOP of the skill's RL, with all that goes with it."""
+        pace = self.rl_pace.per_second * self.rl_on.use
+        return self.scale * (1.0 + self.research) / pace
 
-    def seconds(self, tokens: float, samples: float) -> float:
-        """Return the paid accelerator-seconds of the mean request.
+    def flop(self, tokens: float, samples: float) -> float:
+        """Return the FLOP of the mean request.
 
         Parameters
         ----------
@@ -145,27 +148,32 @@ class Outlay:
 
         Returns
         -------
-        float, s
+        float, FLOP
         """
-        found = 0.0
-        for stream, paces in zip(self.streams, self._paces, strict=True):
-            found += stream.share * paces.seconds(stream.output(tokens), samples)
-        return found / self.served_on.use
+        return math.fsum(s.share * s.flop(tokens, samples) for s in self.streams)
 
-    def _joules(self, tokens: float, samples: float) -> float:
-        """Return the energy of the mean request."""
-        found = 0.0
+    def seconds(self, tokens: float, samples: float) -> float:
+        """Return the paid accelerator-seconds of the mean request; arguments as in `flop`."""
+        return math.fsum(seconds for seconds, _ in self._paid(tokens, samples))
+
+    def joules(self, tokens: float, samples: float) -> float:
+        """Return the energy of the mean request at the meter, J; arguments as in `flop`."""
+        paid = self._paid(tokens, samples)
+        return math.fsum(self.served_on.joules(seconds, pace) for seconds, pace in paid)
+
+    def usd(self, tokens: float, samples: float) -> float:
+        """Return the price of the mean request, USD; arguments as in `flop`."""
+        on, price = self.served_on, self.seconds(tokens, samples) * self.served_on.price
+        return price + (on.electricity * self.joules(tokens, samples) if on.electricity else 0.0)
+
+    def _paid(self, tokens: float, samples: float) -> list[tuple[float, Pace]]:
+        """Return the paid seconds of each stream's part of the mean request, and its pace."""
+        found = []
         for stream, paces in zip(self.streams, self._paces, strict=True):
             output = stream.output(tokens)
             seconds = stream.share * paces.seconds(output, samples) / self.served_on.use
-            found += self.served_on.joules(seconds, paces.pace(output))
+            found.append((seconds, paces.pace(output)))
         return found
-
-    def _mean(
-        self, of: Callable[[Stream], Callable[[float, float], float]]
-    ) -> Callable[[float, float], float]:
-        """Return the mean over the streams of what a request takes."""
-        return lambda t, k: math.fsum(s.share * of(s)(t, k) for s in self.streams)
 
     @cached_property
     def _paces(self) -> tuple[ServingPaces, ...]:
