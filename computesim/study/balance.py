@@ -15,7 +15,7 @@ from computesim.projection.demand import RLDemand
 from computesim.projection.rates import Served
 from computesim.projection.spending import OBJECTIVES, Hired, Outlay, Stream
 from computesim.workload.architecture import Architecture
-from computesim.workload.balance import Balance, Quality, Room, best, least
+from computesim.workload.balance import Balance, Quality, best, least, room_of
 from computesim.workload.iso_quality import Exchange, exchange
 from computesim.workload.post_training import rl_step
 from computesim.workload.reasoning import lognormal_length, representative_lengths
@@ -23,9 +23,6 @@ from computesim.workload.rl_recipe import RLRecipe, Schedule
 from computesim.workload.skill import Skill
 
 POINT: Final = 0.01  #: one point of accuracy
-RL_ROOM: Final = 1e4  #: times and part of the midpoint of RL compute that are searched
-TOKEN_ROOM: Final = 100.0  #: likewise of the midpoint in tokens
-SHORTEST: Final = 10.0  #: tokens of a response that is still one
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +90,9 @@ class Question:
     @cached_property
     def quality(self) -> Quality:
         """The skill, in the room that is searched."""
-        middle, tokens = self.skill.rl_midpoint, self.skill.token_midpoint
         taken = self.prompt_tokens + self.answer_tokens
-        longest = (self.model.context_length - taken) / self.length_ratio
-        room = Room(
-            (middle / RL_ROOM, middle * RL_ROOM),
-            (max(tokens / TOKEN_ROOM, SHORTEST), min(tokens * TOKEN_ROOM, longest)),
-            1 if self.method == "single" else self.samples,
-        )
+        longest = max(self.model.context_length - taken, 1.0) / self.length_ratio
+        room = room_of(self.skill, longest, 1 if self.method == "single" else self.samples)
         return Quality(self.skill, self.method, room)
 
     @cached_property

@@ -16,108 +16,27 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from itertools import pairwise
-from typing import Final, Protocol
+from typing import Final
 
 from computesim.errors import UnreachableError
+from computesim.workload.room import TIGHT, Quality, Room, room_of, zero_of
+
+__all__ = [
+    "Balance",
+    "Quality",
+    "Room",
+    "Spending",
+    "best",
+    "chain",
+    "least",
+    "made",
+    "room_of",
+    "span",
+]
 
 POINTS: Final = 24  #: of a scan, before the best of it are refined
-TIGHT: Final = 1e-10  #: of a logarithm, where a search ends
-RUNG: Final = 1.4  #: ratio of the sample counts that are tried first
-
-
-class Measured(Protocol):
-    """What is asked of a skill (`computesim.workload.skill.Skill`)."""
-
-    def pass_at_1(self, rl_flop: float, tokens: float) -> float:
-        """Return the accuracy of one response; it rises with both."""
-
-    def accuracy(self, rl_flop: float, tokens: float, samples: float, method: str) -> float:
-        """Return the accuracy of several; it depends on the first two through `pass_at_1`."""
-
-
-@dataclass(frozen=True)
-class Room:
-    """Where a balance is looked for."""
-
-    rl_flop: tuple[float, float]  #: least and most, FLOP
-    tokens: tuple[float, float]  #: of a response, least and most
-    samples: int = 1  #: at most
-
-    def __post_init__(self) -> None:
-        for low, high in (self.rl_flop, self.tokens):
-            if not 0 < low < high < math.inf:
-                raise ValueError(f"room from {low:g} to {high:g} is none")
-        if self.samples < 1:
-            raise ValueError(f"{self.samples} samples are less than one")
-
-    @cached_property
-    def rungs(self) -> tuple[int, ...]:
-        """Sample counts that are tried first: 1, 2, 3, 4, 6, 8, 11 … and the most."""
-        found = {1, self.samples}
-        count = 2.0
-        while count < self.samples:
-            found.add(round(count))
-            count = max(count * RUNG, count + 1.0)
-        return tuple(sorted(found))
-
-
-@dataclass(frozen=True)
-class Quality:
-    """A skill used in one way, in the room that is allowed."""
-
-    skill: Measured
-    method: str
-    room: Room
-
-    def single(self, ln_rl: float, ln_tokens: float) -> float:
-        """Return the accuracy of one response."""
-        return self.skill.pass_at_1(math.exp(ln_rl), math.exp(ln_tokens))
-
-    def of(self, rl_flop: float, tokens: float, samples: float) -> float:
-        """Return the accuracy of an answer."""
-        return self.skill.accuracy(rl_flop, tokens, samples, self.method)
-
-    def highest(self) -> float:
-        """Return the highest accuracy of the room."""
-        return max(self.of(self.room.rl_flop[1], self.room.tokens[1], k) for k in self.room.rungs)
-
-    def lowest(self) -> float:
-        """Return the lowest accuracy of the room."""
-        return min(self.of(self.room.rl_flop[0], self.room.tokens[0], k) for k in self.room.rungs)
-
-    def needed(self, target: float, samples: int) -> float | None:
-        """Return the accuracy of one response with which an answer has the target.
-
-        Parameters
-        ----------
-        target : float
-        samples : int
-
-        Returns
-        -------
-        float or None
-            None where so many samples do not reach it; that of the least RL and the shortest chain
-            where these exceed it.
-        """
-        top = math.log(self.room.tokens[1])
-        low, high = map(math.log, self.room.rl_flop)
-
-        def short(ln_rl: float) -> float:
-            return self.of(math.exp(ln_rl), self.room.tokens[1], samples) - target
-
-        if short(high) < 0.0:
-            return None
-        if short(low) < 0.0:
-            return self.single(_root(short, low, high), top)
-        few, (low, high) = self.room.rl_flop[0], map(math.log, self.room.tokens)
-
-        def shorter(ln_tokens: float) -> float:
-            return self.of(few, math.exp(ln_tokens), samples) - target
-
-        start = low if shorter(low) >= 0.0 else _root(shorter, low, high)
-        return self.single(math.log(few), start)
 
 
 @dataclass(frozen=True)
@@ -255,7 +174,7 @@ def chain(quality: Quality, needed: float, ln_rl: float) -> float:
         return low
     if quality.single(ln_rl, high) <= needed:  # by rounding
         return high
-    return _root(lambda ln: quality.single(ln_rl, ln) - needed, low, high)
+    return zero_of(lambda ln: quality.single(ln_rl, ln) - needed, low, high)
 
 
 def span(quality: Quality, needed: float) -> tuple[float, float]:
@@ -280,7 +199,7 @@ def span(quality: Quality, needed: float) -> tuple[float, float]:
             return low
         if quality.single(high, ln_tokens) <= needed:
             return high
-        return _root(lambda ln: quality.single(ln, ln_tokens) - needed, low, high)
+        return zero_of(lambda ln: quality.single(ln, ln_tokens) - needed, low, high)
 
     return crossing(long), crossing(short)
 
@@ -334,14 +253,14 @@ def _finest(quality: Quality, spending: Spending, budget: float, samples: int) -
     if left(low, short) < 0.0:
         return None
     if left(high, short) < 0.0:
-        high = _root(lambda ln: left(ln, short), low, high)
+        high = zero_of(lambda ln: left(ln, short), low, high)
 
     def affordable(ln_rl: float) -> float:
         if left(ln_rl, long) >= 0.0:
             return long
         if left(ln_rl, short) <= 0.0:  # by rounding
             return short
-        return _root(lambda ln: left(ln_rl, ln), short, long)
+        return zero_of(lambda ln: left(ln_rl, ln), short, long)
 
     ln_rl = _minimum(lambda ln: -quality.single(ln, affordable(ln)), low, high)
     return made(quality, spending, math.exp(ln_rl), math.exp(affordable(ln_rl)), samples)
@@ -371,10 +290,3 @@ def _dips(y: list[float]) -> Iterator[tuple[int, int]]:
         a, b = max(n - 1, 0), min(n + 1, last)
         if value <= y[a] and value <= y[b]:
             yield a, b
-
-
-def _root(function: Callable[[float], float], low: float, high: float) -> float:
-    """Return where a function that changes its sign is zero."""
-    from scipy.optimize import brentq
-
-    return float(brentq(function, low, high, xtol=TIGHT, rtol=1e-12))
