@@ -11,10 +11,10 @@ import matplotlib
 from matplotlib import font_manager
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from computesim.report.chart import Chart, Points, Series
-from computesim.report.scales import log_ticks, tick_text, wrapped, year_ticks
+from computesim.report.scales import log_texts, log_ticks, tick_text, wrapped, year_ticks
 from computesim.report.theme import (
     BAD,
     FONTS,
@@ -154,7 +154,7 @@ def _log_scale(axes: Axes, chart: Chart, which: str) -> None:
     axis = getattr(axes, f"{which}axis")
     axis.set_major_locator(FixedLocator(ticks))
     axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: tick_text(value)))
+    axis.set_major_formatter(FixedFormatter(log_texts(ticks)))
 
 
 def _draw_years(axes: Axes, chart: Chart) -> None:

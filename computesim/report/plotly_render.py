@@ -8,7 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from computesim.report.chart import Chart, Points, Series
-from computesim.report.scales import log_ticks, tick_text, wrapped, year_ticks
+from computesim.report.scales import log_texts, log_ticks, wrapped, year_ticks
 from computesim.report.theme import (
     BAD,
     FONTS,
@@ -173,7 +173,7 @@ def _log_axis(span: tuple[float, float]) -> Spec:
         "type": "log",
         "range": edges,
         "tickvals": ticks,
-        "ticktext": [tick_text(tick) for tick in ticks],
+        "ticktext": log_texts(ticks),
     }
 
 

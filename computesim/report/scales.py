@@ -112,7 +112,24 @@ def year_ticks(years: tuple[float | str, ...]) -> list[float | str]:
 
 def tick_text(value: float) -> str:
     """Return a tick as people write it: `0.02`, `5`, `2,000`, `2·10²³`."""
-    return f"{value:,.12g}" if abs(value) < 1e9 else power_text(value)
+    return f"{value:,.12g}" if abs(value) < 1e15 else power_text(value)
+
+
+def log_texts(ticks: list[float]) -> list[str]:
+    """Return the texts of the ticks of a logarithmic axis, all of one kind.
+
+    Parameters
+    ----------
+    ticks : list of float
+        As from `log_ticks`.
+
+    Returns
+    -------
+    list of str
+        Powers of ten where the numbers become long.
+    """
+    write = power_text if ticks[-1] >= 1e8 else tick_text
+    return [write(tick) for tick in ticks]
 
 
 def power_text(value: float, digits: int = 1) -> str:

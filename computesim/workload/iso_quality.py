@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,7 +22,30 @@ class Exchange:
     shadow_price: float  #: d least spending ÷ d accuracy, more RL alone
 
 
-def frontier(quality: Quality, spending: Spending, target: float, points: int) -> list[Balance]:
+def reach(quality: Quality, target: float) -> tuple[float, float] | None:
+    """Return the ends of an iso-quality curve over all numbers of samples.
+
+    Parameters
+    ----------
+    quality : Quality
+    target : float
+        Accuracy.
+
+    Returns
+    -------
+    tuple of two float, or None
+        RL compute with the longest chains and with the shortest, FLOP; None where nothing reaches
+        the target.
+    """
+    ends = [span(quality, needed) for _, needed in _needed(quality, target)]
+    if not ends:
+        return None
+    return math.exp(min(low for low, _ in ends)), math.exp(max(high for _, high in ends))
+
+
+def frontier(
+    quality: Quality, spending: Spending, target: float, rl_flops: Sequence[float]
+) -> list[Balance | None]:
     """Return an iso-quality curve: the cheapest chain and samples for each RL compute.
 
     Parameters
@@ -32,34 +55,30 @@ def frontier(quality: Quality, spending: Spending, target: float, points: int) -
         Its requests choose the samples.
     target : float
         Accuracy.
-    points : int
-        Of the curve, evenly spaced in ln RL FLOP.
+    rl_flops : sequence of float, FLOP
 
     Returns
     -------
-    list of Balance
-        From the longest chains to the shortest; empty where nothing reaches the target. Samples
-        are those of `Room.rungs`.
+    list of Balance or None
+        None where no chain reaches the target. Samples are those of `Room.rungs`.
     """
-    curves = {
-        k: (needed, span(quality, needed))
-        for k in quality.room.rungs
-        if (needed := quality.needed(target, k)) is not None
-    }
-    if not curves:
-        return []
-    low = min(ends[0] for _, ends in curves.values())
-    high = max(ends[1] for _, ends in curves.values())
-    found = []
-    for n in range(points):
-        ln_rl = low + (high - low) * n / max(points - 1, 1)
+    curves = [(k, needed, span(quality, needed)[0]) for k, needed in _needed(quality, target)]
+    found: list[Balance | None] = []
+    for rl_flop in rl_flops:
+        ln_rl = math.log(rl_flop)
         able = [
-            made(quality, spending, math.exp(ln_rl), math.exp(chain(quality, p, ln_rl)), k)
-            for k, (p, ends) in curves.items()
-            if ends[0] <= ln_rl
+            made(quality, spending, rl_flop, math.exp(chain(quality, needed, ln_rl)), k)
+            for k, needed, start in curves
+            if start <= ln_rl + 1e-9
         ]
-        found.append(min(able, key=lambda one: one.on_requests))
+        found.append(min(able, key=lambda one: one.on_requests, default=None))
     return found
+
+
+def _needed(quality: Quality, target: float) -> list[tuple[int, float]]:
+    """Return the samples that can reach a target, with the accuracy of one that they need."""
+    pairs = ((k, quality.needed(target, k)) for k in quality.room.rungs)
+    return [(k, needed) for k, needed in pairs if needed is not None]
 
 
 def exchange(quality: Quality, spending: Spending, at: Balance) -> Exchange:
