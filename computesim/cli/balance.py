@@ -64,6 +64,9 @@ def balance(
     research: Annotated[
         str, typer.Option(help="Accelerator time of experiments over that of the RL run.")
     ] = "0",
+    pretraining: Annotated[
+        str, typer.Option(help="FLOP of the base model; of the skill's family if left out.")
+    ] = "",
     staleness: Annotated[
         int, typer.Option(min=0, max=64, help="Steps by which rollouts lag behind the learner.")
     ] = 1,
@@ -105,7 +108,8 @@ def balance(
         "cached_share": cached_share, "answer_tokens": answer_tokens,
         "length_ratio": length_ratio, "spread": spread, "tpot": tpot, "rl_scale": rl_scale,
         "research": research, "rollout_tokens": rollout_tokens, "price": price,
-        "rl_price": rl_price, "serving_use": serving_use, "rl_use": rl_use,
+        "rl_price": rl_price, "pretraining": pretraining, "serving_use": serving_use,
+        "rl_use": rl_use,
     }  # fmt: skip
     asked = Asked(
         subject, numbers, budget, objective, method, 1 if method == "single" else samples,

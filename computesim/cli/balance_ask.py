@@ -27,6 +27,7 @@ NUMBERS: Final[dict[str, tuple[str, float, float]]] = {
     "length_ratio": ("1", 1e-4, 100.0),
     "spread": ("1", 0.0, 2.0),
     "tpot": ("s", 1e-6, 1e3),
+    "pretraining": ("FLOP", 1e18, 1e32),
     "rl_scale": ("1", 1e-6, 1e9),
     "research": ("1", 0.0, 1e3),
     "rollout_tokens": ("token", 1.0, 1e7),
@@ -169,6 +170,8 @@ class Reader:
         rl_price = known.get("rl_price", price if trainer == name else None)
         mode = next((m for m, most in STALENESS.items() if asked.staleness <= most), "asynchronous")
         skill = things["skill"].stale(float(asked.staleness))
+        if "pretraining" in known:
+            skill = skill.pretrained(known["pretraining"])
         kept = ("prompt_tokens", "cached_share", "answer_tokens", "length_ratio", "spread", "tpot",
                 "rl_scale", "research", "life")  # fmt: skip
         return Question(

@@ -109,6 +109,7 @@ def _question(question: Question, target: float | None, budget: float | None) ->
         "length_ratio": question.length_ratio,
         "rl_scale": question.rl_scale,
         "research": question.research,
+        "pretraining": question.skill.pretraining_flop,
         "staleness": question.skill.staleness,
         "tpot": question.tpot,
         "price": question.served_on.price,

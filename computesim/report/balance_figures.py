@@ -107,7 +107,7 @@ def _optima(told: Row) -> list[Points]:
     shades = ("#9ecae1", "#6baed6", "#4292c6", "#2171b5", "#08306b")
     return [
         Points(
-            f"{power_text(row['requests'] / asked['life'] * DAY)} a day",
+            f"Best at {power_text(row['requests'] / asked['life'] * DAY)} a day",
             (row["rl_flop"],), (row["tokens_of_request"],), (None,), (None,),
             shades[n % len(shades)],
         )

@@ -251,7 +251,7 @@ def curves(question: Question, target: float, most: float) -> list[Row]:
                 rows.append(
                     {"target": goal, **_point(at), "extrapolated": outside(question.skill, at),
                      "request_flop": flop.request(at.tokens, at.samples),
-                     "request_flop_total": flop.requests * flop.request(at.tokens, at.samples), "flop_elasticity": traded.requests,
-                     "flop_per_flop": traded.rate}
+                     "request_flop_total": flop.requests * flop.request(at.tokens, at.samples),
+                     "flop_elasticity": traded.requests, "flop_per_flop": traded.rate}
                 )  # fmt: skip
     return rows
