@@ -11,8 +11,8 @@ from computesim.cli import options
 from computesim.cli.app import CHECK_FAILED, app
 from computesim.cli.output import columns, print_json, progress
 
-KINDS = ("training", "serving", "rl", "network", "kernels", "queueing")
-WITH_CASES = KINDS[:4]
+KINDS = ("training", "serving", "rl", "network", "quality", "kernels", "queueing")
+WITH_CASES = KINDS[:5]
 
 
 @app.command()
@@ -68,6 +68,7 @@ def _found(name: str, cases: Path | None, catalog: Path | None) -> _Found:
     from computesim.study import verify_text
 
     if name in WITH_CASES:
+        from computesim.study.quality_o1 import o1_figures
         from computesim.study.verify import verify as compare
 
         with progress() as tell:
@@ -75,9 +76,13 @@ def _found(name: str, cases: Path | None, catalog: Path | None) -> _Found:
         tables = [
             verify_text.case_rows(found),
             verify_text.ratio_rows(found),
-            verify_text.summary_rows(found.summary),
+            verify_text.summary_of(found),
         ]
-        return _Found(found.as_dict(), tables)
+        data = found.as_dict()
+        if name == "quality":
+            tables.append(verify_text.o1_rows())
+            data["o1"] = [figure.row for figure in o1_figures()]
+        return _Found(data, tables)
     from computesim.study.verify_sim import CHECKS
 
     checks = CHECKS[name]()

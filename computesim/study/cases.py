@@ -28,6 +28,7 @@ class Column:
     kind: str = "text"  #: text, number, count (a whole number) or word
     required: bool = False  #: the column must be there and filled
     least: float = 0.0  #: smallest number accepted
+    most: float = math.inf  #: largest number accepted
     words: tuple[str, ...] = ()  #: accepted words
 
     def fault(self, text: str) -> tuple[str, str] | None:
@@ -50,8 +51,9 @@ class Column:
             return ("accepted: a plain number such as 64 or 1.5e13", hint)
         if self.kind == "count" and number != int(number if math.isfinite(number) else 0):
             return ("accepted: a whole number", "")
-        if not math.isfinite(number) or number < self.least:
-            return (f"accepted: a finite number, at least {self.least:g}", "")
+        if not math.isfinite(number) or not self.least <= number <= self.most:
+            most = f" and at most {self.most:g}" if math.isfinite(self.most) else ""
+            return (f"accepted: a finite number, at least {self.least:g}{most}", "")
         return None
 
 
@@ -61,6 +63,7 @@ class CaseFormat:
 
     name: str
     columns: Mapping[str, Column]
+    in_points: bool = False  #: values are percent, errors differences of them
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -213,7 +216,35 @@ NETWORK: Final = CaseFormat(
     },
 )
 
-FORMATS: Final = {form.name: form for form in (TRAINING, SERVING, RL, NETWORK)}
+#: what a quality case is for: a law is told it, its coefficients are fitted to it, or neither
+GIVEN, FIT, HELD_OUT = "given", "fit", "held-out"
+
+QUALITY: Final = CaseFormat(
+    "quality",
+    {
+        **dict.fromkeys(("id", "benchmark", "model"), Column(required=True)),
+        "answers": Column("word", words=("open", "choice", "mixed", "program")),
+        **_metric(
+            "coverage",
+            "coverage_tuned",
+            "consensus",
+            "best_of",
+            "effort",
+            "loss",
+            "before_rl",
+            "stale",
+            "pretraining",
+            "rating",
+        ),
+        "x": Column("number", True),
+        "value": Column("number", True, most=100.0),
+        "problems": _SIZE,
+        "held_out": Column("word", True, words=(GIVEN, FIT, HELD_OUT)),
+    },
+    in_points=True,
+)
+
+FORMATS: Final = {form.name: form for form in (TRAINING, SERVING, RL, NETWORK, QUALITY)}
 
 
 def read_cases(path: str | Path, form: CaseFormat) -> list[Case]:
@@ -224,7 +255,7 @@ def read_cases(path: str | Path, form: CaseFormat) -> list[Case]:
     path : str or Path
         CSV in UTF-8, with a header; may be gzipped.
     form : CaseFormat
-        `TRAINING`, `SERVING`, `RL` or `NETWORK`.
+        One of `FORMATS`.
 
     Returns
     -------

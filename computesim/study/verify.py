@@ -11,9 +11,19 @@ from typing import Any, Final
 
 from computesim.catalog import Catalog, load_catalog
 from computesim.errors import CapacityError, CatalogError, SimulationError
-from computesim.study.cases import FORMATS, Case, CaseFormat, read_cases, shipped_cases
+from computesim.study.cases import (
+    FORMATS,
+    GIVEN,
+    Case,
+    CaseFormat,
+    read_cases,
+    shipped_cases,
+)
 
 SPLITS: Final = ("fit", "held-out")  #: values of the column `held_out` of training cases
+
+CURVES: Final = ("coverage", "consensus")  #: metrics that are points of one curve over samples
+CLOSE: Final = 3.0  #: points within which a quality is well predicted
 
 Predict = Callable[[Case, Catalog], "Prediction"]
 Told = Callable[[int, int, str], None]
@@ -27,6 +37,8 @@ class Prediction:
     note: str = ""  #: what the model chose where the case was silent
     held_out: float | None = None  #: with coefficients that were fitted without the case's model
     band: tuple[float, float] | None = None  #: where 80 % of measurements lie
+    extrapolated: bool = False  #: outside of what the coefficients were fitted to
+    told: int = 0  #: given rows of the same series that it rests on
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +51,13 @@ class Verdict:
     note: str = ""
     held_out: float | None = None  #: prediction of a calibration without the case's model
     band: tuple[float, float] | None = None  #: where 80 % of measurements lie
+    extrapolated: bool = False  #: outside of what the coefficients were fitted to
+    told: int = 0  #: given rows of the same series that the prediction rests on
+
+    @property
+    def points(self) -> float | None:
+        """Predicted − published."""
+        return None if self.predicted is None else self.predicted - self.case.value
 
     @property
     def relative_error(self) -> float | None:
@@ -67,6 +86,9 @@ class Verdict:
             "error": self.error,
             "chosen": self.note,
         }
+        if form.in_points:
+            del found["relative_error"]
+            found |= {"error_points": self.points, "extrapolated": self.extrapolated}
         if self.held_out is not None:
             found["predicted_held_out"] = self.held_out
         if self.band is not None:
@@ -93,10 +115,14 @@ class Verification:
             of those that were not, or, where each model was left out once, all cases in the fit
             and with their model left out. `all` is over all metrics,
             `known_layout` over the training cases that tell tensor and pipeline parallelism.
+            Errors of quality are points ÷ 100; `one_further_point` are votes and coverages of
+            series of which the law is told pass@1 and one further point.
         """
         metrics = dict.fromkeys(v.case.metric for v in self.verdicts)
         found = {m: self._errors([v for v in self.verdicts if v.case.metric == m]) for m in metrics}
         found["all"] = self._errors(self.verdicts)
+        if curves := [v for v in self.verdicts if v.told > 1 and v.case.metric in CURVES]:
+            found["one_further_point"] = self._errors(curves)
         told = [v for v in self.verdicts if v.case.count("tp") and v.case.count("pp")]
         return {**found, "known_layout": self._errors(told)} if told else found
 
@@ -105,32 +131,54 @@ class Verification:
         parts = {s: [v for v in verdicts if v.case.text("held_out") == s] for s in SPLITS}
         if both := [v for v in verdicts if v.held_out is not None]:
             parts = dict(zip(SPLITS, (both, [v.left_out() for v in both]), strict=True))
-        splits = {split: errors(part) for split, part in parts.items() if part}
-        return {**errors(verdicts), **splits}
+        points = FORMATS[self.kind].in_points
+        splits = {split: errors(part, points) for split, part in parts.items() if part}
+        return {**errors(verdicts, points), **splits}
 
     def as_dict(self) -> dict[str, Any]:
         """Return rows and summary, as `--json` prints them."""
         return {"rows": [v.row(FORMATS[self.kind]) for v in self.verdicts], "summary": self.summary}
 
 
-def errors(verdicts: Iterable[Verdict]) -> dict[str, Any]:
+def errors(verdicts: Iterable[Verdict], in_points: bool = False) -> dict[str, Any]:
     """Return count, failures, median and p90 absolute error and bias of some verdicts.
 
     Parameters
     ----------
     verdicts : iterable of Verdict
+    in_points : bool
+        Of differences, not of ratios; also the share within 3 points, and within the band.
 
     Returns
     -------
     dict
         Errors are fractions; None where nothing was predicted. p90 is interpolated linearly.
     """
-    both = [(v, v.relative_error) for v in verdicts]
-    signed = [error for _, error in both if error is not None]
+    if in_points:
+        return _errors_in_points(list(verdicts))
+    return _statistics([v.relative_error for v in verdicts])
+
+
+def _errors_in_points(verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    """Return the errors of differences, and how many are small or expected."""
+    found = [v for v in verdicts if v.points is not None]
+    within = sum(abs(v.points or 0.0) <= CLOSE for v in found)
+    banded = [v for v in found if v.band is not None]
+    held = sum(v.band[0] <= v.case.value <= v.band[1] for v in banded if v.band)
+    return {
+        **_statistics([None if v.points is None else v.points / 100 for v in verdicts]),
+        "share_within_3_points": within / len(found) if found else None,
+        "share_within_band": held / len(banded) if banded else None,
+    }
+
+
+def _statistics(found: Sequence[float | None]) -> dict[str, Any]:
+    """Return count, failures, median and p90 of absolute errors, and their bias."""
+    signed = [error for error in found if error is not None]
     size = sorted(map(abs, signed))
     return {
-        "n": len(both),
-        "n_failed": len(both) - len(signed),
+        "n": len(found),
+        "n_failed": len(found) - len(signed),
         "median_absolute_error": statistics.median(size) if size else None,
         "p90_absolute_error": _quantile(size, 0.9) if size else None,
         "bias": statistics.median(signed) if signed else None,
@@ -156,7 +204,7 @@ def verify(
     Parameters
     ----------
     kind : str
-        training, serving, rl or network.
+        training, serving, rl, network or quality.
     cases : str or Path, optional
         A case file; the shipped one if not given.
     catalog : str or Path, optional
@@ -175,7 +223,8 @@ def verify(
     """
     form = FORMATS[kind]
     rows = shipped_cases(form) if cases is None else read_cases(cases, form)
-    book, predict = load_catalog(catalog), _predictor(kind, shipped=cases is None)
+    book, predict = load_catalog(catalog), _predictor(kind, rows, shipped=cases is None)
+    rows = [case for case in rows if case.text("held_out").lower() != GIVEN]
     verdicts = []
     for done, case in enumerate(rows):
         if told:
@@ -184,8 +233,12 @@ def verify(
     return Verification(kind, tuple(verdicts))
 
 
-def _predictor(kind: str, shipped: bool) -> Predict:
+def _predictor(kind: str, rows: Sequence[Case], shipped: bool) -> Predict:
     """Return what predicts the cases of a kind; shipped ones also with their model left out."""
+    if kind == "quality":
+        from computesim.study.verify_quality import QualityPredictor
+
+        return QualityPredictor.of(rows).predict
     if kind == "training":
         from computesim.study.verify_training import Predictor
 
@@ -212,5 +265,12 @@ def _judged(case: Case, catalog: Catalog, predict: Predict) -> Verdict:
     except (CapacityError, SimulationError, ValueError) as error:
         return Verdict(case, error=str(error))
     return Verdict(
-        case, prediction.value, "", prediction.note, prediction.held_out, prediction.band
+        case,
+        prediction.value,
+        "",
+        prediction.note,
+        prediction.held_out,
+        prediction.band,
+        prediction.extrapolated,
+        prediction.told,
     )

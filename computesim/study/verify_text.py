@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from computesim.catalog import load_catalog
 from computesim.study.cases import FORMATS, shipped_cases
+from computesim.study.quality_o1 import o1_figures
 from computesim.study.verify import Verdict, Verification, verify
 from computesim.study.verify_ratios import ratios
 from computesim.study.verify_sim import CHECKS, Check
@@ -17,6 +18,7 @@ KINDS: Final = {
     "serving": "Serving",
     "rl": "RL post-training",
     "network": "Network",
+    "quality": "Quality",
 }
 
 
@@ -28,14 +30,32 @@ def case_rows(verification: Verification) -> list[tuple[str, ...]]:
     verification : Verification
     """
     head = ("case", "metric", "ours", "theirs", "error", "source")
-    return [head, *(_case_row(verdict) for verdict in verification.verdicts)]
+    return [head, *(_case_row(verdict, verification.kind) for verdict in verification.verdicts)]
 
 
-def _case_row(verdict: Verdict) -> tuple[str, ...]:
+def error_text(verdict: Verdict, in_points: bool) -> str:
+    """Return the error of a case, or why there is no prediction.
+
+    Parameters
+    ----------
+    verdict : Verdict
+    in_points : bool
+        As a difference, with a mark where the prediction is an extrapolation.
+    """
+    if not in_points:
+        error = verdict.relative_error
+        return verdict.error if error is None else percent(error)
+    if verdict.points is None:
+        return verdict.error
+    mark = ", extrapolated" if verdict.extrapolated else ""
+    return f"{round(verdict.points, 1) + 0.0:+.1f} points{mark}"
+
+
+def _case_row(verdict: Verdict, kind: str) -> tuple[str, ...]:
     """Return the row of a case."""
-    case, error = verdict.case, verdict.relative_error
+    case = verdict.case
     ours = "-" if verdict.predicted is None else short(verdict.predicted)
-    text = verdict.error if error is None else percent(error)
+    text = error_text(verdict, FORMATS[kind].in_points)
     return case.text("id"), case.metric, ours, short(case.value), text, case.text("source")
 
 
@@ -75,6 +95,47 @@ def ratio_rows(verification: Verification) -> list[tuple[str, ...]]:
         for f in ratios(verification)
     ]
     return [("ratio", "ours", "theirs", "difference"), *rows] if rows else []
+
+
+def o1_rows() -> list[tuple[str, ...]]:
+    """Return what OpenAI published about o1, ours and theirs, below a head."""
+    rows = [
+        (f.name, short(f.ours), short(f.published), f"{f.points + 0.0:+.1f} points", f.held_out)
+        for f in o1_figures()
+    ]
+    return [("figure of o1's post", "ours", "theirs", "error", "held out"), *rows]
+
+
+def quality_summary_rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """Return errors in points by metric and split, below a head.
+
+    Parameters
+    ----------
+    summary : mapping
+        `Verification.summary` of quality.
+    """
+    head = ("metric", "cases", "n", "failed", "median", "p90", "bias", "within 3", "within band")
+    rows: list[tuple[str, ...]] = [head]
+    for metric, found in summary.items():
+        parts = {name: part for name, part in found.items() if isinstance(part, Mapping)}
+        for split, part in {"all": found, **parts}.items():
+            named = ("median_absolute_error", "p90_absolute_error", "bias")
+            errors = [f"{100 * part[n]:.1f}" if part[n] is not None else "-" for n in named]
+            shares = (part["share_within_3_points"], part["share_within_band"])
+            inside = [f"{100 * x:.0f} %" if x is not None else "-" for x in shares]
+            rows.append((metric, split, str(part["n"]), str(part["n_failed"]), *errors, *inside))
+    return rows
+
+
+def summary_of(verification: Verification) -> list[tuple[str, ...]]:
+    """Return the summary of a verification, in points where its values are percent.
+
+    Parameters
+    ----------
+    verification : Verification
+    """
+    in_points = FORMATS[verification.kind].in_points
+    return (quality_summary_rows if in_points else summary_rows)(verification.summary)
 
 
 def check_rows(checks: Sequence[Check]) -> list[tuple[str, ...]]:
@@ -130,7 +191,9 @@ def page() -> str:
     parts = [_HEAD]
     for kind, title in KINDS.items():
         found = verify(kind)
-        parts += [f"## {title}", "", _table(summary_rows(found.summary)), ""]
+        parts += [f"## {title}", "", _table(summary_of(found)), ""]
+        if kind == "quality":
+            parts += ["### What OpenAI published about o1", "", _table(o1_rows()), ""]
         if pairs := ratio_rows(found):
             parts += ["### Gains and scaling", "", _table(pairs), ""]
         parts += ["### Every case", "", _table(case_rows(found)), ""]

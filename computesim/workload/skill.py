@@ -12,16 +12,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from computesim.errors import CatalogError, Fault, near_miss
 from computesim.workload.beta import BetaLaw, beta_law, coverage
 from computesim.workload.choice import mean_best_of, mean_consensus
+from computesim.workload.links import moved_share, retained_gain
 from computesim.workload.quality import sigmoid_in_log
 
 #: ways to use several samples
 METHODS = ("single", "consensus", "best_of", "coverage")
-_TABLE = "quality"
+TABLE = "quality"
 _UNIT_SHARES = ("guess", "rl_head_start", "rivalry", "staleness_loss")
 _POSITIVE = ("rl_midpoint", "rl_slope", "token_midpoint", "token_slope", "concentration",
              "verifier", "staleness_half", "pretraining_flop")  # fmt: skip
@@ -81,7 +82,7 @@ class Skill:
     @property
     def retained(self) -> float:
         """Share of RL's gain that the staleness of its rollouts leaves."""
-        return 1.0 - self.staleness_loss * self.staleness / (self.staleness + self.staleness_half)
+        return retained_gain(self.staleness, self.staleness_loss, self.staleness_half)
 
     def accuracy(
         self, rl_flop: float, tokens: float, samples: float = 1, method: str = "consensus"
@@ -155,25 +156,20 @@ class Skill:
             on the scale of logits.
         """
         moved = self.pretraining_slope * math.log(flop / self.pretraining_flop)
-        above = _moved((self.ceiling - self.guess) / (1.0 - self.guess), moved)
+        above = moved_share((self.ceiling - self.guess) / (1.0 - self.guess), moved)
         return replace(
             self,
             ceiling=self.guess + (1.0 - self.guess) * above,
-            rl_head_start=_moved(self.rl_head_start, moved),
+            rl_head_start=moved_share(self.rl_head_start, moved),
             pretraining_flop=flop,
         )
-
-
-def _moved(share: float, logits: float) -> float:
-    """Return a share moved on the scale of its logit."""
-    return share / (share + (1.0 - share) * math.exp(-logits))
 
 
 class QualityFigures(Protocol):
     """What is asked of a catalog; this room lies below that of the catalog."""
 
-    def value(self, table: str, name: str, parameter: str) -> float:
-        """Return a figure in base units."""
+    def figure(self, table: str, name: str, parameter: str) -> Any:
+        """Return a figure, with `number` and `bounds` in base units."""
 
     def has(self, table: str, name: str, parameter: str = "") -> bool:
         """Tell whether a name, or one figure of it, is there."""
@@ -193,7 +189,7 @@ def skills(catalog: QualityFigures) -> tuple[str, ...]:
     -------
     tuple of str
     """
-    return tuple(n for n in catalog.names(_TABLE) if catalog.has(_TABLE, n, "rl_midpoint"))
+    return tuple(n for n in catalog.names(TABLE) if catalog.has(TABLE, n, "rl_midpoint"))
 
 
 def skill_named(name: str, catalog: QualityFigures) -> Skill:
@@ -217,15 +213,15 @@ def skill_named(name: str, catalog: QualityFigures) -> Skill:
     known = skills(catalog)
     if name not in known:
         accepted = f"accepted: {', '.join(known)}"
-        fault = Fault(_TABLE, f"unknown skill '{name}'", accepted, hint=near_miss(name, known))
+        fault = Fault(TABLE, f"unknown skill '{name}'", accepted, hint=near_miss(name, known))
         raise CatalogError([fault], "catalog")
     figures = {
-        f.name: catalog.value(_TABLE, name, f.name)
+        f.name: catalog.figure(TABLE, name, f.name).number
         for f in fields(Skill)
-        if f.name != "name" and catalog.has(_TABLE, name, f.name)
+        if f.name != "name" and catalog.has(TABLE, name, f.name)
     }
     try:
         return Skill(name=name, **figures)
     except (TypeError, ValueError) as error:
         accepted = "expected all figures that a skill needs"
-        raise CatalogError([Fault(f"{_TABLE}.{name}", str(error), accepted)], "catalog") from error
+        raise CatalogError([Fault(f"{TABLE}.{name}", str(error), accepted)], "catalog") from error
