@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -120,12 +120,12 @@ class Reader:
         """Return skill, model, accelerators with their rents, and site."""
         from computesim.errors import CatalogError
         from computesim.study.capacity_figures import machine_of
-        from computesim.workload.skill import skill_named
+        from computesim.workload.skill_range import skill_range
 
         asked, catalog = self.asked, self.catalog
         found: dict[str, Any] = {}
         lookups: list[tuple[str, str, Callable[[str], Any]]] = [
-            ("skill", asked.skill, lambda name: skill_named(name, catalog)),
+            ("skill", asked.skill, lambda name: skill_range(name, catalog)),
             ("--model", asked.model, catalog.model),
             ("--site", asked.site, catalog.site),
         ]
@@ -169,13 +169,13 @@ class Reader:
         price = known.get("price")
         rl_price = known.get("rl_price", price if trainer == name else None)
         mode = next((m for m, most in STALENESS.items() if asked.staleness <= most), "asynchronous")
-        skill = things["skill"].stale(float(asked.staleness))
+        skill = things["skill"].skill.stale(float(asked.staleness))
         if "pretraining" in known:
             skill = skill.pretrained(known["pretraining"])
         kept = ("prompt_tokens", "cached_share", "answer_tokens", "length_ratio", "spread", "tpot",
                 "rl_scale", "research", "life")  # fmt: skip
         return Question(
-            skill=skill,
+            known=replace(things["skill"], skill=skill),
             model=things["--model"],
             requests=known["requests"] * known["life"] / 86400.0,
             rl_on=self._hired(things, trainer, rl_price, "rl_use"),

@@ -38,7 +38,6 @@ def found(
     from computesim.errors import CapacityError
     from computesim.study import balance_sweep
     from computesim.study.balance import solve
-    from computesim.study.balance_range import fitted
 
     first = questions[0]
     best = None if target is not None else solve(first, None, budget).bill.balance.accuracy
@@ -69,7 +68,7 @@ def found(
     moved = [row for name in work if name.startswith("by_requests") for row in results.pop(name)]
     return {
         "question": _question(shown, target, budget if target is None else None),
-        "fitted": dict(fitted(shown.skill)),
+        "fitted": dict(shown.known.ranges),
         "answers": answers,
         "by_requests": moved,
         **results,
@@ -137,7 +136,7 @@ def of_scenario(scenario: Scenario) -> list[dict[str, Any]]:
     from computesim.projection.policy import LEAST_COST
     from computesim.projection.reading import demand_at
     from computesim.study.balance_range import outside
-    from computesim.workload.skill import skill_named
+    from computesim.workload.skill_range import skill_range
 
     if all(lab.policy.kind != LEAST_COST for lab in scenario.labs.values()):
         told = ("no lab follows the least cost", "`policy: {kind: least_cost, ...}` of a lab")
@@ -155,7 +154,7 @@ def of_scenario(scenario: Scenario) -> list[dict[str, Any]]:
                     "rl_share": at.rl_share, "total": at.total,
                     "rl_accelerator": solved.rl_accelerator,
                     "serving_accelerator": solved.serving_accelerator,
-                    "extrapolated": outside(skill_named(policy.skill, catalog), at),
+                    "extrapolated": outside(skill_range(policy.skill, catalog).ranges, at),
                 }
             )  # fmt: skip
     return rows

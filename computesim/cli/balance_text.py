@@ -66,10 +66,16 @@ def _balances(rows: Sequence[Mapping[str, Any]], asked: Mapping[str, Any]) -> li
     head = ["balance", "RL FLOP", "tokens", "samples", "accuracy", "spending", "RL share",
             "next point", "saved per FLOP of RL"]  # fmt: skip
     return [head, *(
-        [one["accelerator"], *_choice(one), f"{one['accuracy']:.1%}", _amount(one["total"], asked),
+        [one["accelerator"], *_choice(one), _accuracy(one), _amount(one["total"], asked),
          f"{one['rl_share']:.1%}", _next(one, asked), f"{one['flop_per_flop']:.3g} FLOP"]
         for one in rows
     )]  # fmt: skip
+
+
+def _accuracy(one: Mapping[str, Any]) -> str:
+    """Return the accuracy with its 80 % interval."""
+    low, high = 100 * one["accuracy_low"], 100 * one["accuracy_high"]
+    return f"{one['accuracy']:.1%} ({low:.0f} to {high:.0f})"
 
 
 def _choice(one: Mapping[str, Any]) -> list[str]:

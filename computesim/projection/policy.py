@@ -119,7 +119,9 @@ def _solved(
     if models <= 0 or sum(reasoning.values()) <= 0:
         return None
     requests = sum(reasoning.values()) / models
-    skill = skill_named(policy.skill, catalog).pretrained(lab.pretraining.flop.at(year))
+    skill = skill_named(policy.skill, catalog)
+    if policy.follow_pretraining:
+        skill = skill.pretrained(lab.pretraining.flop.at(year))
     skill = skill.stale(float(step.recipe.schedule.max_staleness))
     quality = Quality(skill, policy.method, _room(scenario, catalog, year, policy, skill))
     weights = {p: n / sum(reasoning.values()) for p, n in reasoning.items() if n > 0}

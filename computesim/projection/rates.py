@@ -20,6 +20,7 @@ from computesim.projection.demand import RLDemand
 from computesim.projection.rl import plan_of
 from computesim.projection.rl_cluster import learner
 from computesim.projection.rl_overhead import overhead_seconds, slowness, sync_seconds
+from computesim.projection.rl_plan import RLPlan
 from computesim.projection.rl_replica import batch_seconds, rollout_replica
 from computesim.projection.serving import MEMORY_SHARE, Play, intensity, paged_service
 from computesim.projection.training import TRAINING_BANDWIDTH, hardware_share
@@ -79,17 +80,19 @@ def rl_pace(demand: RLDemand, accelerator: Accelerator) -> Pace:
     Notes
     -----
     Engine and learner take turns, or run side by side and the slower one sets the pace. The
-    engine decodes a full batch; its tail is one long rollout (`batch_seconds`). Within a few per
-    cent of the simulated step for asynchronous runs, a third for others (tests).
+    engine decodes full batches; a batch ends with its longest rollout, which only partial rollouts
+    need not wait for. Within a quarter of the simulated step (tests).
     """
     plan = plan_of(demand, accelerator, Play())
     load = serving_load(plan.model, plan.engine_dtype, plan.kv_dtype)
     step, taught = rollout_replica(plan, load), learner(plan)
-    rollouts = batch_seconds(plan, step, tail=plan.in_turn)
+    rollouts = batch_seconds(plan, step, tail=False)
     learning = taught.seconds + taught.log_probs
     around = overhead_seconds(plan) + sync_seconds(plan)
     after = learning + around
-    period = rollouts + after if plan.in_turn else max(rollouts, after)
+    period = max(rollouts, after)
+    if not plan.partial_rollouts:  # a batch waits for its longest rollout, ahead or not
+        period = max(period, (rollouts + _tail(plan, step) + after) / (1.0 + plan.staleness))
     n_rollout, n_learner = (n / plan.n_accelerators for n in plan.split)
     shares = (n_rollout * rollouts / period, n_learner * learning / period)
     batch = max(1, min(step.max_batch, int(step.kv_capacity_tokens / plan.trajectory_tokens)))
@@ -107,6 +110,19 @@ def rl_pace(demand: RLDemand, accelerator: Accelerator) -> Pace:
         shares[0] * min(memory / seconds * MEMORY_SHARE, 1.0) + shares[1] * TRAINING_BANDWIDTH,
         min(sum(shares), 1.0),
     )
+
+
+def _tail(plan: RLPlan, step: StepModel) -> float:
+    """Return the seconds in which the longest rollout of a batch is generated almost alone.
+
+    Its length is that of the most likely largest of n normal logarithms, cut at the cap.
+    """
+    n, spread = max(plan.drawn, 3), plan.output_spread
+    far = math.sqrt(2.0 * math.log(n))
+    largest = far - (math.log(math.log(n)) + math.log(4.0 * math.pi)) / (2.0 * far)
+    mean = plan.mean_output_tokens
+    longest = min(plan.max_output_tokens, mean * math.exp(spread * largest - spread**2 / 2.0))
+    return max(longest - mean, 0.0) * step.decode_seconds(1, plan.prompt_tokens + longest)
 
 
 @dataclass(frozen=True)

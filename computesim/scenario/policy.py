@@ -46,6 +46,11 @@ class Policy(Part):
         "RL compute of a run over that of the skill alone: breadth of the tasks, size of the "
         "model; 1 when left out.",
     )
+    follow_pretraining: bool = optional(
+        False,
+        "Whether ceiling and head start of the skill follow the FLOP of the lab's final runs; "
+        "the base model of the skill's family otherwise.",
+    )
     rl_accelerator: Annotated[Choice | None, Name("accelerators")] = optional(
         None, "On which RL is priced; the most shipped one that can when left out."
     )

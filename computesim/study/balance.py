@@ -21,6 +21,7 @@ from computesim.workload.post_training import rl_step
 from computesim.workload.reasoning import lognormal_length, representative_lengths
 from computesim.workload.rl_recipe import RLRecipe, Schedule
 from computesim.workload.skill import Skill
+from computesim.workload.skill_range import Assessed, SkillRange
 
 POINT: Final = 0.01  #: one point of accuracy
 
@@ -66,7 +67,7 @@ class Rollouts:
 class Question:
     """What is to be balanced."""
 
-    skill: Skill
+    known: SkillRange  #: the skill, with its uncertainty and the range of its data
     model: Architecture
     requests: float  #: over the life of the model
     life: float  #: for which it is served, s
@@ -86,6 +87,11 @@ class Question:
     rl_scale: float = 1.0  #: RL compute of the run ÷ that of the skill alone
     research: float = 0.0  #: accelerator time of experiments ÷ that of the run
     rollouts: Rollouts = field(default_factory=Rollouts)
+
+    @property
+    def skill(self) -> Skill:
+        """What is to be reached."""
+        return self.known.skill
 
     @cached_property
     def quality(self) -> Quality:
@@ -145,6 +151,7 @@ class Answer:
     flop_exchange: Exchange  #: in FLOP, at the balance
     own_exchange: Exchange  #: in the unit of the objective
     next_point: float | None  #: spending on one more point of accuracy; None: out of reach
+    assessed: Assessed  #: the accuracy with its 80 % interval
 
 
 def solve(question: Question, target: float | None = None, budget: float = 0.0) -> Answer:
@@ -180,6 +187,7 @@ def solve(question: Question, target: float | None = None, budget: float = 0.0) 
         exchange(quality, flop, balance),
         exchange(quality, spending, balance),
         next_point(question, balance),
+        question.known.assess(balance.rl_flop, balance.tokens, balance.samples, question.method),
     )
 
 

@@ -1,56 +1,34 @@
-"""Which choices of a balance lie outside of the points that its skill was fitted to."""
+"""Which choices of a balance lie outside of the data of its skill."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from computesim.workload.balance import Balance
-from computesim.workload.skill import Skill
 
-Range = tuple[float, float]
-
-
-def fitted(skill: Skill) -> Mapping[str, Range]:
-    """Return the range of the points that a skill was fitted to, by axis.
-
-    Parameters
-    ----------
-    skill : Skill
-
-    Returns
-    -------
-    mapping of str to tuple of two float
-        `rl_flop` (FLOP), `tokens`, `samples`; an axis that was assumed and not fitted is left out.
-    """
-    found = {}
-    for axis, name in (("rl_flop", "rl_range"), ("tokens", "token_range"),
-                       ("samples", "sample_range")):  # fmt: skip
-        span = getattr(skill, name, None)
-        if span:
-            found[axis] = (float(span[0]), float(span[1]))
-    return found
+Ranges = Mapping[str, tuple[float, float]]
 
 
-def outside(skill: Skill, at: Balance) -> list[str]:
+def outside(ranges: Ranges, at: Balance) -> list[str]:
     """Return the axes on which a balance extrapolates.
 
     Parameters
     ----------
-    skill : Skill
+    ranges : mapping of str to tuple of two float
+        Of the data, by axis: `SkillRange.ranges`.
     at : Balance
 
     Returns
     -------
     list of str
-        Of `rl_flop`, `tokens`, `samples`; an axis without a fitted range always does. A single
+        Of `rl_flop`, `tokens`, `samples`; an axis without a range always extrapolates. A single
         sample needs no law of samples.
     """
-    known = fitted(skill)
     values = {"rl_flop": at.rl_flop, "tokens": at.tokens}
     if at.samples > 1:
         values["samples"] = float(at.samples)
     return [
         axis
         for axis, value in values.items()
-        if axis not in known or not known[axis][0] <= value <= known[axis][1]
+        if axis not in ranges or not ranges[axis][0] <= value <= ranges[axis][1]
     ]

@@ -47,7 +47,9 @@ def row(answer: Answer, question: Question, **beside: Any) -> Row:
         "rl_accelerator": question.rl_on.accelerator.name,
         "requests": question.requests,
         **_point(at),
-        "extrapolated": outside(question.skill, at),
+        "accuracy_low": answer.assessed.low,
+        "accuracy_high": answer.assessed.high,
+        "extrapolated": outside(question.known.ranges, at),
         "total": at.total,
         "rl_share": at.rl_share,
         "rl_flop_total": bill.rl_flop,
@@ -144,7 +146,7 @@ def by_target(question: Question, target: float) -> list[Row]:
     found = [least(quality, spending, goal) for goal in goals]
     after = [one.total for one in found[1:]]
     return [
-        {"target": goal, **_point(at), "extrapolated": outside(question.skill, at),
+        {"target": goal, **_point(at), "extrapolated": outside(question.known.ranges, at),
          "on_rl": at.on_rl, "on_requests": at.on_requests,
          "total": at.total, "next_point": None if more is None else more - at.total}
         for goal, at, more in zip(goals, found, [*after, None], strict=True)
@@ -249,7 +251,8 @@ def curves(question: Question, target: float, most: float) -> list[Row]:
             if at is not None:
                 traded = exchange(quality, flop, at)
                 rows.append(
-                    {"target": goal, **_point(at), "extrapolated": outside(question.skill, at),
+                    {"target": goal, **_point(at),
+                     "extrapolated": outside(question.known.ranges, at),
                      "request_flop": flop.request(at.tokens, at.samples),
                      "request_flop_total": flop.requests * flop.request(at.tokens, at.samples),
                      "flop_elasticity": traded.requests, "flop_per_flop": traded.rate}
