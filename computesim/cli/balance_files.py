@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-TABLES: Final = ("answers", "by_requests", "by_target", "by_price", "curves")
+TABLES: Final = ("answers", "by_requests", "by_target", "by_budget", "by_price", "curves")
 
 
 def write(told: Mapping[str, Any], folder: Path) -> list[Path]:

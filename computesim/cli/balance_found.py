@@ -56,6 +56,8 @@ def found(
     for one in able if full else able[:1]:
         name = f"by_requests {one.served_on.accelerator.name}"
         work[name] = lambda one=one: balance_sweep.by_requests(one, goal, volumes)  # type: ignore[misc]
+    if target is None:
+        work["by_budget"] = lambda: balance_sweep.by_budget(shown, budget)
     if full:
         work["curves"] = lambda: balance_sweep.curves(shown, goal, _furthest(results))
         work["by_target"] = lambda: balance_sweep.by_target(shown, goal)

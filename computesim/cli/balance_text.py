@@ -27,6 +27,8 @@ def text(told: Mapping[str, Any]) -> str:
     asked, able = told["question"], [one for one in told["answers"] if "reason" not in one]
     parts = [columns(_question(asked)), columns(_balances(able, asked))]
     parts += [columns(_spent(able, asked)), columns(_volumes(told["by_requests"], asked))]
+    if told.get("by_budget"):
+        parts.append(columns(_budgets(told["by_budget"], asked)))
     notes = [(one["accelerator"], one["reason"]) for one in told["answers"] if "reason" in one]
     parts += [columns(notes)] if notes else []
     parts.append(columns(_notes(told, able)))
@@ -119,6 +121,16 @@ def _volumes(rows: Sequence[Mapping[str, Any]], asked: Mapping[str, Any]) -> lis
         [f"{one['requests'] / asked['life'] * DAY:.3g}", one["accelerator"], *_choice(one),
          _amount(one["total"], asked), f"{one['rl_share']:.1%}",
          f"{1e3 * (one['rl_usd'] + one['request_usd']) / one['requests']:.3g}"]
+        for one in rows
+    )]  # fmt: skip
+
+
+def _budgets(rows: Sequence[Mapping[str, Any]], asked: Mapping[str, Any]) -> list[list[str]]:
+    """Return the table of what other budgets buy."""
+    head = ["budget", "accuracy", "RL FLOP", "tokens", "samples", "RL share"]
+    return [head, *(
+        [_amount(one["budget"], asked), f"{one['accuracy']:.1%}", *_choice(one),
+         f"{one['rl_share']:.1%}"]
         for one in rows
     )]  # fmt: skip
 

@@ -19,6 +19,7 @@ from computesim.workload.iso_quality import exchange, frontier, reach
 
 VOLUMES: Final = tuple(10.0 ** (n / 2) for n in range(-6, 7))  #: times the volume asked for
 PRICES: Final = tuple(2.0**n for n in range(-5, 6))  #: of RL time, times that asked for
+BUDGETS: Final = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 10.0)  #: times that asked for
 POINTS: Final = 61  #: of an iso-quality curve
 BELOW: Final = 25  #: points of accuracy below a target from which its price is told
 NEIGHBOURS: Final = (-0.1, -0.05, 0.0, 0.05, 0.1)  #: targets whose curves are drawn, beside it
@@ -153,7 +154,7 @@ def by_target(question: Question, target: float) -> list[Row]:
     ]  # fmt: skip
 
 
-def by_budget(question: Question, budget: float, factors: Sequence[float]) -> list[Row]:
+def by_budget(question: Question, budget: float, factors: Sequence[float] = BUDGETS) -> list[Row]:
     """Return the best quality for several budgets.
 
     Parameters
@@ -175,7 +176,10 @@ def by_budget(question: Question, budget: float, factors: Sequence[float]) -> li
             at = best(question.quality, spending, factor * budget)
         except CapacityError:
             continue
-        rows.append({"budget": factor * budget, **_point(at), "rl_share": at.rl_share})
+        rows.append(
+            {"budget": factor * budget, **_point(at),
+             "extrapolated": outside(question.known.ranges, at), "rl_share": at.rl_share}
+        )  # fmt: skip
     return rows
 
 

@@ -58,6 +58,16 @@ def test_a_budget_buys_back_what_a_target_costs(command: Command) -> None:
         assert back["rl_flop"] == pytest.approx(one["rl_flop"], rel=0.05)
 
 
+def test_a_budget_is_told_beside_smaller_and_larger_ones(command: Command) -> None:
+    found = asked(command, "--budget", "30000 USD")["by_budget"]
+    assert [row["budget"] for row in found][-4:] == [3e4, 6e4, 12e4, 30e4]
+    accuracies = [row["accuracy"] for row in found]
+    assert accuracies == sorted(accuracies)
+    page = command(*ASK, "--budget", "30000 USD").stdout
+    assert "as good as 3e+04 USD buys" in page
+    assert "1.2e+05 USD" in page
+
+
 def test_prices_and_the_machine_of_rl_count(command: Command) -> None:
     even = asked(command, "--target", "75%", "--price", "2", "--rl-price", "2")
     dear = asked(command, "--target", "75%", "--price", "2 USD/h", "--rl-price", "20")
