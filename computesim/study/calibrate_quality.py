@@ -37,6 +37,8 @@ START: Final = {
     "loss": 0.4,
     "level": 0.5,
 }
+#: standard deviation of the logarithm of concentrations, where one benchmark is known (estimate)
+UNKNOWN_SPREAD: Final = 0.8
 #: published sigmoids of RL, whose spread is that of `rl_slope`
 RL_CURVES: Final = ("scalerl-scout", "scalerl-8b-bs512", "scalerl-8b-bs2048",
                     "scalerl-8b-mathcode-math", "scalerl-8b-mathcode-code")  # fmt: skip
@@ -150,7 +152,8 @@ def _with_pools(fit: Fit) -> Fit:
     It is the geometric mean of the benchmarks, give or take their spread.
     """
     logs = [math.log(v) for n, v in fit.known.items() if n.startswith("concentration")]
-    mean, spread = math.exp(statistics.mean(logs)), statistics.stdev(logs)
+    mean = math.exp(statistics.mean(logs))
+    spread = statistics.stdev(logs) if len(logs) > 1 else UNKNOWN_SPREAD
     names = tuple(f"concentration {answers}" for answers in ("open", "choice", "mixed", "program"))
     covariance = np.zeros((len(fit.names) + len(names),) * 2)
     covariance[: len(fit.names), : len(fit.names)] = fit.covariance

@@ -156,8 +156,8 @@ def least_squares_fit(
     jacobian = np.asarray(found.jac, dtype=np.float64)
     covariance = np.linalg.pinv(jacobian.T @ jacobian, rcond=1e-10) * scatter**2
     values, places = tuple(known(found.x).values()), list(x)
-    covariance = np.asarray(covariance * np.outer(scale, scale), dtype=np.float64)
-    return Fit(*label, names, values, covariance, rows, (min(places), max(places)), scatter)
+    natural: Floats = np.asarray(covariance * np.outer(scale, scale), dtype=np.float64)
+    return Fit(*label, names, values, natural, rows, (min(places), max(places)), scatter)
 
 
 def _priors(law: str, names: Iterable[str], unknowns: Floats) -> Iterable[float]:

@@ -110,7 +110,7 @@ def _samples(case: Case, given: list[Case], known: Coefficients) -> float:
     """Return coverage, vote or choice under the Beta law of the series."""
     law, k = _law_of_series(case, given, known), case.number("x") or 0.0
     if case.metric == "consensus":
-        return mean_consensus(law, k, _known(known, f"rivalry {case.text('answers')}"))
+        return mean_consensus(law, k, _known(known, _rivalry(case)))
     if case.metric == "best_of":
         return mean_best_of(law, k, _known(known, "verifier"))
     return coverage(law, k)
@@ -127,7 +127,7 @@ def _law_of_series(case: Case, given: list[Case], known: Coefficients) -> BetaLa
         return _through(covered[0], covered[1])
     alone = covered[0][1]
     if voted:
-        (k, share), rivalry = voted[0], _known(known, f"rivalry {case.text('answers')}")
+        (k, share), rivalry = voted[0], _known(known, _rivalry(case))
         return beta_law(
             alone, _root(lambda c: mean_consensus(beta_law(alone, c), k, rivalry), share)
         )
@@ -135,6 +135,13 @@ def _law_of_series(case: Case, given: list[Case], known: Coefficients) -> BetaLa
     return beta_law(
         alone, next((known[n] for n in names if n in known), 0.0) or _known(known, names[0])
     )
+
+
+def _rivalry(case: Case) -> str:
+    """Return the name of the rivalry of a case's answers."""
+    if not case.text("answers"):
+        raise ValueError("a vote needs the column answers: open, choice or mixed")
+    return f"rivalry {case.text('answers').lower()}"
 
 
 def _through(first: tuple[float, float], second: tuple[float, float]) -> BetaLaw:

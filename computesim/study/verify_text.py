@@ -270,6 +270,16 @@ Qwen3-30B on 16 GB200 is published as slower when it runs ahead.
 Not fitted, and estimates: the mean length of verl's runs (derived from the seconds of its learner),
 of R1-Zero, and the gain of its speculative decoding; that of AReaL 1.5B follows from tokens/s in a
 figure of the paper. The seconds of loading weights are a line through verl's measurements.
+
+Quality: values are percent and errors points. Rows marked `given` (pass@1 and, of some series, one
+further point) are told to the laws and are no cases; coefficients come from the rows marked `fit`
+(`data/calibration/quality.csv`, written by `python -m computesim.study.calibrate_quality`), and the
+`held-out` ones are of other models, or of another point of the curve. `one_further_point` are votes
+and coverages of series with two given rows: there the aim of 3 points is for. A band holds 80 % of
+published points, benchmarks of 30 problems scatter by 4. `coverage_tuned` is published at the best
+temperature for each number of samples, which is no curve of one law. Losses below those of the fit
+(7B and 13B) are extrapolated: HellaSwag holds, ARC-Challenge, of which the fit sees only the first
+rise above guessing, does not. See docs/quality.md.
 """
 
 _FORMAT: Final = """\

@@ -100,7 +100,9 @@ def _steps(way: str, k: int, coefficient: float) -> _Array:
     right = 1.0 / (1.0 + np.exp(-_EDGES))
     wrong = 1.0 / (1.0 + np.exp(_EDGES))
     if way == "vote":
-        chance = vote_chance(right, wrong * coefficient, k)
+        chance = right.copy()  # where a vote decides nothing: one right response in 1e6 k, or more
+        decided = (right > 1e-6 / k) & (wrong > 1e-6)
+        chance[decided] = vote_chance(right[decided], wrong[decided] * coefficient, k)
     else:
         chance = pick_chance(right, wrong, k, coefficient)
     chance[0], chance[-1] = 0.0, 1.0
