@@ -140,24 +140,18 @@ class Reader:
                     self._fault(key.split()[0], fault.found, fault.accepted, fault.hint)
         for name in machines:
             machine = found.get(f"--accelerator {name}")
-            if machine is not None and machine.rent is None and not self._priced(name):
-                told = f"no rent of {name} is known"
-                self._fault(self._price_option(name), told, "USD/h of an accelerator")
+            if machine is not None and machine.rent is None:
+                self._priced(name)
         return None if self.faults else found
 
-    def _price_option(self, name: str) -> str:
-        """Return the option that prices an accelerator."""
-        return "--price" if name in self.asked.accelerators else "--rl-price"
-
-    def _priced(self, name: str) -> bool:
-        """Tell whether every use of an accelerator has a price."""
-        serves = name in self.asked.accelerators
-        trains = name == self.asked.rl_accelerator or (serves and not self.asked.rl_accelerator)
-        prices = [self.known.get(key) for key, used in (("price", serves), ("rl_price", trains))
-                  if used]  # fmt: skip
-        return all(price is not None for price in prices) or (
-            "price" in self.known and not self.asked.rl_accelerator
-        )
+    def _priced(self, name: str) -> None:
+        """Note a price that is missing of an accelerator without a rent."""
+        asked, told = self.asked, f"no rent of {name} is known"
+        if name in asked.accelerators:
+            if "price" not in self.known:
+                self._fault("--price", told, "USD/h of an accelerator")
+        elif "rl_price" not in self.known:
+            self._fault("--rl-price", told, "USD/h of an accelerator")
 
     def _question(self, things: dict[str, Any], name: str) -> Question:
         """Return the question for one accelerator."""
@@ -167,7 +161,7 @@ class Reader:
         asked, known = self.asked, self.known
         trainer = asked.rl_accelerator or name
         price = known.get("price")
-        rl_price = known.get("rl_price", price if trainer == name else None)
+        rl_price = known.get("rl_price", price if trainer in asked.accelerators else None)
         mode = next((m for m, most in STALENESS.items() if asked.staleness <= most), "asynchronous")
         skill = things["skill"].skill.stale(float(asked.staleness))
         if "pretraining" in known:

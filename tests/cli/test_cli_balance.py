@@ -124,7 +124,8 @@ def test_all_faults_of_options_come_at_once(command: Command) -> None:
     ("options", "told"),
     [
         ((), "nothing is asked"),
-        (("--target", "75%", "--accelerator", "h20"), "no rent of h20 is known"),
+        (("--target", "75%", "--accelerator", "h20"), "--price: no rent of h20 is known"),
+        (("--target", "75%", "--rl-accelerator", "h20"), "--rl-price: no rent of h20 is known"),
         (("--budget", "5 W"), "--budget"),
         (("--target", "2"), "a number from 0.001 to 0.999"),
         (("--target", "75%", "--cached-share", "1.5"), "--cached-share"),
@@ -139,6 +140,11 @@ def test_wrong_options_are_exit_code_2(
 def test_a_machine_without_a_rent_may_be_given_one(command: Command) -> None:
     found = asked(command, "--target", "75%", "--accelerator", "h20", "--price", "1.2")
     assert [row["accelerator"] for row in found["answers"]] == ["h100-sxm", "h20"]
+    trained = asked(command, "--target", "75%", "--rl-accelerator", "h20", "--rl-price", "1.2")
+    assert trained["question"]["rl_price"] == pytest.approx(1.2 / 3600)
+    both = ("--accelerator", "h20", "--rl-accelerator", "h20", "--price", "1.2")
+    for row in asked(command, "--target", "75%", *both)["answers"]:
+        assert row["rl_accelerator"] == "h20"
 
 
 def test_the_labs_of_a_scenario_tell_what_they_decide(command: Command) -> None:
