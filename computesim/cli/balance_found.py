@@ -59,7 +59,7 @@ def found(
     if target is None:
         work["by_budget"] = lambda: balance_sweep.by_budget(shown, budget)
     if full:
-        work["curves"] = lambda: balance_sweep.curves(shown, goal, _furthest(results))
+        work["curves"] = lambda: balance_sweep.curves(shown, goal, _between(results))
         work["by_target"] = lambda: balance_sweep.by_target(shown, goal)
         if shown.objective == "cost":
             work["by_price"] = lambda: balance_sweep.by_price(shown, goal)
@@ -77,10 +77,11 @@ def found(
     }
 
 
-def _furthest(results: dict[str, Any]) -> float:
-    """Return the RL compute at which curves end: a few times the largest balance."""
+def _between(results: dict[str, Any]) -> tuple[float, float]:
+    """Return the RL computes at which curves begin and end: around all balances."""
     rows = [row for name, rows in results.items() if name.startswith("by_req") for row in rows]
-    return 3.0 * max(float(row["rl_flop"]) for row in rows)
+    found = [float(row["rl_flop"]) for row in rows]
+    return min(found) / 10.0, 3.0 * max(found)
 
 
 def _reason(answers: Sequence[dict[str, Any]], question: Question) -> str:

@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from computesim.report.chart import Chart, Points, Series
-from computesim.report.scales import accelerator_label, power_text, rounded
+from computesim.report.scales import accelerator_label, power_text
 from computesim.report.theme import BAD, CYCLE, GOOD, INK
 
 Row = Mapping[str, Any]
 DAY: Final = 86400.0
 MARKED: Final = 5  #: volumes whose optimum is marked on a curve
 TALLEST: Final = 300.0  #: times the shortest chain of a curve, above which it is not drawn
+LEAST: Final = 1e-3  #: elasticity below which nothing is exchanged any more
 #: objective -> words, unit, size of the unit
 _UNITS: Final = {"flop": ("FLOP", 1.0), "cost": ("USD", 1.0), "power": ("mean MW", 1e6)}
 
@@ -34,6 +35,7 @@ def balance_charts(told: Row) -> list[Chart]:
     names = list(dict.fromkeys(row["accelerator"] for row in rows))
     drawn = [
         _curves(told),
+        _exchange(told),
         _moved(told, names, "balance-rl", "RL compute at the balance",
                "How much RL pays when more is served?", "RL compute, FLOP", "rl_flop"),
         _moved(told, names, "balance-chain", "Tokens of a request at the balance",
@@ -50,15 +52,20 @@ def balance_charts(told: Row) -> list[Chart]:
 def _source(told: Row) -> str:
     """Return the source line."""
     asked = told["question"]
+    names = {"rl_flop": "RL compute", "tokens": "tokens", "samples": "samples"}
     measured = ", ".join(
-        f"{ {'rl_flop': 'RL compute', 'tokens': 'tokens', 'samples': 'samples'}[axis] } "
-        f"{rounded(low)} to {rounded(high)}"
+        f"{names[axis]} {_plain(low)} to {_plain(high)}"
         for axis, (low, high) in told["fitted"].items()
     )
     return (
         f"computesim, skill {asked['skill']} ({asked['method']}), {asked['model']}; the skill is "
         + (f"fitted over {measured}, and extrapolated beyond." if measured else "assumed.")
     )
+
+
+def _plain(value: float) -> str:
+    """Return an end of a range."""
+    return power_text(value, 2) if value >= 1e9 else f"{value:,.4g}"
 
 
 def _curves(told: Row) -> Chart:
@@ -89,6 +96,35 @@ def _curves(told: Row) -> Chart:
         x_label="RL compute of the skill, FLOP",
         series=tuple(lines),
         points=tuple(_optima(told)),
+        log_y=True,
+        log_x=True,
+    )
+
+
+def _exchange(told: Row) -> Chart:
+    """Return what RL and inference exchange for along the curves of equal quality."""
+    rows = [row for row in told["curves"] if row["flop_elasticity"] < -LEAST]
+    grid = sorted({row["rl_flop"] for row in rows})
+    lines = []
+    for place, goal in enumerate(sorted({row["target"] for row in told["curves"]})):
+        own = {row["rl_flop"]: -row["flop_elasticity"] for row in rows if row["target"] == goal}
+        y = tuple(_below(own.get(x), TALLEST) for x in grid)
+        lines.append(
+            Series(f"{100 * goal:.3g} % accuracy", y, CYCLE[place % len(CYCLE)], line=True)
+        )
+    return Chart(
+        key="balance-exchange",
+        title="What RL and inference compute exchange for",
+        question="By how many per cent does one per cent more RL compute shorten inference?",
+        kind="lines",
+        y_label="Less inference compute, % per 1 % more RL",
+        counts="Elasticity of the FLOP of a request in RL compute at equal accuracy, samples as "
+        "they are. Where it is 1 a balance spends the same FLOP on RL and on requests. Steps are "
+        "changes of the number of samples.",
+        source=_source(told),
+        x=tuple(grid),
+        x_label="RL compute of the skill, FLOP",
+        series=tuple(lines),
         log_y=True,
         log_x=True,
     )

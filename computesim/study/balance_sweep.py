@@ -224,15 +224,15 @@ def _tried(questions: Sequence[Question], solved: Callable[[Question], Row]) -> 
             yield {**names, "reason": str(error)}
 
 
-def curves(question: Question, target: float, most: float) -> list[Row]:
+def curves(question: Question, target: float, between: tuple[float, float]) -> list[Row]:
     """Return the iso-quality curves of a target and of those beside it.
 
     Parameters
     ----------
     question : Question
     target : float
-    most : float, FLOP
-        RL compute at which the curves end; beyond it nothing is exchanged any more.
+    between : tuple of two float, FLOP
+        RL compute at which the curves begin and end; beyond, nothing is exchanged any more.
 
     Returns
     -------
@@ -247,8 +247,9 @@ def curves(question: Question, target: float, most: float) -> list[Row]:
     if not known:
         return []
     own, flop = question.outlay.spending(question.objective), question.outlay.spending("flop")
-    low, high = min(a for a, _ in known.values()), max(b for _, b in known.values())
-    grid = np.geomspace(low, max(min(high, most), 2.0 * low), POINTS).tolist()
+    low = max(min(a for a, _ in known.values()), between[0])
+    high = max(min(max(b for _, b in known.values()), between[1]), 2.0 * low)
+    grid = np.geomspace(low, high, POINTS).tolist()
     rows = []
     for goal in known:
         for at in frontier(quality, own, goal, grid):

@@ -84,8 +84,8 @@ def test_files_are_a_page_charts_and_tables(command: Command) -> None:
     names = {Path(file).name for file in found["files"]}
     assert names == {
         "balance.html", "answers.csv", "by_requests.csv", "by_target.csv", "by_price.csv",
-        "curves.csv", "balance-curves.png", "balance-rl.png", "balance-chain.png",
-        "balance-spending.png", "balance-next-point.png", "balance-price.png",
+        "curves.csv", "balance-curves.png", "balance-exchange.png", "balance-rl.png",
+        "balance-chain.png", "balance-spending.png", "balance-next-point.png", "balance-price.png",
     }  # fmt: skip
     assert names == {path.name for path in Path("found").iterdir()}
     with Path("found/curves.csv").open() as file:

@@ -30,7 +30,8 @@ def told() -> dict[str, Any]:
         for name in ("h100-sxm", "gb300") for n in range(9)
     ]  # fmt: skip
     curves = [
-        {"target": goal, "rl_flop": 1e22 * 1.3**n, "tokens_of_request": 4e5 * goal / (n + 1)}
+        {"target": goal, "rl_flop": 1e22 * 1.3**n, "tokens_of_request": 4e5 * goal / (n + 1),
+         "flop_elasticity": -2.0 / (n + 1) ** 3}
         for goal in (0.7, 0.75) for n in range(25) if n > 2 or goal == 0.7
     ]  # fmt: skip
     return {
@@ -61,6 +62,12 @@ def test_curves_have_their_targets_and_the_optimum_of_some_volumes(told: dict[st
     assert len(chart.points) == 5
     assert chart.points[0].name == "Best at 10⁴ a day"
     assert "fitted over RL compute" in chart.source
+
+
+def test_the_exchange_ends_where_nothing_is_exchanged_any_more(told: dict[str, Any]) -> None:
+    chart = charts(told)["balance-exchange"]
+    assert max(chart.x) == pytest.approx(1e22 * 1.3**11)  # 2 / 12³ is the last one above 0.001
+    assert chart.series[0].y[0] == pytest.approx(2.0)
 
 
 def test_every_machine_has_a_line_and_spending_is_told_in_its_unit(told: dict[str, Any]) -> None:
