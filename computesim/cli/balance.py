@@ -84,9 +84,9 @@ def balance(
     as_json: options.Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
 ) -> None:
-    """Balance RL compute, chain length and samples: least spending for an accuracy.
+    """Balance RL compute, chain length and samples for an accuracy.
 
-    Or the best accuracy for a budget. The life of a model is one RL run and all its requests.
+    The least spending for a target, or the best accuracy for a budget. The life of a model is one RL run and all its requests.
 
     With --out also iso-quality curves, and how the balance moves with volume, price, target and
     hardware. Of a scenario, what its labs with `policy: {kind: least_cost}` decide by year. What

@@ -65,7 +65,7 @@ def _source(told: Row) -> str:
 
 def _plain(value: float) -> str:
     """Return an end of a range."""
-    return power_text(value, 2) if value >= 1e9 else f"{value:,.4g}"
+    return power_text(value, 2) if value >= 1e9 else f"{value:,.0f}"
 
 
 def _curves(told: Row) -> Chart:
