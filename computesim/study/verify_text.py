@@ -53,9 +53,10 @@ def error_text(verdict: Verdict, in_points: bool) -> str:
 
 def _case_row(verdict: Verdict, kind: str) -> tuple[str, ...]:
     """Return the row of a case."""
-    case = verdict.case
-    ours = "-" if verdict.predicted is None else short(verdict.predicted)
-    text = error_text(verdict, FORMATS[kind].in_points)
+    case, in_points = verdict.case, FORMATS[kind].in_points
+    told = "{:.1f}".format if in_points else short
+    ours = "-" if verdict.predicted is None else told(verdict.predicted)
+    text = error_text(verdict, in_points)
     return case.text("id"), case.metric, ours, short(case.value), text, case.text("source")
 
 
@@ -100,7 +101,7 @@ def ratio_rows(verification: Verification) -> list[tuple[str, ...]]:
 def o1_rows() -> list[tuple[str, ...]]:
     """Return what OpenAI published about o1, ours and theirs, below a head."""
     rows = [
-        (f.name, short(f.ours), short(f.published), f"{f.points + 0.0:+.1f} points", f.held_out)
+        (f.name, f"{f.ours:.1f}", f"{f.published:.1f}", f"{f.points + 0.0:+.1f} points", f.held_out)
         for f in o1_figures()
     ]
     return [("figure of o1's post", "ours", "theirs", "error", "held out"), *rows]
