@@ -86,7 +86,8 @@ def balance(
 ) -> None:
     """Balance RL compute, chain length and samples for an accuracy.
 
-    The least spending for a target, or the best accuracy for a budget. The life of a model is one RL run and all its requests.
+    The least spending for a target, or the best accuracy for a budget, over the life of a model:
+    one RL run and all its requests.
 
     With --out also iso-quality curves, and how the balance moves with volume, price, target and
     hardware. Of a scenario, what its labs with `policy: {kind: least_cost}` decide by year. What
