@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
@@ -68,6 +68,12 @@ class Stream:
         """Return the tokens of one sample's output."""
         return self.length_ratio * tokens + self.answer_tokens
 
+    def served_by(self, samples: float) -> Stream:
+        """Return the stream as it is served: a single sample needs no verifier."""
+        if samples > 1 or not self.served.scored:
+            return self
+        return replace(self, served=replace(self.served, scored=False))
+
     def flop(self, tokens: float, samples: float) -> float:
         """Return the FLOP of a request.
 
@@ -80,13 +86,13 @@ class Stream:
         Returns
         -------
         float, FLOP
-            The prompt is read once; where answers are scored, each is read by a verifier of the
-            size of the model.
+            The prompt is read once; where one of several samples is picked, each is read by a
+            verifier of the size of the model.
         """
         model, prompt = self.served.model, self.served.prompt_tokens
         output = self.output(tokens)
         each = decode_flop(model, prompt, output)
-        if self.served.scored:
+        if self.served.scored and samples > 1:
             each += prefill_flop(model, prompt + output)
         return prefill_flop(model, prompt, self.served.cached_tokens) + samples * each
 
@@ -169,17 +175,13 @@ class Outlay:
     def _paid(self, tokens: float, samples: float) -> list[tuple[float, Pace]]:
         """Return the paid seconds of each stream's part of the mean request, and its pace."""
         found = []
-        for stream, paces in zip(self.streams, self._paces, strict=True):
-            output = stream.output(tokens)
+        for stream in self.streams:
+            paces, output = self._paces(stream.served_by(samples)), stream.output(tokens)
             seconds = stream.share * paces.seconds(output, samples) / self.served_on.use
             found.append((seconds, paces.pace(output)))
         return found
 
-    @cached_property
-    def _paces(self) -> tuple[ServingPaces, ...]:
-        """What serves each stream, over the outputs that it may ask for."""
-        machine = self.served_on.accelerator
-        return tuple(
-            serving_paces(s.served, machine, *(max(s.output(t), 2.0) for t in self.tokens))
-            for s in self.streams
-        )
+    def _paces(self, stream: Stream) -> ServingPaces:
+        """Return what serves a stream, over the outputs that it may ask for."""
+        ends = (max(stream.output(tokens), 2.0) for tokens in self.tokens)
+        return serving_paces(stream.served, self.served_on.accelerator, *ends)

@@ -174,6 +174,7 @@ def test_a_verifier_is_paid_for() -> None:
     for objective in ("flop", "cost", "power"):
         one, other = (q.outlay.spending(objective) for q in (plain, scored))
         assert other.request(2000.0, 4) > 1.03 * one.request(2000.0, 4)
+        assert other.request(2000.0, 1) == pytest.approx(one.request(2000.0, 1))  # nothing to pick
 
 
 def test_longer_answers_leave_less_room_for_chains() -> None:
