@@ -23,6 +23,20 @@ class CapacityError(ComputesimError):
     """A machine that cannot do what was asked of it, for instance a model that does not fit."""
 
 
+class UnreachableError(CapacityError):
+    """A quality, or a budget, that nothing in the allowed room reaches."""
+
+    def __init__(self, what: str, asked: float, limit: float) -> None:
+        self.what = what  #: `quality` or `budget`
+        self.asked = asked
+        self.limit = limit  #: the highest quality, or the least spending
+        told = {
+            "quality": f"a quality of {asked:.4g} is not reached: the highest is {limit:.4g}",
+            "budget": f"a budget of {asked:.4g} does not suffice: the least is {limit:.4g}",
+        }
+        super().__init__(told[what])
+
+
 class SimulationError(ComputesimError):
     """Input that a simulation cannot play."""
 

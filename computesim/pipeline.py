@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from computesim.projection import bill, bill_checks, cost_rows, devices
+from computesim.projection import bill, bill_checks, cost_rows, devices, policy_rows
 from computesim.projection.anchors import anchors
 from computesim.projection.bill_ratios import Ratios
 from computesim.projection.cells import measure
@@ -59,6 +59,7 @@ def project(
             found += supply_rows(road, years, replication)
             found += bill.rows(scenario, ratios, road, years, replication)
             found += devices.rows(scenario, years, replication)
+            found += policy_rows.rows(years, replication)
             remarked = [
                 *remarks(years),
                 *bill.remarks(road, years, ratios),

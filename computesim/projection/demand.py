@@ -6,6 +6,7 @@ Plain frozen values; `computesim.projection.reading` makes them of a scenario.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from computesim.quantities import Work
 from computesim.workload.adoption import TokenFlow
@@ -13,6 +14,9 @@ from computesim.workload.architecture import Architecture
 from computesim.workload.pretraining import tokens_for_flop
 from computesim.workload.rl_recipe import RLRecipe
 from computesim.workload.transformer import decode_flop, prefill_flop
+
+if TYPE_CHECKING:
+    from computesim.projection.policy import Followed
 
 YEAR = 365.25 * 86400.0
 DAY = 86400.0
@@ -150,3 +154,4 @@ class Demand:
     experiments: dict[str, tuple[float, float]]  #: lab -> (multiple of final runs, efficiency)
     cloud: dict[str, TokenFlow]  #: workload -> tokens per day in data centres
     device: dict[str, TokenFlow]  #: workload -> tokens per day on devices
+    policies: dict[str, Followed] = field(default_factory=dict)  #: lab -> what it balanced

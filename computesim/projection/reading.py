@@ -17,6 +17,7 @@ from computesim.projection.demand import (
     ServingDemand,
     Stream,
 )
+from computesim.projection.policy import followed
 from computesim.quantities import Work
 from computesim.workload.adoption import TokenFlow, Usage, daily_tokens
 from computesim.workload.post_training import rl_step
@@ -47,6 +48,8 @@ def demand_at(scenario: Scenario, catalog: Catalog, year: float) -> Demand:
     Demand
     """
     usages = {name: _usage(p, year) for name, p in scenario.products.items()}
+    given = [_rl(scenario, name, catalog, year) for name in scenario.labs]
+    usages, rl, policies = followed(scenario, catalog, year, usages, given)
     cloud = {COT: TokenFlow(), OTHER: TokenFlow()}
     device = {COT: TokenFlow(), OTHER: TokenFlow()}
     for usage in usages.values():
@@ -57,13 +60,14 @@ def demand_at(scenario: Scenario, catalog: Catalog, year: float) -> Demand:
     return Demand(
         serving=tuple(_serving(scenario, catalog, usages, year)),
         pretraining=tuple(_pretraining(n, lab, catalog, year) for n, lab in scenario.labs.items()),
-        rl=tuple(_rl(scenario, name, catalog, year) for name in scenario.labs),
+        rl=rl,
         experiments={
             name: (lab.experiments.multiple.at(year), lab.experiments.efficiency.at(year))
             for name, lab in scenario.labs.items()
         },
         cloud=cloud,
         device=device,
+        policies=policies,
     )
 
 

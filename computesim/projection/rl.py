@@ -68,7 +68,7 @@ def measure(demand: RLDemand, accelerator: Accelerator, play: Play, failures: Fa
 
 
 def _measure(demand: RLDemand, accelerator: Accelerator, play: Play, failures: Failures) -> RLCell:
-    plan = _plan(demand, accelerator, play)
+    plan = plan_of(demand, accelerator, play)
     while True:
         try:
             times = rl_step_times(plan, play.seed, play.engine)
@@ -93,8 +93,24 @@ def _measure(demand: RLDemand, accelerator: Accelerator, play: Play, failures: F
     )
 
 
-def _plan(demand: RLDemand, accelerator: Accelerator, play: Play) -> RLPlan:
-    """Return one step as a plan, on a job that runs all rollouts of a step at once."""
+def plan_of(demand: RLDemand, accelerator: Accelerator, play: Play) -> RLPlan:
+    """Return one step as a plan, on a job that runs all rollouts of a step at once.
+
+    Parameters
+    ----------
+    demand : RLDemand
+    accelerator : Accelerator
+    play : Play
+
+    Returns
+    -------
+    RLPlan
+
+    Raises
+    ------
+    CapacityError
+        If the model does not fit.
+    """
     recipe = demand.recipe
     cost = search_cost(recipe.search, demand.response_tokens)
     # a search runs as so many sequences side by side, each as long as its critical path

@@ -115,7 +115,7 @@ def measure(demand: ServingDemand, accelerator: Accelerator, play: Play) -> Cell
     share = found.rate / (replicas * step.n_accelerators)  # sequences/s per accelerator
     day = found.rate / (replicas * play.peak_to_mean)
     mean = steady_state(day, lengths, service, table)
-    compute, bandwidth = _intensity(mean, day, lengths, step, load, accelerator)
+    compute, bandwidth = intensity(mean, day, lengths, step, load, accelerator)
     return Cell(
         requests=share * len(_first_of_group(trace)) / len(trace),
         output_tokens=share * float(trace.output_tokens.mean()),
@@ -252,7 +252,7 @@ def _replica(load: ServingLoad, accelerator: Accelerator, trace: Trace, tpot: fl
     return step
 
 
-def _intensity(
+def intensity(
     state: SteadyState,
     rate: float,
     lengths: MeanLengths,
@@ -262,7 +262,20 @@ def _intensity(
 ) -> tuple[float, float]:
     """Return the fractions of peak FLOP/s and of memory bandwidth in use at a rate per replica.
 
-    The fluid limit is enough here: at the mean load of the day nothing waits.
+    Parameters
+    ----------
+    state : SteadyState
+    rate : float, 1/s
+        Sequences of one replica.
+    lengths : MeanLengths
+    step : StepModel
+    load : ServingLoad
+    accelerator : Accelerator
+
+    Returns
+    -------
+    tuple of two float
+        The fluid limit is enough here: at the mean load of the day nothing waits.
     """
     per_token = load.flop_per_token + load.attention_flop_per_token
     pairs = lengths.pairs + lengths.later * lengths.context

@@ -26,7 +26,7 @@ class Points:
     """Single numbers with whiskers: what was observed, or how far replications spread."""
 
     name: str
-    x: tuple[int, ...]
+    x: tuple[float, ...]
     y: tuple[float, ...]
     low: tuple[float | None, ...]
     high: tuple[float | None, ...]
@@ -66,12 +66,13 @@ class Chart:
     y_label: str  #: quantity and unit
     counts: str  #: what is counted, for the caption
     source: str  #: the source line
-    x: tuple[int | str, ...] = ()
+    x: tuple[float | str, ...] = ()
     x_label: str = ""
     series: tuple[Series, ...] = ()  #: in the order of the stack, from below
     points: tuple[Points, ...] = ()
     ranges: tuple[Range, ...] = ()
     log_y: bool = False
+    log_x: bool = False
     y_max: float | None = None
     notes: tuple[str, ...] = field(default=())
 
@@ -84,6 +85,18 @@ class Chart:
     def lines(self) -> tuple[Series, ...]:
         """The series that are drawn as lines."""
         return tuple(s for s in self.series if s.line or self.kind == "lines")
+
+    @property
+    def marked(self) -> bool:
+        """Whether lines have a mark at every number; a curve of many has none."""
+        return not (self.log_x and len(self.x) > 20)
+
+    @property
+    def x_span(self) -> tuple[float, float]:
+        """The ends of a horizontal axis of numbers."""
+        numbers = [x for x in self.x if not isinstance(x, str)]
+        numbers += [x for p in self.points for x in p.x]
+        return min(numbers, default=1.0), max(numbers, default=10.0)
 
     @property
     def caption(self) -> str:

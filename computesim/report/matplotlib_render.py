@@ -11,10 +11,10 @@ import matplotlib
 from matplotlib import font_manager
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from computesim.report.chart import Chart, Points, Series
-from computesim.report.scales import log_ticks, tick_text, wrapped, year_ticks
+from computesim.report.scales import log_texts, log_ticks, tick_text, wrapped, year_ticks
 from computesim.report.theme import (
     BAD,
     FONTS,
@@ -103,8 +103,9 @@ def _draw_lines(axes: Axes, chart: Chart, x: Sequence[float]) -> dict[Series, An
         if s.low:
             axes.fill_between(x, _gaps(s.low), _gaps(s.high), color=s.colour, alpha=0.18, lw=0)
         (shown[s],) = axes.plot(
-            x, _gaps(s.y), "--" if s.dash else "-", color=s.colour, lw=1.7, marker="o", ms=3.5
-        )
+            x, _gaps(s.y), "--" if s.dash else "-", color=s.colour, lw=1.7,
+            marker="o" if chart.marked else "", ms=3.5,
+        )  # fmt: skip
     return shown
 
 
@@ -140,15 +141,20 @@ def _draw_ranges(axes: Axes, chart: Chart) -> None:
     axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, borderaxespad=0.2)
 
 
+def _shown(tick: float | str) -> str:
+    """Return a year or a name as it is, another number as people write it."""
+    return tick_text(tick) if isinstance(tick, float) else str(tick)
+
+
 def _log_scale(axes: Axes, chart: Chart, which: str) -> None:
     """Make an axis logarithmic, with the ticks that every renderer shows."""
-    ticks = log_ticks(*chart.log_span)
+    ticks = log_ticks(*(chart.x_span if chart.log_x and which == "x" else chart.log_span))
     getattr(axes, f"set_{which}scale")("log")
     getattr(axes, f"set_{which}lim")(ticks[0] * 0.93, ticks[-1] * 1.07)
     axis = getattr(axes, f"{which}axis")
     axis.set_major_locator(FixedLocator(ticks))
     axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: tick_text(value)))
+    axis.set_major_formatter(FixedFormatter(log_texts(ticks)))
 
 
 def _draw_years(axes: Axes, chart: Chart) -> None:
@@ -162,8 +168,13 @@ def _draw_years(axes: Axes, chart: Chart) -> None:
         handles.append(_draw_points(axes, points))
         labels.append(_text(points.name))
     axes.legend(handles, labels, loc="upper left", bbox_to_anchor=(1.0, 1.01))
-    ticks = year_ticks(chart.x)
-    axes.set_xticks([x[chart.x.index(tick)] for tick in ticks], [_text(str(t)) for t in ticks])
+    if chart.log_x:
+        _log_scale(axes, chart, "x")
+    else:
+        ticks = year_ticks(chart.x)
+        axes.set_xticks(
+            [x[chart.x.index(tick)] for tick in ticks], [_text(_shown(t)) for t in ticks]
+        )
     axes.set_xlabel(_text(chart.x_label))
     axes.set_ylabel(_text(chart.y_label))
     if chart.log_y:

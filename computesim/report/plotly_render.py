@@ -8,7 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from computesim.report.chart import Chart, Points, Series
-from computesim.report.scales import log_ticks, tick_text, wrapped, year_ticks
+from computesim.report.scales import log_texts, log_ticks, wrapped, year_ticks
 from computesim.report.theme import (
     BAD,
     FONTS,
@@ -84,7 +84,7 @@ def _line(chart: Chart, series: Series) -> Spec:
     """Return a line with a mark at every year."""
     return {
         "type": "scatter",
-        "mode": "lines+markers",
+        "mode": "lines+markers" if chart.marked else "lines",
         "name": escape(series.name),
         "x": list(chart.x),
         "y": _plain(series.y),
@@ -165,15 +165,15 @@ def _traces(chart: Chart) -> list[Spec]:
     return [*traces, *(_points(points) for points in chart.points)]
 
 
-def _log_axis(chart: Chart) -> Spec:
+def _log_axis(span: tuple[float, float]) -> Spec:
     """Return a logarithmic axis whose ticks are the same in every renderer."""
-    ticks = log_ticks(*chart.log_span)
+    ticks = log_ticks(*span)
     edges = [math.log10(ticks[0]) - 0.03, math.log10(ticks[-1]) + 0.03]
     return {
         "type": "log",
         "range": edges,
         "tickvals": ticks,
-        "ticktext": [tick_text(tick) for tick in ticks],
+        "ticktext": log_texts(ticks),
     }
 
 
@@ -192,15 +192,20 @@ def _axes(chart: Chart) -> Spec:
         one = {"type": "line", "x0": 1, "x1": 1, "yref": "paper", "y0": 0, "y1": 1,
                "line": {"color": INK, "width": 1.2}}  # fmt: skip
         return {
-            "xaxis": value | _log_axis(chart),
+            "xaxis": value | _log_axis(chart.log_span),
             "yaxis": shared | names | {"categoryorder": "array"},
             "shapes": [one],
         }
     x = shared | {"showgrid": False, "ticks": "outside", "title": _title(chart.x_label)}
-    x["tickvals"] = year_ticks(chart.x)
+    if chart.log_x:
+        x |= _log_axis(chart.x_span)
+    else:
+        x["tickvals"] = year_ticks(chart.x)
     if any(isinstance(name, str) for name in chart.x):
         x |= {"type": "category", "ticktext": [escape(str(name)) for name in x["tickvals"]]}
-    value |= _log_axis(chart) if chart.log_y else {"rangemode": "tozero", "tickformat": ",~f"}
+    value |= (
+        _log_axis(chart.log_span) if chart.log_y else {"rangemode": "tozero", "tickformat": ",~f"}
+    )
     if chart.y_max is not None:
         value["range"] = [0, chart.y_max]
     return {"xaxis": x, "yaxis": value}

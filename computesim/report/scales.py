@@ -64,7 +64,7 @@ _SCALES: dict[str, tuple[tuple[float, str], ...]] = {
     "1": ((1.0, ""),),
     "%": ((0.01, "%"),),
 }  # fmt: skip
-_SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def scaled(unit: str, peak: float) -> tuple[float, str]:
@@ -126,15 +126,51 @@ def log_ticks(low: float, high: float) -> list[float]:
     return [tick for tick in ticks if begin <= tick <= end]
 
 
-def year_ticks(years: tuple[int | str, ...]) -> list[int | str]:
+def year_ticks(years: tuple[float | str, ...]) -> list[float | str]:
     """Return the labels of the horizontal axis: every year, or every second of many."""
     strides = (1, 2, 5, *(s * 10**p for p in range(1, 9) for s in (1, 2, 5)))
     return list(years[:: next(s for s in strides if len(years) <= 14 * s)])
 
 
 def tick_text(value: float) -> str:
-    """Return a tick as people write it: `0.02`, `5`, `2,000`."""
-    return f"{value:,.12g}" if abs(value) < 1e15 else f"{value:.0e}"
+    """Return a tick as people write it: `0.02`, `5`, `2,000`, `2·10²³`."""
+    return f"{value:,.12g}" if abs(value) < 1e15 else power_text(value)
+
+
+def log_texts(ticks: list[float]) -> list[str]:
+    """Return the texts of the ticks of a logarithmic axis, all of one kind.
+
+    Parameters
+    ----------
+    ticks : list of float
+        As from `log_ticks`.
+
+    Returns
+    -------
+    list of str
+        Powers of ten where the numbers become long.
+    """
+    write = power_text if ticks[-1] >= 1e8 else tick_text
+    return [write(tick) for tick in ticks]
+
+
+def power_text(value: float, digits: int = 1) -> str:
+    """Return a number as a power of ten: `10²³`, `2·10²³`.
+
+    Parameters
+    ----------
+    value : float
+        Above zero.
+    digits : int
+        Of the factor; a factor of 1 is not written.
+
+    Returns
+    -------
+    str
+    """
+    factor, power = f"{value:.{digits - 1}e}".split("e")
+    shown = f"10{str(int(power)).translate(_SUPERSCRIPT)}"
+    return shown if float(factor) == 1.0 else f"{factor}·{shown}"
 
 
 def wrapped(text: str, width: int) -> list[str]:

@@ -194,8 +194,9 @@ def key_figures(results: Results) -> list[KeyFigure]:
 
 
 def chart_rows(
-    x: Sequence[int | str], columns: Mapping[str, Sequence[float | None]]
+    x: Sequence[float | str], columns: Mapping[str, Sequence[float | None]]
 ) -> list[list[str]]:
     """Return the numbers behind a chart: one line per series, years as columns, a heading first."""
     body = [[name, *map(rounded, values)] for name, values in columns.items()]
-    return [["", *map(str, x)], *body]
+    heads = [rounded(head) if isinstance(head, float) else str(head) for head in x]
+    return [["", *heads], *body]

@@ -188,6 +188,12 @@ VARIABLES = (
         "Supply|Next", "1", False, "1 where this limit would bind if the binding one were lifted."
     ),
     *(Variable(*row) for row in BILL_VARIABLES),
+    Variable("Balance|RL compute", "FLOP", False, "RL compute of one run that a lab chose."),
+    Variable("Balance|Chain length", "token", False, "Mean response to a problem of the skill."),
+    Variable("Balance|Samples", "1", False, "Samples of a reasoning request that a lab chose."),
+    Variable("Balance|Accuracy", "1", False, "Accuracy on the skill that a lab aims at."),
+    Variable("Balance|RL share of spending", "1", False, "RL over RL and requests of a model."),
+    Variable("Balance|Requests", "request", False, "Reasoning requests to a model in its life."),
 )
 
 

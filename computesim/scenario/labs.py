@@ -17,6 +17,7 @@ from computesim.scenario.fields import (
     Word,
 )
 from computesim.scenario.part import Part, optional, required
+from computesim.scenario.policy import Policy
 from computesim.scenario.values import Choice, Value
 
 
@@ -132,6 +133,7 @@ class Lab(Part):
     pretraining: Pretraining = required("Final pretraining runs.")
     post_training: PostTraining = required("Reinforcement-learning runs.")
     experiments: Experiments = optional({}, "Research compute beside the final runs.")
+    policy: Policy = optional({}, "Whether RL and chains are given, or balanced.")
 
 
 class OtherAI(Part):
