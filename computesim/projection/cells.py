@@ -18,6 +18,7 @@ from computesim.hardware.accelerator import Accelerator
 from computesim.projection import rl, serving, training
 from computesim.projection.demand import (
     EXPERIMENTS,
+    OTHER_AI,
     PRETRAINING,
     RL,
     Demand,
@@ -27,6 +28,7 @@ from computesim.projection.demand import (
 )
 from computesim.projection.fleet import Floats
 from computesim.projection.memo import Memo
+from computesim.projection.progress import Progress
 from computesim.projection.rl import RLCell
 from computesim.projection.serving import Cell, Play
 from computesim.projection.training import Failures, TrainingCell
@@ -37,6 +39,9 @@ class Task(NamedTuple):
 
     workload: str
     part: str  #: the tier, or the group of labs
+
+
+OTHER_TASK = Task(OTHER_AI, "")  #: other AI that is no share of the fleet
 
 
 class Use(NamedTuple):
@@ -57,6 +62,7 @@ class Operation:
     spare_share: float = 0.0  #: spares over nodes in use
     operational_share: float = 1.0  #: of training accelerators, with a job on them
     serving_share: float = 1.0  #: of serving accelerators, in a pool sized for its busiest hour
+    progress: Progress = field(default_factory=Progress)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,12 +131,14 @@ def asked(demand: Demand) -> dict[Task, float]:
     -------
     dict of Task to float
         Requests/s (serving, mean of the day), FLOP/s (pretraining), RL steps/s (post-training);
-        experiments are measured in the final runs that they accompany, so that they ask for 1.
+        experiments are measured in the final runs that they accompany, so that they ask for 1;
+        other AI in H100-equivalents, where the scenario gives them.
     """
     found = {Task(d.workload, d.tier): d.requests for d in demand.serving}
     found |= {Task(PRETRAINING, d.lab): d.flop for d in demand.pretraining}
     found |= {Task(RL, d.lab): d.steps for d in demand.rl}
-    return found | {Task(EXPERIMENTS, lab): 1.0 for lab in demand.experiments}
+    found |= {Task(EXPERIMENTS, lab): 1.0 for lab in demand.experiments}
+    return found | ({OTHER_TASK: demand.other_ai} if demand.other_ai > 0 else {})
 
 
 def goodput(
@@ -155,16 +163,19 @@ def goodput(
     -----
     Serving pools are sized for the busiest hour, with spares for nodes in repair and with what
     regions, model versions and redundancy keep out of the pools; training machines carry a job
-    for a part of their time. Experiments take their multiple of the accelerator-time of the
-    final runs.
+    for a part of their time. Software multiplies what the calibrated engines and frameworks do,
+    algorithms what a request takes less than its model says. Experiments take their multiple of
+    the accelerator-time of the final runs.
     """
     # spares stand in for nodes in repair; what they do not cover is missing
     kept = min(operation.availability, 1.0 / (1.0 + operation.spare_share))
     pool = kept * operation.serving_share / operation.play.peak_to_mean
-    job = kept * operation.operational_share
+    pool *= operation.progress.serving_software
+    job = kept * operation.operational_share * operation.progress.training_software
+    less = {Task(d.workload, d.tier): d.algorithms for d in demand.serving}
     table: dict[Task, Floats] = {}
     for task, row in cells.serving.items():
-        table[task] = pool * np.array([cell.requests for cell in row])
+        table[task] = pool * less[task] * np.array([cell.requests for cell in row])
     for task, jobs in cells.pretraining.items():
         table[task] = job * np.array([cell.flop for cell in jobs])
     for task, runs in cells.rl.items():

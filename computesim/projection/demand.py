@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from computesim.quantities import Work
-from computesim.workload.adoption import TokenFlow
+from computesim.workload.adoption import DailyTokens, TokenFlow
 from computesim.workload.architecture import Architecture
 from computesim.workload.pretraining import tokens_for_flop
 from computesim.workload.rl_recipe import RLRecipe
@@ -33,6 +33,7 @@ class Stream:
     reasoning_tokens: float  #: 0 for a request that does not reason
     spread: float  #: standard deviation of the logarithm of the reasoning length
     samples: float  #: chains in parallel, a mean
+    product: str = field(default="", compare=False, repr=False)  #: whose requests these are
 
     @property
     def output_tokens(self) -> float:
@@ -52,6 +53,7 @@ class ServingDemand:
     ttft: float  #: s, for 90 % of the requests
     tpot: float  #: s/token, for 90 % of the requests
     streams: tuple[Stream, ...]
+    algorithms: float = 1.0  #: by how much less computation a request takes than the model says
 
     @property
     def requests(self) -> float:
@@ -67,13 +69,16 @@ class ServingDemand:
 
     def flop(self) -> dict[str, float]:
         """Return the FLOP/s of prefill and of decode, mean of the day."""
-        prefill = decode = 0.0
-        for s in self.streams:
-            cached = s.prompt_tokens * s.cached_share
-            prefill += s.requests * prefill_flop(self.model, s.prompt_tokens, cached)
-            length = s.reasoning_tokens + s.answer_tokens
-            decode += s.requests * s.samples * decode_flop(self.model, s.prompt_tokens, length)
-        return {"Prefill": prefill, "Decode": decode}
+        parts = [self.stream_flop(s) for s in self.streams]
+        return {name: sum(part[name] for part in parts) for name in ("Prefill", "Decode")}
+
+    def stream_flop(self, s: Stream) -> dict[str, float]:
+        """Return the FLOP/s of prefill and of decode of one stream, mean of the day."""
+        cached = s.prompt_tokens * s.cached_share
+        length = s.reasoning_tokens + s.answer_tokens
+        prefill = s.requests * prefill_flop(self.model, s.prompt_tokens, cached)
+        decode = s.requests * s.samples * decode_flop(self.model, s.prompt_tokens, length)
+        return {"Prefill": prefill / self.algorithms, "Decode": decode / self.algorithms}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +143,15 @@ class RLDemand:
 
 
 @dataclass(frozen=True, slots=True)
+class ProductDemand:
+    """What one product asks."""
+
+    tokens: dict[str, DailyTokens]  #: by workload
+    price: float | None = None  #: over that of its reference year; None without a price
+    response: float = 1.0  #: of use to the price
+
+
+@dataclass(frozen=True, slots=True)
 class Demand:
     """Everything that is asked at one time."""
 
@@ -147,3 +161,5 @@ class Demand:
     experiments: dict[str, tuple[float, float]]  #: lab -> (multiple of final runs, efficiency)
     cloud: dict[str, TokenFlow]  #: workload -> tokens per day in data centres
     device: dict[str, TokenFlow]  #: workload -> tokens per day on devices
+    products: dict[str, ProductDemand] = field(default_factory=dict)
+    other_ai: float = 0.0  #: H100-equivalents of other AI, where they are no share of the fleet

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from computesim.hardware.power import carbon_grams, electricity_cost
-from computesim.projection.cells import Task, use
+from computesim.projection.cells import OTHER_TASK, Task, use
 from computesim.projection.demand import (
     COT,
     EXPERIMENTS,
@@ -108,14 +108,14 @@ def _asked(demand: Demand) -> Pairs:
     """Yield tokens and FLOP."""
     for where, flows in (("Tokens", demand.cloud), ("Device tokens", demand.device)):
         for workload, flow in flows.items():
-            for kind, tokens in _kinds(flow).items():
+            for kind, tokens in token_kinds(flow).items():
                 if tokens or kind != "Reasoning" or workload == COT:
                     yield f"{where}|{workload}|{kind}", tokens
     for name, value in flop(demand).items():
         yield f"FLOP|{name}", value
 
 
-def _kinds(flow: TokenFlow) -> dict[str, float]:
+def token_kinds(flow: TokenFlow) -> dict[str, float]:
     """Return the tokens of a day by kind."""
     return {
         "Prompt": flow.fresh_prompt,
@@ -156,7 +156,7 @@ def _unmet(year: Year) -> dict[str, float]:
         met = float(year.wanted[column]) - float(left[column])
         missing = units * float(left[column]) / met if met > 0 else 0.0
         found[task.workload] = found.get(task.workload, 0.0) + missing
-    if found:  # the rest of AI is cut like the work of labs and products
+    if found and OTHER_AI not in found:  # it is cut like the work of labs and products
         share = year.around.other_ai
         found[OTHER_AI] = share / (1.0 - share) * sum(found.values())
     return found
@@ -231,6 +231,8 @@ def _quality(road: Roadmap, year: Year) -> Pairs:
         for index in range(len(road.accelerators)):
             units = float(year.fleet.allocation.units[index, column])
             if units > 0:
+                if task == OTHER_TASK:  # it works as hard as the others: nothing is measured
+                    continue
                 busy = use(year.cells, task, index, year.operation).busy
                 add(f"Utilisation|{task.workload}", busy, units)
                 if task.workload == COT and task in year.cells.serving:
@@ -267,10 +269,21 @@ def _rates(year: Year, task: Task, index: int) -> Iterator[tuple[str, float, flo
     cells = year.cells
     if task in cells.serving:
         cell = cells.serving[task][index]
-        yield f"Goodput|{task.workload}", cell.requests, cell.output_tokens
+        software = year.operation.progress.serving_software * _algorithms(year, task)
+        yield f"Goodput|{task.workload}", cell.requests, cell.output_tokens * software
     elif task in cells.pretraining:
         job = cells.pretraining[task][index]
-        yield f"MFU|{task.workload}", job.flop, job.mfu
+        yield f"MFU|{task.workload}", job.flop, job.mfu * year.operation.progress.training_software
     elif task in cells.rl:
         run = cells.rl[task][index]
-        yield f"MFU|{task.workload}", run.steps, run.utilisation
+        yield (
+            f"MFU|{task.workload}",
+            run.steps,
+            run.utilisation * year.operation.progress.training_software,
+        )
+
+
+def _algorithms(year: Year, task: Task) -> float:
+    """Return by how much less a request of a task takes than its model says."""
+    own = (d.algorithms for d in year.demand.serving if Task(d.workload, d.tier) == task)
+    return next(own, 1.0)

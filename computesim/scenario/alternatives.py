@@ -76,7 +76,7 @@ def _product(key: Key, product: Mapping[Any, Any]) -> Iterator[_Told]:
     """Yield what is wrong in a product."""
     for ways in (USERS, REQUESTS, CACHED):
         yield from _ways(key, product, ways)
-    if "context_growth" in product and not ("turns_per_session" in product):
+    if "context_growth" in product and "turns_per_session" not in product:
         told = ("a prompt that grows, without turns", "`turns_per_session` beside it", "")
         yield ((*key, "context_growth"), *told)
     if isinstance(price := product.get("price"), Mapping):

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+from pydantic import ValidationInfo, model_validator
+from pydantic_core import PydanticCustomError
+
+from computesim.scenario.context import Complaint, Context
 from computesim.scenario.diffusion import Diffusion
 from computesim.scenario.fields import (
     AtLeastOne,
@@ -65,6 +69,17 @@ class Price(Part):
         "Use is (price / reference price) ^ -elasticity times the reference use: at 1 the money "
         "spent stays as it is."
     )
+
+    @model_validator(mode="after")
+    def _refers_to_the_horizon(self, info: ValidationInfo) -> Price:
+        """Refuse a reference year of which the scenario says nothing."""
+        years = info.context.years if isinstance(info.context, Context) else ()
+        found = self.reference_year.at(0)
+        if years and not years[0] <= found < years[-1] + 1:
+            told = (f"{found:g}", f"a year of the horizon, {years[0]}-{years[-1]}")
+            complaint = Complaint(("reference_year",), *told)
+            raise PydanticCustomError("rejected", "rejected", {"all": [complaint]})
+        return self
 
 
 class Product(Part):

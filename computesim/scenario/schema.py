@@ -9,8 +9,8 @@ from pydantic import Field
 from computesim.scenario.fleet import Fleet, Limits, Network, Prices, Reliability, Site
 from computesim.scenario.labs import Lab, OtherAI
 from computesim.scenario.part import Part, optional, required
-from computesim.scenario.progress import Progress
 from computesim.scenario.products import Product, Tier, Traffic
+from computesim.scenario.progress import Progress
 
 Year = Annotated[int, Field(ge=1950, le=2100)]
 
