@@ -28,7 +28,6 @@ from computesim.projection.demand import (
 )
 from computesim.projection.fleet import Floats
 from computesim.projection.memo import Memo
-from computesim.projection.progress import Progress
 from computesim.projection.rl import RLCell
 from computesim.projection.serving import Cell, Play
 from computesim.projection.training import Failures, TrainingCell
@@ -62,7 +61,6 @@ class Operation:
     spare_share: float = 0.0  #: spares over nodes in use
     operational_share: float = 1.0  #: of training accelerators, with a job on them
     serving_share: float = 1.0  #: of serving accelerators, in a pool sized for its busiest hour
-    progress: Progress = field(default_factory=Progress)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +131,19 @@ def asked(demand: Demand) -> dict[Task, float]:
         Requests/s (serving, mean of the day), FLOP/s (pretraining), RL steps/s (post-training);
         experiments are measured in the final runs that they accompany, so that they ask for 1;
         other AI in H100-equivalents, where the scenario gives them.
+
+    Notes
+    -----
+    Cells are measured with the calibrated engines and frameworks on the models of the catalog, so
+    what better software and algorithms save is taken off here: of the work of the same year, which
+    then grows to its delivery as a whole.
     """
-    found = {Task(d.workload, d.tier): d.requests for d in demand.serving}
-    found |= {Task(PRETRAINING, d.lab): d.flop for d in demand.pretraining}
-    found |= {Task(RL, d.lab): d.steps for d in demand.rl}
+    progress = demand.progress
+    serving = progress.serving_software * progress.inference
+    training = progress.training_software
+    found = {Task(d.workload, d.tier): d.requests / serving for d in demand.serving}
+    found |= {Task(PRETRAINING, d.lab): d.flop / training for d in demand.pretraining}
+    found |= {Task(RL, d.lab): d.steps / training for d in demand.rl}
     found |= {Task(EXPERIMENTS, lab): 1.0 for lab in demand.experiments}
     return found | ({OTHER_TASK: demand.other_ai} if demand.other_ai > 0 else {})
 
@@ -163,19 +170,16 @@ def goodput(
     -----
     Serving pools are sized for the busiest hour, with spares for nodes in repair and with what
     regions, model versions and redundancy keep out of the pools; training machines carry a job
-    for a part of their time. Software multiplies what the calibrated engines and frameworks do,
-    algorithms what a request takes less than its model says. Experiments take their multiple of
-    the accelerator-time of the final runs.
+    for a part of their time. Experiments take their multiple of the accelerator-time of the
+    final runs.
     """
     # spares stand in for nodes in repair; what they do not cover is missing
     kept = min(operation.availability, 1.0 / (1.0 + operation.spare_share))
     pool = kept * operation.serving_share / operation.play.peak_to_mean
-    pool *= operation.progress.serving_software
-    job = kept * operation.operational_share * operation.progress.training_software
-    less = {Task(d.workload, d.tier): d.algorithms for d in demand.serving}
+    job = kept * operation.operational_share
     table: dict[Task, Floats] = {}
     for task, row in cells.serving.items():
-        table[task] = pool * less[task] * np.array([cell.requests for cell in row])
+        table[task] = pool * np.array([cell.requests for cell in row])
     for task, jobs in cells.pretraining.items():
         table[task] = job * np.array([cell.flop for cell in jobs])
     for task, runs in cells.rl.items():

@@ -53,7 +53,7 @@ class ServingDemand:
     ttft: float  #: s, for 90 % of the requests
     tpot: float  #: s/token, for 90 % of the requests
     streams: tuple[Stream, ...]
-    algorithms: float = 1.0  #: by how much less computation a request takes than the model says
+    algorithms: float = 1.0  #: by how much less FLOP a request takes than the model says
 
     @property
     def requests(self) -> float:
@@ -143,6 +143,16 @@ class RLDemand:
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """Multipliers of one year; 1 is what the engines and models of the catalog do."""
+
+    serving_software: float = 1.0
+    training_software: float = 1.0
+    training: float = 1.0  #: by how much less FLOP for what training plans
+    inference: float = 1.0  #: by how much less computation for a token of equal capability
+
+
+@dataclass(frozen=True, slots=True)
 class ProductDemand:
     """What one product asks."""
 
@@ -162,4 +172,5 @@ class Demand:
     cloud: dict[str, TokenFlow]  #: workload -> tokens per day in data centres
     device: dict[str, TokenFlow]  #: workload -> tokens per day on devices
     products: dict[str, ProductDemand] = field(default_factory=dict)
+    progress: Progress = field(default_factory=Progress)
     other_ai: float = 0.0  #: H100-equivalents of other AI, where they are no share of the fleet

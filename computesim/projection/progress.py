@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from computesim.projection.demand import OTHER_AI
+from computesim.projection.demand import OTHER_AI, Progress
 from computesim.projection.fleet import Floats
 from computesim.results import Row, unit_of
 
@@ -17,16 +17,6 @@ if TYPE_CHECKING:
     from computesim.projection.roadmap import Roadmap
     from computesim.projection.world import Year
     from computesim.scenario import Scenario
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Multipliers of one year; 1 is what the engines and models of the catalog do."""
-
-    serving_software: float = 1.0
-    training_software: float = 1.0
-    training: float = 1.0  #: by how much less FLOP for what training plans
-    inference: float = 1.0  #: by how much less computation for a token of equal capability
 
 
 def progress_at(scenario: Scenario, year: float) -> Progress:
@@ -144,7 +134,7 @@ def rows(road: Roadmap, years: Sequence[Year], replication: int) -> list[Row]:
 
 def _told(year: Year) -> Iterator[tuple[str, float]]:
     """Yield what the scenario says of software and algorithms."""
-    progress = year.operation.progress
+    progress = year.demand.progress
     yield "Serving software", progress.serving_software
     yield "Training software", progress.training_software
     yield "Algorithms|Training", progress.training

@@ -58,6 +58,7 @@ def demand_at(scenario: Scenario, catalog: Catalog, year: float) -> Demand:
         for workload, tokens in product.tokens.items():
             cloud[workload] += tokens.cloud
             device[workload] += tokens.device
+    progress = progress_at(scenario, year)
     other = scenario.other_ai.h100_equivalents
     return Demand(
         serving=tuple(_serving(scenario, catalog, usages, year)),
@@ -70,6 +71,7 @@ def demand_at(scenario: Scenario, catalog: Catalog, year: float) -> Demand:
         cloud=cloud,
         device=device,
         products=products,
+        progress=progress,
         other_ai=0.0 if other is None else other.at(year),
     )
 

@@ -14,7 +14,6 @@ from computesim.projection.cells import Operation
 from computesim.projection.demand import YEAR
 from computesim.projection.fleet import Floats
 from computesim.projection.network import Plan
-from computesim.projection.progress import progress_at
 from computesim.projection.serving import Play
 from computesim.projection.training import Failures
 
@@ -89,7 +88,6 @@ def operation_at(scenario: Scenario, year: float, replication: int) -> Operation
         spare_share=reliability.spare_share.at(year),
         operational_share=reliability.operational_share.at(year),
         serving_share=scenario.traffic.serving_share.at(year),
-        progress=progress_at(scenario, year),
     )
 
 

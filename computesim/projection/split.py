@@ -12,6 +12,7 @@ from computesim.projection.demand import COT, EXPERIMENTS, OTHER, PRETRAINING, R
 from computesim.projection.fleet import Floats
 from computesim.projection.variables import token_kinds
 from computesim.results import Row, unit_of
+from computesim.workload.adoption import TokenFlow
 
 if TYPE_CHECKING:
     from computesim.projection.roadmap import Roadmap
@@ -48,14 +49,16 @@ def rows(
 
 
 def _asked(demand: Demand) -> Pairs:
-    """Yield tokens and requests of data centres by product, and what prices do to use."""
+    """Yield tokens and requests by product, and what prices do to use."""
     for name, product in demand.products.items():
-        kinds: dict[str, float] = {}
         for workload, tokens in product.tokens.items():
             yield f"Requests by product|{name}|{_ANSWERED[workload]}", tokens.cloud.requests
-            for kind, value in token_kinds(tokens.cloud).items():
-                kinds[kind] = kinds.get(kind, 0.0) + value
-        yield from ((f"Tokens by product|{name}|{kind}", value) for kind, value in kinds.items())
+        days = product.tokens.values()
+        cloud = sum((tokens.cloud for tokens in days), TokenFlow())
+        device = sum((tokens.device for tokens in days), TokenFlow())
+        for where, flow in (("Tokens", cloud), ("Device tokens", device)):
+            for kind, value in token_kinds(flow).items():
+                yield f"{where} by product|{name}|{kind}", value
         if product.price is not None:
             yield f"Price|{name}", product.price
             yield f"Price response|{name}", product.response

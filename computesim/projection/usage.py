@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from computesim.projection.progress import Progress, hardware_per_usd, progress_at
+from computesim.projection.progress import hardware_per_usd, progress_at
 from computesim.workload.adoption import (
     SessionPrompts,
     Usage,
@@ -119,7 +119,7 @@ def relative_price(scenario: Scenario, catalog: Catalog, price: Price, year: flo
 
 def _gain(scenario: Scenario, catalog: Catalog, price: Price, year: float) -> float:
     """Return what a price that follows progress falls by."""
-    found: Progress = progress_at(scenario, year)
+    found = progress_at(scenario, year)
     software = found.serving_software * found.inference
     hardware = hardware_per_usd(scenario, catalog, year) if price.follows == "progress" else 1.0
     return software * hardware

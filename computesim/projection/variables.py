@@ -266,24 +266,18 @@ def _measured(year: Year, index: int) -> dict[str, float]:
 
 def _rates(year: Year, task: Task, index: int) -> Iterator[tuple[str, float, float]]:
     """Yield name, rate in the unit of the task, and the value that is reported at that rate."""
-    cells = year.cells
+    cells, progress = year.cells, year.demand.progress
     if task in cells.serving:
         cell = cells.serving[task][index]
-        software = year.operation.progress.serving_software * _algorithms(year, task)
-        yield f"Goodput|{task.workload}", cell.requests, cell.output_tokens * software
+        faster = progress.serving_software * progress.inference
+        yield f"Goodput|{task.workload}", cell.requests, cell.output_tokens * faster
     elif task in cells.pretraining:
         job = cells.pretraining[task][index]
-        yield f"MFU|{task.workload}", job.flop, job.mfu * year.operation.progress.training_software
+        yield f"MFU|{task.workload}", job.flop, job.mfu * progress.training_software
     elif task in cells.rl:
         run = cells.rl[task][index]
         yield (
             f"MFU|{task.workload}",
             run.steps,
-            run.utilisation * year.operation.progress.training_software,
+            run.utilisation * progress.training_software,
         )
-
-
-def _algorithms(year: Year, task: Task) -> float:
-    """Return by how much less a request of a task takes than its model says."""
-    own = (d.algorithms for d in year.demand.serving if Task(d.workload, d.tier) == task)
-    return next(own, 1.0)

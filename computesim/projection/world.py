@@ -52,7 +52,7 @@ class Year:
     cells: CellYear
     around: Surroundings
     tasks: tuple[Task, ...]
-    wanted: Floats  #: what each task asks, shape (tasks,)
+    wanted: Floats  #: what each task asks of the calibrated software, shape (tasks,)
     fleet: FleetYear
     networks: tuple[Share, ...]
     goodput: Floats  #: of one accelerator, shape (accelerators, tasks); 0 where it cannot

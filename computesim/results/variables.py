@@ -95,6 +95,7 @@ VARIABLES = (
     Variable("Service", "s", False, "Latency at the 90th percentile."),
     Variable("Unmet", "accelerator", True, "Required accelerators beyond what the limits allow."),
     Variable("Tokens by product", "token/day", True, "Tokens of data centres on a mean day."),
+    Variable("Device tokens by product", "token/day", True, "Tokens of devices on a mean day."),
     Variable("Requests by product", "request/day", True, "Requests to data centres, mean day."),
     Variable(
         "H100-equivalents by product",
