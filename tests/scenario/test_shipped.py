@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from computesim import Results, load_scenario, project
+from computesim.projection.usage import requests_at, users_at
 from computesim.scenario.shipped import shipped_scenarios
 
 FILES = shipped_scenarios()
@@ -17,7 +18,7 @@ OTHERS = sorted(set(FILES) - {"baseline"})
 TABLE = Path(__file__).parents[2] / "scenarios" / "README.md"
 NAMED = {
     "rl-cot-shift", "pretraining-continues", "short-cot", "deep-search", "agents", "on-device",
-    "power-limited",
+    "power-limited", "cheaper-tokens",
 }  # fmt: skip
 
 
@@ -70,7 +71,7 @@ def test_what_a_scenario_says_of_the_past_is_the_baseline_but_for_counterfactual
 ) -> None:
     def tokens(scenario: str) -> float:
         products = load_scenario(scenario).products.values()
-        return sum(p.users.at(2023) * p.requests_per_user_per_day.at(2023) for p in products)
+        return sum(users_at(p, 2023) * requests_at(p, 2023) for p in products)
 
     assert tokens(name) == pytest.approx(tokens("baseline"))
 
@@ -148,6 +149,10 @@ def test_the_scenarios_answer_their_questions() -> None:
     assert of("agents", "Tokens") > 3
     assert of("on-device", "Device tokens") > 5
     assert of("on-device", "H100-equivalents|CoT inference") < 0.95
+    assert of("cheaper-tokens", "Tokens") > 30
+    assert 1.2 < of("cheaper-tokens", "H100-equivalents by product") < 3
+    assert of("cheaper-tokens", "H100-equivalents by product|chat") < 0.1
+    assert of("cheaper-tokens", "H100-equivalents by product|agents") > 1.5
     limited = results("power-limited")
     assert max(limited.series("Power|Provisioned").values()) <= 85.0001e9
     assert limited.series("Unmet|RL post-training")[2030] > 0
