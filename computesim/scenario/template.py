@@ -41,7 +41,7 @@ title: {title}
 #     reasoning_tokens: 4000
 #     tier: flagship
 #   helpers:       # users by diffusion, sessions whose context grows, a price
-#     diffusion: {{law: bass, ceiling: 300 million, launch: 2024.5, innovation: 0.01, imitation: 1.2}}
+#     diffusion: {{law: bass, ceiling: 3e8, launch: 2024.5, innovation: 0.01, imitation: 1.2}}
 #     sessions_per_user_per_day: 2
 #     turns_per_session: 40
 #     prompt_tokens: 8000
