@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from computesim.projection import bill, bill_checks, cost_rows, devices, policy_rows
+from computesim.projection import bill, bill_checks, cost_rows, devices, policy_rows, split
 from computesim.projection.anchors import anchors
 from computesim.projection.bill_ratios import Ratios
 from computesim.projection.cells import measure
 from computesim.projection.memo import Memo, default_folder
+from computesim.projection.progress import rows as progress_rows
 from computesim.projection.reading import demand_at
 from computesim.projection.roadmap import network_at, operation_at, roadmap, site_at
 from computesim.projection.supply import available
@@ -54,7 +55,10 @@ def project(
     try:
         for replication in range(scenario.simulation.replications):
             years = simulate(scenario, catalog, road, replication, memo, progress)
-            found += rows(road, years, replication)
+            own = rows(road, years, replication)
+            found += own
+            found += split.rows(road, years, replication, own)
+            found += progress_rows(road, years, replication)
             found += cost_rows.rows(scenario, catalog, road, years, replication, memo)
             found += supply_rows(road, years, replication)
             found += bill.rows(scenario, ratios, road, years, replication)
@@ -116,7 +120,7 @@ def _surroundings(scenario: Scenario, catalog: Catalog, year: int) -> Surroundin
     return Surroundings(
         site=site,
         network=network_at(scenario, catalog, year),
-        other_ai=scenario.other_ai.share.at(year),
+        other_ai=0.0 if scenario.other_ai.share is None else scenario.other_ai.share.at(year),
         server_share=prices.server_share.at(year),
         facility_price=prices.facility.at(year) if prices.facility else site.build_cost,
         price={

@@ -62,6 +62,7 @@ _PLAIN: dict[str, tuple[str, float]] = {
     "request": ("request", 1.0),
     "user": ("user", 1.0),
     "core": ("core", 1.0),
+    "AD": ("AD", 1.0),  # a calendar year is a date, not a duration
 }
 
 

@@ -18,6 +18,7 @@ from computesim.hardware.accelerator import Accelerator
 from computesim.projection import rl, serving, training
 from computesim.projection.demand import (
     EXPERIMENTS,
+    OTHER_AI,
     PRETRAINING,
     RL,
     Demand,
@@ -37,6 +38,9 @@ class Task(NamedTuple):
 
     workload: str
     part: str  #: the tier, or the group of labs
+
+
+OTHER_TASK = Task(OTHER_AI, "")  #: other AI that is no share of the fleet
 
 
 class Use(NamedTuple):
@@ -125,12 +129,23 @@ def asked(demand: Demand) -> dict[Task, float]:
     -------
     dict of Task to float
         Requests/s (serving, mean of the day), FLOP/s (pretraining), RL steps/s (post-training);
-        experiments are measured in the final runs that they accompany, so that they ask for 1.
+        experiments are measured in the final runs that they accompany, so that they ask for 1;
+        other AI in H100-equivalents, where the scenario gives them.
+
+    Notes
+    -----
+    Cells are measured with the calibrated engines and frameworks on the models of the catalog, so
+    what better software and algorithms save is taken off here: of the work of the same year, which
+    then grows to its delivery as a whole.
     """
-    found = {Task(d.workload, d.tier): d.requests for d in demand.serving}
-    found |= {Task(PRETRAINING, d.lab): d.flop for d in demand.pretraining}
-    found |= {Task(RL, d.lab): d.steps for d in demand.rl}
-    return found | {Task(EXPERIMENTS, lab): 1.0 for lab in demand.experiments}
+    progress = demand.progress
+    serving = progress.serving_software * progress.inference
+    training = progress.training_software
+    found = {Task(d.workload, d.tier): d.requests / serving for d in demand.serving}
+    found |= {Task(PRETRAINING, d.lab): d.flop / training for d in demand.pretraining}
+    found |= {Task(RL, d.lab): d.steps / training for d in demand.rl}
+    found |= {Task(EXPERIMENTS, lab): 1.0 for lab in demand.experiments}
+    return found | ({OTHER_TASK: demand.other_ai} if demand.other_ai > 0 else {})
 
 
 def goodput(

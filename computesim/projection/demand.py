@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from computesim.quantities import Work
-from computesim.workload.adoption import TokenFlow
+from computesim.workload.adoption import DailyTokens, TokenFlow
 from computesim.workload.architecture import Architecture
 from computesim.workload.pretraining import tokens_for_flop
 from computesim.workload.rl_recipe import RLRecipe
@@ -37,7 +37,7 @@ class Stream:
     reasoning_tokens: float  #: 0 for a request that does not reason
     spread: float  #: standard deviation of the logarithm of the reasoning length
     samples: float  #: chains in parallel, a mean
-    product: str = ""  #: whose requests they are
+    product: str = field(default="", compare=False, repr=False)  #: whose requests these are
 
     @property
     def output_tokens(self) -> float:
@@ -57,6 +57,7 @@ class ServingDemand:
     ttft: float  #: s, for 90 % of the requests
     tpot: float  #: s/token, for 90 % of the requests
     streams: tuple[Stream, ...]
+    algorithms: float = 1.0  #: by how much less FLOP a request takes than the model says
 
     @property
     def requests(self) -> float:
@@ -74,13 +75,16 @@ class ServingDemand:
 
     def flop(self) -> dict[str, float]:
         """Return the FLOP/s of prefill and of decode, mean of the day."""
-        prefill = decode = 0.0
-        for s in self.streams:
-            cached = s.prompt_tokens * s.cached_share
-            prefill += s.requests * prefill_flop(self.model, s.prompt_tokens, cached)
-            length = s.reasoning_tokens + s.answer_tokens
-            decode += s.requests * s.samples * decode_flop(self.model, s.prompt_tokens, length)
-        return {"Prefill": prefill, "Decode": decode}
+        parts = [self.stream_flop(s) for s in self.streams]
+        return {name: sum(part[name] for part in parts) for name in ("Prefill", "Decode")}
+
+    def stream_flop(self, s: Stream) -> dict[str, float]:
+        """Return the FLOP/s of prefill and of decode of one stream, mean of the day."""
+        cached = s.prompt_tokens * s.cached_share
+        length = s.reasoning_tokens + s.answer_tokens
+        prefill = s.requests * prefill_flop(self.model, s.prompt_tokens, cached)
+        decode = s.requests * s.samples * decode_flop(self.model, s.prompt_tokens, length)
+        return {"Prefill": prefill / self.algorithms, "Decode": decode / self.algorithms}
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +149,25 @@ class RLDemand:
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """Multipliers of one year; 1 is what the engines and models of the catalog do."""
+
+    serving_software: float = 1.0
+    training_software: float = 1.0
+    training: float = 1.0  #: by how much less FLOP for what training plans
+    inference: float = 1.0  #: by how much less computation for a token of equal capability
+
+
+@dataclass(frozen=True, slots=True)
+class ProductDemand:
+    """What one product asks."""
+
+    tokens: dict[str, DailyTokens]  #: by workload
+    price: float | None = None  #: over that of its reference year; None without a price
+    response: float = 1.0  #: of use to the price
+
+
+@dataclass(frozen=True, slots=True)
 class Demand:
     """Everything that is asked at one time."""
 
@@ -155,3 +178,6 @@ class Demand:
     cloud: dict[str, TokenFlow]  #: workload -> tokens per day in data centres
     device: dict[str, TokenFlow]  #: workload -> tokens per day on devices
     policies: dict[str, Followed] = field(default_factory=dict)  #: lab -> what it balanced
+    products: dict[str, ProductDemand] = field(default_factory=dict)
+    progress: Progress = field(default_factory=Progress)
+    other_ai: float = 0.0  #: H100-equivalents of other AI, where they are no share of the fleet

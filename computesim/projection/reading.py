@@ -13,11 +13,14 @@ from computesim.projection.demand import (
     YEAR,
     Demand,
     PretrainingDemand,
+    ProductDemand,
     RLDemand,
     ServingDemand,
     Stream,
 )
 from computesim.projection.policy import followed
+from computesim.projection.progress import progress_at
+from computesim.projection.usage import relative_price, response, usage_at
 from computesim.quantities import Work
 from computesim.workload.adoption import TokenFlow, Usage, daily_tokens
 from computesim.workload.post_training import rl_step
@@ -28,8 +31,7 @@ from computesim.workload.search import SearchPlan
 if TYPE_CHECKING:
     from computesim.catalog import Catalog
     from computesim.scenario import Scenario
-    from computesim.scenario.labs import Lab, PostTraining
-    from computesim.scenario.products import Product
+    from computesim.scenario.labs import PostTraining
     from computesim.workload.architecture import Architecture
 
 
@@ -47,19 +49,23 @@ def demand_at(scenario: Scenario, catalog: Catalog, year: float) -> Demand:
     -------
     Demand
     """
-    usages = {name: _usage(p, year) for name, p in scenario.products.items()}
+    usages = {name: usage_at(scenario, catalog, name, year) for name in scenario.products}
     given = [_rl(scenario, name, catalog, year) for name in scenario.labs]
     usages, rl, policies = followed(scenario, catalog, year, usages, given)
+    products = {
+        name: _product(scenario, catalog, name, usage, year) for name, usage in usages.items()
+    }
     cloud = {COT: TokenFlow(), OTHER: TokenFlow()}
     device = {COT: TokenFlow(), OTHER: TokenFlow()}
-    for usage in usages.values():
-        for workload, part in _split(usage).items():
-            tokens = daily_tokens(part)
+    for product in products.values():
+        for workload, tokens in product.tokens.items():
             cloud[workload] += tokens.cloud
             device[workload] += tokens.device
+    progress = progress_at(scenario, year)
+    other = scenario.other_ai.h100_equivalents
     return Demand(
         serving=tuple(_serving(scenario, catalog, usages, year)),
-        pretraining=tuple(_pretraining(n, lab, catalog, year) for n, lab in scenario.labs.items()),
+        pretraining=tuple(_pretraining(scenario, n, catalog, year) for n in scenario.labs),
         rl=rl,
         experiments={
             name: (lab.experiments.multiple.at(year), lab.experiments.efficiency.at(year))
@@ -68,22 +74,22 @@ def demand_at(scenario: Scenario, catalog: Catalog, year: float) -> Demand:
         cloud=cloud,
         device=device,
         policies=policies,
+        products=products,
+        progress=progress,
+        other_ai=0.0 if other is None else other.at(year),
     )
 
 
-def _usage(product: Product, year: float) -> Usage:
-    """Return how a product is used in a year."""
-    return Usage(
-        users=product.users.at(year),
-        requests_per_user=product.requests_per_user_per_day.at(year),
-        prompt_tokens=product.prompt_tokens.at(year),
-        answer_tokens=product.answer_tokens.at(year),
-        cached_share=product.cached_share.at(year),
-        reasoning_share=product.reasoning_share.at(year),
-        reasoning_tokens=product.reasoning_tokens.at(year),
-        samples=product.samples.at(year),
-        on_device_share=product.on_device_share.at(year),
-    )
+def _product(
+    scenario: Scenario, catalog: Catalog, name: str, usage: Usage, year: float
+) -> ProductDemand:
+    """Return what one product asks, and at what price."""
+    tokens = {workload: daily_tokens(part) for workload, part in _split(usage).items()}
+    price = scenario.products[name].price
+    if price is None:
+        return ProductDemand(tokens)
+    relative = relative_price(scenario, catalog, price, year)
+    return ProductDemand(tokens, relative, response(scenario, catalog, name, year))
 
 
 def _split(usage: Usage) -> dict[str, Usage]:
@@ -108,12 +114,13 @@ def _serving(
     found = []
     for name, tier in scenario.tiers.items():
         members = [
-            (key, p, usages[key]) for key, p in scenario.products.items() if p.tier.at(year) == name
+            (key, p.reasoning_spread.at(year))
+            for key, p in scenario.products.items()
+            if p.tier.at(year) == name
         ]
         for workload in (COT, OTHER):
             streams = tuple(
-                _stream(_split(usage)[workload], product.reasoning_spread.at(year), key)
-                for key, product, usage in members
+                _stream(_split(usages[key])[workload], spread, key) for key, spread in members
             )
             busy = tuple(stream for stream in streams if stream.requests > 0)
             if busy:
@@ -127,6 +134,7 @@ def _serving(
                         tier.ttft.at(year),
                         tier.tpot.at(year),
                         busy,
+                        progress_at(scenario, year).inference,
                     )
                 )
     return found
@@ -147,15 +155,16 @@ def _stream(usage: Usage, spread: float, product: str) -> Stream:
     )
 
 
-def _pretraining(name: str, lab: Lab, catalog: Catalog, year: float) -> PretrainingDemand:
+def _pretraining(scenario: Scenario, name: str, catalog: Catalog, year: float) -> PretrainingDemand:
     """Return the final pretraining runs of a group of labs."""
+    lab = scenario.labs[name]
     plan = lab.pretraining
     model = catalog.model(plan.model.at(year))
     return PretrainingDemand(
         lab=name,
         model=model,
         runs=lab.count.at(year) * plan.runs_per_year.at(year) / YEAR,
-        run_flop=plan.flop.at(year),
+        run_flop=plan.flop.at(year) / progress_at(scenario, year).training,
         dtype=plan.dtype.at(year),
         seq_len=min(round(plan.seq_len.at(year)), model.context_length),
         batch_tokens=plan.batch_tokens.at(year),
@@ -169,11 +178,12 @@ def _rl(scenario: Scenario, name: str, catalog: Catalog, year: float) -> RLDeman
     lab = scenario.labs[name]
     plan = lab.post_training
     model = catalog.model((plan.model or lab.pretraining.model).at(year))
+    steps = plan.steps.at(year) / progress_at(scenario, year).training
     recipe, works = _step(scenario, name, plan, model, catalog, year)
     return RLDemand(
         lab=name,
         model=model,
-        steps=lab.count.at(year) * plan.runs_per_year.at(year) * plan.steps.at(year) / YEAR,
+        steps=lab.count.at(year) * plan.runs_per_year.at(year) * steps / YEAR,
         recipe=recipe,
         response_tokens=plan.response_tokens.at(year),
         response_spread=plan.response_spread.at(year),

@@ -61,6 +61,7 @@ class Cell:
     busy: float = 0.0  #: likewise, share of the time with a step in progress
     batch: float = 0.0  #: mean running sequences of a replica at the mean load
     accelerators: int = 0  #: of one replica
+    reading: float = 0.0  #: share of the step time that reading prompts adds, at the mean load
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,7 @@ def measure(demand: ServingDemand, accelerator: Accelerator, play: Play) -> Cell
         busy=1.0 - math.exp(-mean.batch - day * mean.step_seconds),
         batch=mean.batch,
         accelerators=step.n_accelerators,
+        reading=mean.reading,
     )
 
 

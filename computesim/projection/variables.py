@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from computesim.hardware.power import carbon_grams, electricity_cost
-from computesim.projection.cells import Task, use
+from computesim.projection.cells import OTHER_TASK, Task, use
 from computesim.projection.demand import (
     COT,
     EXPERIMENTS,
@@ -108,14 +108,14 @@ def _asked(demand: Demand) -> Pairs:
     """Yield tokens and FLOP."""
     for where, flows in (("Tokens", demand.cloud), ("Device tokens", demand.device)):
         for workload, flow in flows.items():
-            for kind, tokens in _kinds(flow).items():
+            for kind, tokens in token_kinds(flow).items():
                 if tokens or kind != "Reasoning" or workload == COT:
                     yield f"{where}|{workload}|{kind}", tokens
     for name, value in flop(demand).items():
         yield f"FLOP|{name}", value
 
 
-def _kinds(flow: TokenFlow) -> dict[str, float]:
+def token_kinds(flow: TokenFlow) -> dict[str, float]:
     """Return the tokens of a day by kind."""
     return {
         "Prompt": flow.fresh_prompt,
@@ -156,7 +156,7 @@ def _unmet(year: Year) -> dict[str, float]:
         met = float(year.wanted[column]) - float(left[column])
         missing = units * float(left[column]) / met if met > 0 else 0.0
         found[task.workload] = found.get(task.workload, 0.0) + missing
-    if found:  # the rest of AI is cut like the work of labs and products
+    if found and OTHER_AI not in found:  # it is cut like the work of labs and products
         share = year.around.other_ai
         found[OTHER_AI] = share / (1.0 - share) * sum(found.values())
     return found
@@ -231,6 +231,8 @@ def _quality(road: Roadmap, year: Year) -> Pairs:
         for index in range(len(road.accelerators)):
             units = float(year.fleet.allocation.units[index, column])
             if units > 0:
+                if task == OTHER_TASK:  # it works as hard as the others: nothing is measured
+                    continue
                 busy = use(year.cells, task, index, year.operation).busy
                 add(f"Utilisation|{task.workload}", busy, units)
                 if task.workload == COT and task in year.cells.serving:
@@ -264,13 +266,18 @@ def _measured(year: Year, index: int) -> dict[str, float]:
 
 def _rates(year: Year, task: Task, index: int) -> Iterator[tuple[str, float, float]]:
     """Yield name, rate in the unit of the task, and the value that is reported at that rate."""
-    cells = year.cells
+    cells, progress = year.cells, year.demand.progress
     if task in cells.serving:
         cell = cells.serving[task][index]
-        yield f"Goodput|{task.workload}", cell.requests, cell.output_tokens
+        faster = progress.serving_software * progress.inference
+        yield f"Goodput|{task.workload}", cell.requests, cell.output_tokens * faster
     elif task in cells.pretraining:
         job = cells.pretraining[task][index]
-        yield f"MFU|{task.workload}", job.flop, job.mfu
+        yield f"MFU|{task.workload}", job.flop, job.mfu * progress.training_software
     elif task in cells.rl:
         run = cells.rl[task][index]
-        yield f"MFU|{task.workload}", run.steps, run.utilisation
+        yield (
+            f"MFU|{task.workload}",
+            run.steps,
+            run.utilisation * progress.training_software,
+        )

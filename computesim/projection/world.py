@@ -10,7 +10,16 @@ import numpy as np
 
 from computesim.hardware.power import Site
 from computesim.projection import cost
-from computesim.projection.cells import CellYear, Operation, Task, Use, asked, goodput, use
+from computesim.projection.cells import (
+    OTHER_TASK,
+    CellYear,
+    Operation,
+    Task,
+    Use,
+    asked,
+    goodput,
+    use,
+)
 from computesim.projection.demand import OTHER_AI, Demand
 from computesim.projection.fleet import FleetYear, at_delivery, build
 from computesim.projection.limits import Limit, Maker, Standing
@@ -47,9 +56,10 @@ class Year:
     cells: CellYear
     around: Surroundings
     tasks: tuple[Task, ...]
-    wanted: Floats  #: what each task asks, shape (tasks,)
+    wanted: Floats  #: what each task asks of the calibrated software, shape (tasks,)
     fleet: FleetYear
     networks: tuple[Share, ...]
+    goodput: Floats  #: of one accelerator, shape (accelerators, tasks); 0 where it cannot
     free: FleetYear | None = None  #: the fleet without any limit, where there is one
 
     def units(self) -> dict[str, Floats]:
@@ -133,6 +143,7 @@ def stock(
     for t, demand in enumerate(demands):
         later = {task: float(paths[task][t]) for task in tasks}
         table = goodput(cells[t], later, demand, operations[t])
+        table[OTHER_TASK] = np.array([a.h100_equivalents for a in road.accelerators])
         empty = np.zeros(len(road.accelerators))
         tables.append(np.stack([table.get(task, empty) for task in tasks], axis=1))
         columns.append(np.array([later[task] if task in table else 0.0 for task in tasks]))
@@ -156,6 +167,7 @@ def stock(
             columns[t],
             fleet[t],
             networks[t],
+            tables[t],
             free[t] if limited else None,
         )
         for t in range(len(road.years))
@@ -213,6 +225,7 @@ def draws(road: Roadmap, year: Year) -> dict[str, tuple[Draw, ...]]:
     published about how hard recommenders and vision models do.
     """
     found: dict[str, tuple[Draw, ...]] = {}
+    measured = np.array([float(task != OTHER_TASK) for task in year.tasks])
     for index, machine in enumerate(road.accelerators):
         per_task = [
             draw(
@@ -223,8 +236,8 @@ def draws(road: Roadmap, year: Year) -> dict[str, tuple[Draw, ...]]:
             )
             for task in year.tasks
         ]
-        weight = year.fleet.allocation.units[index]
-        mean = _mean(per_task, weight) if weight.any() else _mean(per_task, np.ones(len(per_task)))
+        weight = year.fleet.allocation.units[index] * measured
+        mean = _mean(per_task, weight) if weight.any() else _mean(per_task, measured)
         still = draw(machine, Use(0.0, 0.0, 0.0), year.networks[index].watts, year.around.site)
         for workload in year.units():
             members = [c for c, task in enumerate(year.tasks) if task.workload == workload]

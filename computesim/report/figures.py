@@ -7,6 +7,7 @@ from collections.abc import Callable
 from computesim.report import bill_figures
 from computesim.report.chart import Chart, Series
 from computesim.report.costs import cost_of_tokens
+from computesim.report.demand_figures import progress, serving_by_product
 from computesim.report.lines import balance, comparison, goodput, ratios, tokens
 from computesim.report.sourcing import source_line
 from computesim.report.stacks import (
@@ -236,8 +237,8 @@ CHECKS = "Checks"  #: the heading that the table of published figures stands und
 #: Every chart of a report, under the headings of the report.
 SECTIONS: tuple[tuple[str, tuple[Figure, ...]], ...] = (
     ("Compute", (compute_by_workload, compute_shares, ratios, required_by_workload, balance)),
-    ("Demand", (tokens, flop_by_workload, rl_parts, goodput)),
     ("Supply", (supply_and_demand, limits_used)),
+    ("Demand", (tokens, serving_by_product, flop_by_workload, rl_parts, goodput, progress)),
     ("Fleet", (installed_compute, installed_by_generation, shipments)),
     ("Power", (power, energy)),
     ("Network", (optics, optics_installed, switches)),

@@ -194,6 +194,28 @@ VARIABLES = (
     Variable("Balance|Accuracy", "1", False, "Accuracy on the skill that a lab aims at."),
     Variable("Balance|RL share of spending", "1", False, "RL over RL and requests of a model."),
     Variable("Balance|Requests", "request", False, "Reasoning requests to a model in its life."),
+    Variable("Tokens by product", "token/day", True, "Tokens of data centres on a mean day."),
+    Variable("Device tokens by product", "token/day", True, "Tokens of devices on a mean day."),
+    Variable("Requests by product", "request/day", True, "Requests to data centres, mean day."),
+    Variable(
+        "H100-equivalents by product",
+        "H100e",
+        True,
+        "Required accelerators of serving, split by the time that a product's requests take.",
+    ),
+    Variable("H100-equivalents by tier", "H100e", True, "Required accelerators of serving."),
+    Variable("H100-equivalents by lab", "H100e", True, "Required accelerators of labs."),
+    Variable("Accelerators by product", "accelerator", True, "Required packages of serving."),
+    Variable("Accelerators by tier", "accelerator", True, "Required packages of serving."),
+    Variable("Accelerators by lab", "accelerator", True, "Required packages of labs."),
+    Variable(
+        "Progress",
+        "1",
+        False,
+        "Work of one accelerator over the first year (hardware), or over the calibrated engines.",
+    ),
+    Variable("Price", "1", False, "Price of a token over that of the product's reference year."),
+    Variable("Price response", "1", False, "Use over that at the price of the reference year."),
 )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, get_args, get_origin
 
 from computesim.scenario.fields import Name, Quantity, Shares, Word
-from computesim.scenario.merge import is_branch
+from computesim.scenario.merge import is_branch, without_none
 from computesim.scenario.part import Part
 from computesim.scenario.schema import Tree
 
@@ -122,7 +122,7 @@ _HEADER = ("| key | value | default | meaning |", "|---|---|---|---|")
 def _sections(kind: type[Part], path: str = "") -> Iterator[tuple[str, type[Part], str]]:
     """Yield the title, the part and the description of every part below a part."""
     for name, field in kind.model_fields.items():
-        annotation: Any = field.annotation
+        annotation: Any = without_none(field.annotation)
         where = f"{path}{name}"
         if get_origin(annotation) is dict:
             annotation = get_args(annotation)[1]
@@ -171,9 +171,9 @@ def _value(field: Any) -> str:
             return f"mix of {form.table}"
         if isinstance(form, Name):
             return f"name of {form.table}" + (", or `none`" if form.none else "")
-    if is_branch(field.annotation):
+    if is_branch(without_none(field.annotation)):
         return "keys"
-    if words := get_args(field.annotation):
+    if words := get_args(without_none(field.annotation)):
         return ", ".join(f"`{word}`" for word in words)
     names = {str: "text", int: "whole number", bool: "`true`, `false`"}
     return names.get(field.annotation, "text")
@@ -187,7 +187,8 @@ def _inner_metadata(annotation: Any) -> tuple[Any, ...]:
 
 
 def _quantity(form: Quantity, by_name: bool) -> str:
-    unit = {"1": "number", **{n: f"number of {n}s" for n in _COUNTED}}.get(
+    named = {"1": "number", "AD": "calendar year"}
+    unit = {**named, **{n: f"number of {n}s" for n in _COUNTED}}.get(
         form.unit, f"quantity in `{form.unit}`"
     )
     low, high = form.minimum, form.maximum

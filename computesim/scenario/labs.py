@@ -136,10 +136,20 @@ class Lab(Part):
     policy: Policy = optional({}, "Whether RL and chains are given, or balanced.")
 
 
+#: what other AI takes where a scenario says nothing
+OTHER_AI_SHARE = {"low": 0.05, "central": 0.15, "high": 0.3, "source": "estimate"}
+
+
 class OtherAI(Part):
     """AI that is neither a product nor a lab of this scenario: recommenders, vision, science."""
 
-    share: Annotated[Value, Quantity("1", minimum=0, maximum=0.95)] = optional(
-        {"low": 0.05, "central": 0.15, "high": 0.3, "source": "estimate"},
-        "Share of all required accelerators that other AI takes.",
+    share: Annotated[Value | None, Quantity("1", minimum=0, maximum=0.95)] = optional(
+        None,
+        "Share of all required accelerators that other AI takes; 0.05 to 0.3 with 0.15 in the "
+        "middle (estimate) where nothing is said. It grows with all the rest.",
+    )
+    h100_equivalents: Annotated[Value | None, Quantity("1", minimum=0)] = optional(
+        None,
+        "Instead of a share: accelerators of other AI by year, weighed by dense 8-bit peak, "
+        "whatever language models take.",
     )

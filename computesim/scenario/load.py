@@ -10,9 +10,11 @@ from pydantic import ValidationError
 
 from computesim.catalog.makers import complaints
 from computesim.errors import CatalogError, Fault, ScenarioError, near_miss
+from computesim.scenario.alternatives import clashes
 from computesim.scenario.context import Context
 from computesim.scenario.faults import place_of, plain_faults
 from computesim.scenario.gather import Gathering
+from computesim.scenario.labs import OTHER_AI_SHARE
 from computesim.scenario.overrides import overridden
 from computesim.scenario.scenario import Scenario
 from computesim.scenario.yaml_loader import Document, Place, dotted
@@ -51,6 +53,7 @@ def load_scenario(
         raise ScenarioError(gathered.faults, str(path_or_name))
     document = overridden(gathered.document, overrides)
     faults = [*gathered.faults, *document.faults]
+    faults += clashes(document, gathered.file, gathered.is_complete)
     overlay = Path(catalog_overlay) if catalog_overlay is not None else gathered.overlay
     _fill(document.data, gathered.stem)
     context = _context(document, overlay, faults, gathered)
@@ -69,6 +72,9 @@ def _fill(data: dict[Any, Any], stem: str) -> None:
     """Write the defaults that depend on other entries."""
     data.setdefault("name", stem)
     data.setdefault("title", data["name"])
+    other = data.setdefault("other_ai", {})
+    if isinstance(other, dict) and "h100_equivalents" not in other:
+        other.setdefault("share", dict(OTHER_AI_SHARE))
     for section in ("products", "labs"):
         for name, entry in _branch(data, section).items():
             if isinstance(entry, dict):

@@ -7,7 +7,8 @@ replaces its forerunner as a whole; `null` takes an entry away.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin
 
 from computesim.scenario.part import Part
 from computesim.scenario.schema import Tree
@@ -18,8 +19,16 @@ def child_kind(kind: Any, name: Any) -> Any:
     """Return the annotation of an entry of a part or of a mapping of parts; None when unknown."""
     if isinstance(kind, type) and issubclass(kind, Part):
         field = kind.model_fields.get(name)
-        return field.annotation if field else None
+        return without_none(field.annotation) if field else None
     return get_args(kind)[1] if get_origin(kind) is dict else None
+
+
+def without_none(kind: Any) -> Any:
+    """Return the annotation of an entry that may be left out, as if it could not."""
+    if get_origin(kind) not in (Union, UnionType):
+        return kind
+    told = [part for part in get_args(kind) if part is not NoneType]
+    return told[0] if len(told) == 1 else kind
 
 
 def is_branch(kind: Any) -> bool:

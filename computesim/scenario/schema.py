@@ -12,6 +12,7 @@ from computesim.scenario.fleet import Fleet, Limits, Network, Prices, Reliabilit
 from computesim.scenario.labs import Lab, OtherAI
 from computesim.scenario.part import Part, optional, required
 from computesim.scenario.products import Product, Tier, Traffic
+from computesim.scenario.progress import Progress
 from computesim.scenario.supply import Supply
 
 Year = Annotated[int, Field(ge=1950, le=2100)]
@@ -53,6 +54,7 @@ class Tree(Part):
     traffic: Traffic = optional({}, "How requests arrive.")
     labs: dict[str, Lab] = required("Groups of labs, by a name of your own.")
     other_ai: OtherAI = optional({}, "AI outside this scenario's products and labs.")
+    progress: Progress = optional({}, "Software and algorithms that get better over the years.")
     fleet: Fleet = required("Accelerators shipped and retired.")
     reliability: Reliability = optional({}, "Failures and what they cost.")
     site: Site = required("Where the machines stand.")

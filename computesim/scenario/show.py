@@ -110,6 +110,8 @@ def number_text(number: float, unit: str) -> str:
         name = next((n for n, size in _TIMES.items() if abs(number) >= size), "s")
         return f"{number / _TIMES[name]:.4g} {name}"
     shown = number / units.scale(unit)
+    if unit == "AD":
+        return f"{shown:.8g}"
     if unit in _PREFIXED:
         return units.show(shown, unit) if abs(shown) < 1e21 else f"{shown:.3g} {unit}"
     for size, name in _MAGNITUDES:
@@ -120,4 +122,4 @@ def number_text(number: float, unit: str) -> str:
 
 def unit_beside(unit: str) -> str:
     """Return the unit that stands beside a text of `number_text`, empty where the text names it."""
-    return "" if unit in ("1", "s", *_PREFIXED) else unit
+    return "" if unit in ("1", "s", "AD", *_PREFIXED) else unit

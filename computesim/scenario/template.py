@@ -40,6 +40,22 @@ title: {title}
 #     reasoning_share: 0.5
 #     reasoning_tokens: 4000
 #     tier: flagship
+#   helpers:       # users by diffusion, sessions whose context grows, a price
+#     diffusion: {{law: bass, ceiling: 3e8, launch: 2024.5, innovation: 0.01, imitation: 1.2}}
+#     sessions_per_user_per_day: 2
+#     turns_per_session: 40
+#     prompt_tokens: 8000
+#     context_growth: {{tokens_per_turn: 900, hits: 0.95}}
+#     price: {{follows: progress, reference_year: 2025, elasticity: 0.8}}
+#     answer_tokens: 300
+#     reasoning_share: 0.5
+#     reasoning_tokens: 600
+#     tier: pro
+
+# Software and algorithms, apart from hardware.
+# progress:
+#   serving_software: {{2022: 1, 2025: 1, 2030: 4, interpolation: geometric}}
+#   algorithms: {{inference: {{2022: 1, 2025: 1, 2030: 10, interpolation: geometric}}}}
 
 # Which models answer, and how fast.
 # tiers:

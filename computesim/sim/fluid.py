@@ -29,6 +29,7 @@ class SteadyState(NamedTuple):
     step_seconds: float  #: mean over steps, s
     batch: float  #: decoding sequences
     bounded: bool  #: the batch is at its limit, so that the rate cannot be kept
+    reading: float = 0.0  #: share of the step time that reading prompts adds
 
 
 def mean_lengths(trace: Trace) -> MeanLengths:
@@ -85,7 +86,7 @@ def steady_state(
     # where nothing is promised, a sequence holds what it has written so far
     held = lengths.need if service.when_full == PROMISE else lengths.context
     most = min(float(service.max_batch), service.kv_capacity_tokens / held)
-    seconds, wanted, full = 0.0, 0.0, False
+    seconds, plain, wanted, full = 0.0, 0.0, 0.0, False
     for _ in range(200):
         wanted = rate * lengths.later * seconds
         batch = min(wanted, most)
@@ -103,7 +104,8 @@ def steady_state(
             full = chunk >= room and share >= 1.0
         if seconds - before <= 1e-3 * seconds or full or wanted >= most:
             break
-    return SteadyState(seconds, batch, wanted >= most or full)
+    reading = 1.0 - plain / seconds if seconds > 0 else 0.0
+    return SteadyState(seconds, batch, wanted >= most or full, reading)
 
 
 def _step(

@@ -147,6 +147,63 @@ def price_factor(price: float, reference_price: float, elasticity: float) -> flo
     return float((price / reference_price) ** -elasticity)
 
 
+@dataclass(frozen=True, slots=True)
+class SessionPrompts:
+    """The prompts of the turns of one session, on the average over turns."""
+
+    prompt_tokens: float
+    cached_share: float  #: token by token
+
+
+def growing_prompts(
+    first: float,
+    added: float,
+    turns: float,
+    variation: float = 0.0,
+    hits: float = 1.0,
+    prefix: float = 0.0,
+) -> SessionPrompts:
+    """Return the mean prompt of a session whose context grows, and what of it is cached.
+
+    Parameters
+    ----------
+    first : float, token
+        Prompt of the first turn.
+    added : float, token
+        By which the prompt of a turn is longer than that of the turn before.
+    turns : float
+        Mean turns of a session, at least 1.
+    variation : float
+        Standard deviation of the turns over their mean.
+    hits : float
+        Share of the later turns that find the prompt of the turn before in a cache.
+    prefix : float, token
+        Beginning of all prompts that is always cached; not more than `first` counts.
+
+    Returns
+    -------
+    SessionPrompts
+
+    Notes
+    -----
+    Turn k reads ``P_k = first + (k-1) added``, of which ``P_(k-1)`` was the prompt before and is
+    found again. A session of n turns has the sums ``n first + added n(n-1)/2`` of prompts and,
+    without the last of them, ``(n-1) first + added (n-1)(n-2)/2`` of prompts that are found.
+    Their means over sessions need only the mean and the variance of n. Answers and reasoning are
+    taken to be read again where they are kept: a dropped chain of thought moves all that follows.
+    """
+    if turns < 1 or min(first, added, variation, prefix) < 0 or not 0 <= hits <= 1:
+        raise ValueError("turns are at least 1, hits 0 to 1, nothing else is negative")
+    part = turns % 1.0  # whole turns of a mean of 2.5 vary, 2 or 3, whatever is said
+    square = turns**2 + max((variation * turns) ** 2, part * (1.0 - part))
+    total = turns * first + added * (square - turns) / 2.0
+    found = (turns - 1.0) * first + added * (square - 3.0 * turns + 2.0) / 2.0
+    prefix = min(prefix, first)
+    cached = prefix + (turns - 1.0) * (1.0 - hits) * prefix + hits * found
+    share = cached / total if total > 0 else 0.0
+    return SessionPrompts(total / turns, min(share, 1.0))
+
+
 def logistic(
     year: float, ceiling: float, midpoint: float, rate: float, floor: float = 0.0
 ) -> float:

@@ -233,6 +233,15 @@ def make_manifest(name: str) -> Manifest:
     }  # fmt: skip
 
 
+def _by_product_and_progress(add: Add) -> None:
+    for name, size in (("chat", 5.0), ("agents", 8.0)):
+        add(f"H100-equivalents by product|{name}|{COT}", grown(size * 1e6, 2.0))
+    add("Progress|Hardware|Per accelerator", grown(16.0, 1.6))
+    add("Progress|Hardware|Per USD", grown(6.0, 1.3))
+    for part in ("Serving software", "Training software"):
+        add(f"Progress|{part}", lambda year: 1.0)
+
+
 def make_results(
     name: str = "baseline", skip: tuple[str, ...] = (), replications: int = 1, times: float = 1.0
 ) -> Results:
@@ -254,6 +263,7 @@ def make_results(
     _costs(add, skip)
     _supply(add)
     _bill(add)
+    _by_product_and_progress(add)
     return Results.from_rows(rows, make_manifest(name))
 
 

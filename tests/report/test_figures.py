@@ -34,6 +34,26 @@ def test_full_results_fill_every_figure(results: Results) -> None:
     assert len({chart.key for chart in drawn}) == len(drawn)
 
 
+def test_serving_by_product_shows_labels_in_the_order_of_the_scenario(make: Make) -> None:
+    results = make()
+    for agents, chat, shown in (
+        ("Agents", "Chat", ["Agents", "Chat"]),
+        ("Same", "Same", ["agents", "chat"]),  # labels that do not tell them apart
+    ):
+        products = {"agents": {"label": agents}, "chat": {"label": chat}}
+        results.manifest["scenario"] = {"products": products}
+        chart = by_key(results)["serving-by-product"]
+        assert [series.name for series in chart.series] == shown
+        assert chart.series[0].y[results.years.index(2026)] == pytest.approx(8.0)
+
+
+def test_progress_shows_the_parts_that_move(results: Results) -> None:
+    chart = by_key(results)["progress"]
+    assert [s.name for s in chart.series] == ["Hardware, per accelerator", "Hardware, per USD"]
+    assert chart.log_y
+    assert chart.series[1].y[results.years.index(2026)] == pytest.approx(6.0)
+
+
 def test_every_chart_says_unit_question_source_and_what_is_counted(results: Results) -> None:
     for chart in charts(results):
         assert chart.title

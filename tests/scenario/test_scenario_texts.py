@@ -165,7 +165,9 @@ def test_every_line_of_a_new_scenario_works_when_switched_on(tmp_path: Path) -> 
         *("extends", "name", "title", "question", "horizon", "products", "tiers", "traffic"),
         *("labs", "fleet", "reliability", "site", "network", "prices", "limits", "simulation"),
         *("finance", "regions"),
+        "progress",
     }
+    assert scenario.products["helpers"].users is None
     assert "search" not in scenario.products
     assert scenario.products["tutoring"].users.at(2025) == 50e6
     assert scenario.limits.facility_power is not None

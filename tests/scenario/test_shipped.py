@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from computesim import Results, load_catalog, load_scenario, project
+from computesim.projection.progress import hardware_per_usd, progress_at
+from computesim.projection.usage import requests_at, users_at
 from computesim.scenario.shipped import shipped_scenarios
 
 FILES = shipped_scenarios()
@@ -17,7 +19,7 @@ OTHERS = sorted(set(FILES) - {"baseline"})
 TABLE = Path(__file__).parents[2] / "scenarios" / "README.md"
 NAMED = {
     "rl-cot-shift", "pretraining-continues", "short-cot", "deep-search", "agents", "on-device",
-    "power-limited",
+    "power-limited", "cheaper-tokens",
 }  # fmt: skip
 
 
@@ -70,9 +72,41 @@ def test_what_a_scenario_says_of_the_past_is_the_baseline_but_for_counterfactual
 ) -> None:
     def tokens(scenario: str) -> float:
         products = load_scenario(scenario).products.values()
-        return sum(p.users.at(2023) * p.requests_per_user_per_day.at(2023) for p in products)
+        return sum(users_at(p, 2023) * requests_at(p, 2023) for p in products)
 
     assert tokens(name) == pytest.approx(tokens("baseline"))
+
+
+def test_cheaper_tokens_are_tenfold_cheaper_a_year_by_the_figures_of_the_catalog() -> None:
+    scenario = load_scenario("cheaper-tokens")
+    catalog = scenario.catalog()
+    gains = []
+    for year in (2025, 2027):
+        told = progress_at(scenario, year)
+        software = told.serving_software * told.inference
+        gains.append(software * hardware_per_usd(scenario, catalog, year))
+    per_year = (gains[1] / gains[0]) ** 0.5
+    assert per_year == pytest.approx(
+        catalog.figure("efficiency", "tokens", "price_fall_per_year").number, rel=0.02
+    )
+    algorithms = scenario.progress.algorithms.inference.at(2027) ** 0.5
+    assert algorithms == pytest.approx(
+        catalog.figure("efficiency", "algorithms", "inference_gain_per_year").number
+    )
+    price = scenario.products["api"].price
+    elasticity = catalog.figure("efficiency", "tokens", "price_elasticity")
+    assert price
+    assert price.elasticity.at(2027) == elasticity.number
+    assert (price.elasticity.at(0, "low"), price.elasticity.at(0, "high")) == elasticity.bounds
+
+
+def test_hardware_of_the_baseline_gets_cheaper_as_published() -> None:
+    """FLOP per USD grow 1.3 times a year (1.2 to 1.4), from 2025 to 2030 of this roadmap."""
+    scenario = load_scenario("baseline")
+    catalog = scenario.catalog()
+    gain = hardware_per_usd(scenario, catalog, 2030) / hardware_per_usd(scenario, catalog, 2025)
+    low, high = catalog.figure("efficiency", "hardware", "flop_per_usd_gain_per_year").bounds
+    assert low < gain ** (1 / 5) < high
 
 
 @cache
@@ -148,6 +182,10 @@ def test_the_scenarios_answer_their_questions() -> None:
     assert of("agents", "Tokens") > 3
     assert of("on-device", "Device tokens") > 5
     assert of("on-device", "H100-equivalents|CoT inference") < 0.95
+    assert of("cheaper-tokens", "Tokens") > 30
+    assert 1.2 < of("cheaper-tokens", "H100-equivalents by product") < 3
+    assert of("cheaper-tokens", "H100-equivalents by product|chat") < 0.1
+    assert of("cheaper-tokens", "H100-equivalents by product|agents") > 1.5
     limited = results("power-limited")
     assert max(limited.series("Power|Provisioned").values()) <= 85.0001e9
     assert limited.series("Unmet|RL post-training")[2030] > 0
