@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from computesim.projection import revenue
 from computesim.projection.anchors import anchors
 from computesim.projection.cells import measure
 from computesim.projection.memo import Memo, default_folder
@@ -50,6 +51,7 @@ def project(
         for replication in range(scenario.simulation.replications):
             years = simulate(scenario, catalog, road, replication, memo, progress)
             found += rows(road, years, replication)
+            found += revenue.rows(road, years, replication, scenario, catalog)
             warnings += [w for w in remarks(years) if w not in warnings]
     finally:
         memo.save()  # an interrupted run goes on where it stopped

@@ -94,6 +94,12 @@ VARIABLES = (
     Variable("Utilisation", "1", False, "Share of time in which required accelerators work."),
     Variable("Service", "s", False, "Latency at the 90th percentile."),
     Variable("Unmet", "accelerator", True, "Required accelerators beyond what the limits allow."),
+    Variable(
+        "Revenue",
+        "USD/year",
+        True,
+        "What vendors take for what they ship in the year: accelerators, and NVIDIA's networks.",
+    ),
 )
 
 
