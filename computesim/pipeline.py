@@ -10,6 +10,7 @@ from computesim.projection import revenue
 from computesim.projection.anchors import anchors
 from computesim.projection.cells import measure
 from computesim.projection.memo import Memo, default_folder
+from computesim.projection.others import overlays
 from computesim.projection.reading import demand_at
 from computesim.projection.roadmap import network_at, operation_at, roadmap, site_at
 from computesim.projection.variables import remarks, rows
@@ -57,6 +58,7 @@ def project(
         memo.save()  # an interrupted run goes on where it stopped
     results = Results.from_rows(found, _manifest(scenario, catalog, warnings))
     results.manifest["anchors"] = anchors(results, scenario, catalog)
+    results.manifest["overlays"] = overlays(results, scenario, catalog)
     results.manifest["wall_time"] = time.perf_counter() - started
     return results
 

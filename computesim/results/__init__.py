@@ -1,7 +1,7 @@
 """The results of a run: one long table, a manifest, and the files they live in."""
 
 from computesim.results.files import load_results, output_folder, save_results, written_whole
-from computesim.results.manifest import Anchor, Assumption, Manifest, Source
+from computesim.results.manifest import Anchor, Assumption, Manifest, Overlay, Source, Told
 from computesim.results.rows import COLUMNS, Difference, Row, SumFault
 from computesim.results.table import Results
 from computesim.results.variables import VARIABLES, WORKLOADS, VariableError, family, unit_of
@@ -14,10 +14,12 @@ __all__ = [
     "Assumption",
     "Difference",
     "Manifest",
+    "Overlay",
     "Results",
     "Row",
     "Source",
     "SumFault",
+    "Told",
     "VariableError",
     "family",
     "load_results",

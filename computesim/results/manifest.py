@@ -46,6 +46,34 @@ class Anchor(TypedDict, total=False):
     variable: str  #: the variable whose chart shows this actual, when there is one
 
 
+class Told(TypedDict, total=False):
+    """One figure of somebody else: what happened, or what somebody projects."""
+
+    year: float  #: 2026.0 is the end of 2026
+    value: float
+    low: float | None
+    high: float | None
+    vintage: str  #: when it was said
+    family: str  #: actual, trend (an exponential) or pipeline (shipments, projects, plans)
+    publisher: str  #: short name
+    source: str  #: key of a source
+    scope: str  #: what is counted, where it differs from ours
+
+
+class Overlay(TypedDict, total=False):
+    """One quantity of ours beside what others say of it."""
+
+    key: str
+    title: str
+    quantity: str  #: what the axis says
+    unit: str
+    counts: str  #: what is counted
+    ours: dict[int, float]
+    low: dict[int, float]  #: p10 and p90 over replications; empty with one
+    high: dict[int, float]
+    told: list[Told]
+
+
 class Manifest(TypedDict, total=False):
     """Everything needed to say where results came from, and to make them again."""
 
@@ -59,6 +87,7 @@ class Manifest(TypedDict, total=False):
     sources: list[Source]
     assumptions: list[Assumption]
     anchors: list[Anchor]
+    overlays: list[Overlay]
     wall_time: float  #: s
     libraries: dict[str, str]
     warnings: list[str]
