@@ -33,7 +33,8 @@ class Quantity(NamedTuple):
     counts: str
 
 
-_HYPERSCALERS = "company-wide spending, not AI alone"
+_ALL = "all data centres"
+_FOUR = "four companies, all their spending"
 QUANTITIES: Final = (
     Quantity(
         "compute", "AI compute", "In service", STOCK, "H100e",
@@ -52,12 +53,21 @@ QUANTITIES: Final = (
         "Electricity at the meter in the year; Gartner counts the servers alone.",
     ),
     Quantity(
+        "data-centres", "Electricity of data centres", "Electricity", "Energy", "Wh/year",
+        (("data-centre-electricity-iea", _ALL), ("data-centre-electricity-gartner", _ALL)),
+        (("data-centre-electricity", _ALL), ("data-centre-electricity-iea-2025", _ALL),
+         ("data-centre-electricity-gartner", _ALL)),
+        "Ours is AI alone; the others count all data centres.",
+    ),
+    Quantity(
         "capex", "Capital spending", "Spending", "Capex", "USD/year",
-        (("capex-big-four", _HYPERSCALERS),),
-        (("capex-big-four", _HYPERSCALERS), ("capex-hyperscalers", _HYPERSCALERS),
-         ("capex-hyperscalers-ms", _HYPERSCALERS), ("capex-five-us", _HYPERSCALERS),
-         ("capex-nine-global", _HYPERSCALERS), ("ai-infrastructure-spend", ""),
-         ("ai-data-centre-spend", "")),
+        (("capex-big-four", _FOUR),),
+        (("capex-big-four", _FOUR), ("capex-hyperscalers", "hyperscalers, all their spending"),
+         ("capex-hyperscalers-ms", "hyperscalers, all their spending"),
+         ("capex-five-us", "five companies, all their spending"),
+         ("capex-nine-global", "nine companies, all their spending"),
+         ("ai-infrastructure-spend", "AI infrastructure"),
+         ("ai-data-centre-spend", "AI data centres")),
         "Ours is AI of the whole world; most others count all spending of four to nine companies.",
     ),
     Quantity(
@@ -173,7 +183,7 @@ def _told(
                 high=number(figure.high),
                 vintage=figure.as_of,
                 family=ACTUAL if actual else _word(catalog, "family", source),
-                publisher="" if actual else _word(catalog, "publisher", source),
+                publisher="" if actual else _publisher(catalog, name, source),
                 source=source,
                 scope=scope,
             )
@@ -188,6 +198,12 @@ def _figures(catalog: Catalog, table: str, name: str) -> list[Figure]:
 def _word(catalog: Catalog, name: str, source: str) -> str:
     """Return the family or the short name of a source of projections."""
     return str(catalog.figure("projections", name, source).value)
+
+
+def _publisher(catalog: Catalog, series: str, source: str) -> str:
+    """Return who speaks in a series: its own short name, or that of its source."""
+    own = catalog.has("projections", "publisher", series)
+    return _word(catalog, "publisher", series if own else source)
 
 
 def moment(date: str) -> float:

@@ -26,12 +26,13 @@ class Points:
     """Single numbers with whiskers: what was observed, or how far replications spread."""
 
     name: str
-    x: tuple[int, ...]
+    x: tuple[float, ...]
     y: tuple[float, ...]
     low: tuple[float | None, ...]
     high: tuple[float | None, ...]
     colour: str
     observed: bool = True  #: a diamond; otherwise a dash on the total
+    labels: tuple[str, ...] = ()  #: what stands beside each; empty for none
 
     @property
     def whiskers(self) -> tuple[list[float], list[float]]:
@@ -105,4 +106,5 @@ class Chart:
         ]
         numbers += [v for r in self.ranges for v in (r.value, r.low, r.high, 1.0) if v > 0]
         numbers += [v for p in self.points for v in p.y if v > 0]
+        numbers += [v for p in self.points for v in (*p.low, *p.high) if v is not None and v > 0]
         return min(numbers, default=1.0), max(numbers, default=10.0)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from computesim.report.chart import Chart, Series
 from computesim.report.lines import balance, comparison, goodput, ratios, tokens
+from computesim.report.overlay_figures import overlay_figures
 from computesim.report.sourcing import source_line
 from computesim.report.stacks import (
     by_generation,
@@ -227,6 +228,7 @@ def capex(results: Results) -> Chart | None:
     )
 
 
+OTHERS = "Others"  #: the heading that the table of others' projections stands under, too
 CHECKS = "Checks"  #: the heading that the table of published figures stands under, too
 #: Every chart of a report, under the headings of the report.
 SECTIONS: tuple[tuple[str, tuple[Figure, ...]], ...] = (
@@ -236,6 +238,7 @@ SECTIONS: tuple[tuple[str, tuple[Figure, ...]], ...] = (
     ("Power", (power, energy)),
     ("Network", (optics, optics_installed, switches)),
     ("Money", (capex,)),
+    (OTHERS, overlay_figures()),
     (CHECKS, (comparison,)),
 )
 FIGURES = tuple(figure for _, figures in SECTIONS for figure in figures)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
-from computesim.report.figures import CHECKS, sections
+from computesim.report.figures import CHECKS, OTHERS, sections
+from computesim.report.overlay_figures import VINTAGE_HEADS, vintage_rows
 from computesim.report.page import (
     cards,
     figure,
@@ -92,6 +93,13 @@ def _anchors(results: Results) -> str:
     return f"<p>{said}</p>" + table(heads, (_anchor_cells(a, known) for a in anchors))
 
 
+def _vintages(results: Results) -> str:
+    """Return the table of what others project, by vintage."""
+    rows = vintage_rows(results)
+    said = "<p>What others project, with the change against their vintage before.</p>"
+    return said + table(VINTAGE_HEADS, ([escape(c) for c in row] for row in rows)) if rows else ""
+
+
 def _assumption_cells(row: Assumption, known: dict[str, Source]) -> list[str]:
     """Return one line of the table of inputs."""
     note = f'<div class="small">{escape(row["note"])}</div>' if row.get("note") else ""
@@ -167,8 +175,10 @@ def _parts(results: Results) -> list[tuple[str, str, str]]:
     parts = [("summary", "By year", summary_table(summary, results.years) if summary else "")]
     drawn = {head: "\n".join(map(figure, charts)) for head, charts in sections(results)}
     checks = drawn.pop(CHECKS, "") + _anchors(results)
+    others = drawn.pop(OTHERS, "") + _vintages(results)
     parts += [(heading.lower(), heading, body) for heading, body in drawn.items()]
     parts += [
+        ("others", OTHERS, others),
         ("checks", CHECKS, checks),
         ("assumptions", "Assumptions", _assumptions(results)),
         ("sources", "Sources", _sources(results)),

@@ -38,6 +38,9 @@ _SCALES: dict[str, tuple[tuple[float, str], ...]] = {
     "token/day": ((1e15, "quadrillion tokens/day"),
                   (1e12, "trillion tokens/day"), (1e9, "billion tokens/day"),
                   (1e6, "million tokens/day"), (1.0, "tokens/day")),
+    "B/year": ((1e18, "EB/year"), (1e15, "PB/year"), (1e12, "TB/year")),
+    "wafer/year": ((1e6, "million wafers/year"), (1e3, "thousand wafers/year"),
+                   (1.0, "wafers/year")),
     "token/s": ((1.0, "tokens/s per accelerator"),),
     "1": ((1.0, ""),),
     "%": ((0.01, "%"),),
@@ -60,9 +63,9 @@ def scaled(unit: str, peak: float) -> tuple[float, str]:
     tuple of float and str
         Divide by the factor; `(1e9, "GW")`. Units that are not known keep their name.
     """
-    if unit == "FLOP/year" and peak > 0:
+    if unit in ("FLOP/year", "FLOP") and peak > 0:
         power = 3 * math.floor(math.log10(peak) / 3)
-        return 10.0**power, f"10{str(power).translate(_SUPERSCRIPT)} FLOP/year"
+        return 10.0**power, f"10{str(power).translate(_SUPERSCRIPT)} {unit}"
     steps = _SCALES.get(unit, ((1.0, unit),))
     return next((step for step in steps if peak >= step[0]), steps[-1])
 
