@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from computesim.report.scales import rounded, scaled
@@ -10,7 +11,7 @@ from computesim.report.tables import aligned
 if TYPE_CHECKING:
     from computesim.study.backcast import Backcast, Comparison
 
-_HEAD = ("", "date", "ours", "published", "low–high", "ratio", "accepted", "", "ours, units as sold",
+_HEAD = ("", "date", "ours", "published", "low–high", "ratio", "accepted", "", "ours, as sold",
          "")  # fmt: skip
 
 
@@ -58,7 +59,7 @@ def _unit(c: Comparison) -> str:
     return _scale(c)[1]
 
 
-def _numbers(c: Comparison):  # type: ignore[no-untyped-def]
+def _numbers(c: Comparison) -> Callable[[float | None], str]:
     """Return what writes the numbers of a comparison."""
     factor = _scale(c)[0]
     return lambda value: rounded(None if value is None else value / factor)
@@ -79,7 +80,7 @@ def _summary(found: Backcast) -> str:
     s = found.summary()
     return (
         f"{s['passed']} of {s['judged']} pass, {s['failed']} miss; held out (*): "
-        f"{s['held_out_passed']} of {s['held_out']} pass. With the units that were sold "
+        f"{s['held_out_passed']} of {s['held_out']} pass. With the units that were sold (as sold) "
         f"{s['passed_with_actual_shipments']} of the {s['judged_with_actual_shipments']} that "
         "follow from shipments pass."
     )

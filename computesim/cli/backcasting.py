@@ -22,7 +22,10 @@ def backcast(
     ] = "baseline",
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Write tables and charts to DIR/NAME-HASH-backcast."),
+        typer.Option(
+            metavar="DIR",
+            help="Write tables and charts to DIR/NAME-HASH-backcast; runs the whole horizon.",
+        ),
     ] = None,
     overrides: options.Overrides = None,
     charts: options.Charts = "svg",
@@ -46,7 +49,7 @@ def backcast(
     from computesim.study.backcast import past
 
     kinds = options.formats(charts)
-    read = past(scenario, overrides or (), catalog)
+    read = past(scenario, overrides or (), catalog, whole=out is not None)
     if out:
         out.mkdir(parents=True, exist_ok=True)  # a place that cannot be written says so now
     with progress() as tell:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from computesim import units
@@ -119,13 +119,14 @@ def overlays(results: Results, scenario: Scenario, catalog: Catalog) -> list[Ove
         With p10 and p90 of ours where there are several replications.
     """
     derived = of_shipments(shipped(results), scenario, catalog)
-
-    def run(year: int) -> float:
-        return max((lab.pretraining.flop.at(year) for lab in scenario.labs.values()), default=0.0)
-
     own = {name: series for name, series in derived.items() if name in UNITS}
-    own[LARGEST_RUN] = {year: run(year) for year in results.years}
+    own[LARGEST_RUN] = {year: largest_run(scenario, year) for year in results.years}
     return [_overlay(q, results, own, catalog) for q in QUANTITIES]
+
+
+def largest_run(scenario: Scenario, year: float) -> float:
+    """Return the compute of the largest final pretraining run of a year, FLOP."""
+    return max((lab.pretraining.flop.at(year) for lab in scenario.labs.values()), default=0.0)
 
 
 def _overlay(
@@ -173,20 +174,22 @@ def _told(
         for figure in _figures(catalog, table, name):
             source = figure.source
             actual = table == "history"
-            number: Callable[[float | None], float | None] = lambda end, f=figure: (  # noqa: E731
-                None if end is None else in_unit(end * units.scale(f.unit), q.unit)
-            )
             yield Told(
                 year=moment(figure.parameter),
                 value=in_unit(figure.number, q.unit),
-                low=number(figure.low),
-                high=number(figure.high),
+                low=_end(figure, figure.low, q.unit),
+                high=_end(figure, figure.high, q.unit),
                 vintage=figure.as_of,
                 family=ACTUAL if actual else _word(catalog, "family", source),
                 publisher="" if actual else _publisher(catalog, name, source),
                 source=source,
                 scope=scope,
             )
+
+
+def _end(figure: Figure, end: float | None, unit: str) -> float | None:
+    """Return an end of a published range in the unit of ours."""
+    return None if end is None else in_unit(end * units.scale(figure.unit), unit)
 
 
 def _figures(catalog: Catalog, table: str, name: str) -> list[Figure]:

@@ -103,9 +103,7 @@ def revenue(
     return found
 
 
-def accelerator_price(
-    chip: Accelerator, year: int, scenario: Scenario, catalog: Catalog
-) -> float:
+def accelerator_price(chip: Accelerator, year: int, scenario: Scenario, catalog: Catalog) -> float:
     """Return the average price of an accelerator in a year, USD.
 
     The scenario's own price, else the published average of the year or of the last year that

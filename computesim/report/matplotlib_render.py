@@ -175,12 +175,12 @@ def _draw_years(axes: Axes, chart: Chart) -> None:
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: tick_text(value)))
 
 
-def _draw_labels(axes: Axes, chart: Chart) -> None:
+def _draw_labels(figure: Figure, axes: Axes, chart: Chart) -> None:
     """Write what stands beside single points, clear of each other."""
     if not any(points.labels for points in chart.points):
         return
     box = axes.get_position()
-    width, height = axes.figure.get_size_inches()
+    width, height = figure.get_size_inches()
     per_point = 72 / _INCH  # offsets are in points
     for label in labels(chart, box.width * width * _INCH, box.height * height * _INCH):
         axes.annotate(
@@ -232,7 +232,7 @@ def matplotlib_figure(chart: Chart) -> Figure:
         axes.grid(axis="x" if chart.kind == "ranges" else "y")
         source = wrapped(chart.source, 150)
         _place(figure, axes, 0.62 + 0.15 * len(source))
-        _draw_labels(axes, chart)
+        _draw_labels(figure, axes, chart)
         inch = 1 / figure.get_size_inches()[1]
         figure.text(0.012, 1 - 0.14 * inch, _text(chart.title), va="top", size=14, weight="bold")
         figure.text(0.012, 1 - 0.44 * inch, _text(chart.question), va="top", size=10, color=MUTED)

@@ -18,8 +18,19 @@ FAMILIES = {
     "pipeline": ("Others, shipments and plans", GOOD),
 }
 #: keys of the overlays, in the order of the report
-KEYS = ("compute", "facility-power", "electricity", "data-centres", "capex", "largest-run", "cowos", "hbm",
-        "modules-800g", "modules-1.6t", "tokens")  # fmt: skip
+KEYS = (
+    "compute",
+    "facility-power",
+    "electricity",
+    "data-centres",
+    "capex",
+    "largest-run",
+    "cowos",
+    "hbm",
+    "modules-800g",
+    "modules-1.6t",
+    "tokens",
+)
 VINTAGE_HEADS = ("Quantity", "Year", "Who", "Said in", "Family", "Value", "Low–high", "Unit",
                  "Change", "Counts")  # fmt: skip
 
@@ -99,10 +110,8 @@ def _points(family: str, told: Sequence[Told], factor: float) -> Points:
         _said(t) if last[t["publisher"], t["vintage"], t["scope"]] == t["year"] else ""
         for t in rows
     )
-    low, high = (
-        tuple(None if t.get(end) is None else t[end] / factor for t in rows)  # type: ignore[literal-required]
-        for end in ("low", "high")
-    )
+    low = tuple(None if (end := t.get("low")) is None else end / factor for t in rows)
+    high = tuple(None if (end := t.get("high")) is None else end / factor for t in rows)
     return Points(
         name,
         tuple(t["year"] for t in rows),

@@ -8,7 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from computesim.report.chart import Chart, Points, Series
-from computesim.report.labels import GAP, labels
+from computesim.report.plotly_labels import label_specs
 from computesim.report.scales import log_ticks, tick_text, wrapped, year_ticks
 from computesim.report.theme import (
     BAD,
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 Spec = dict[str, Any]
-_DRAWN = (640.0, 430.0)  #: area of a chart of usual width beside its legend, px
 _HOVER = "%{y:,.3~r}"
 
 
@@ -232,30 +231,6 @@ def standing_alone(chart: Chart) -> Spec:
     }
 
 
-def _label_annotations(chart: Chart) -> list[Spec]:
-    """Return what stands beside single points; on a logarithmic axis plotly wants exponents."""
-    if not any(points.labels for points in chart.points):
-        return []
-    return [
-        {
-            "x": label.x,
-            "y": math.log10(label.y) if chart.log_y else label.y,
-            "text": escape(label.text),
-            "showarrow": True,
-            "arrowhead": 0,
-            "arrowwidth": 0.6,
-            "arrowcolor": label.colour,
-            "standoff": 5,
-            "font": {"size": 10, "color": label.colour},
-            "xanchor": "left" if label.right else "right",
-            "yanchor": "middle",
-            "ax": GAP if label.right else -GAP,
-            "ay": -label.shift,
-        }
-        for label in labels(chart, _DRAWN[0], _DRAWN[1])
-    ]
-
-
 def height(chart: Chart) -> int:
     """Return the height of a chart in px; rows of a comparison need room each."""
     return max(HEIGHT, 170 + ROW_HEIGHT * len(chart.ranges)) if chart.ranges else HEIGHT
@@ -277,7 +252,7 @@ def plotly_spec(chart: Chart, alone: bool = True) -> Spec:
     dict
         Of plain lists, numbers and texts.
     """
-    marks = _label_annotations(chart)
+    marks = label_specs(chart)
     top_legend = {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom"}
     layout: Spec = {
         "font": {"family": ", ".join((*FONTS, "sans-serif")), "size": 13, "color": INK},
@@ -298,7 +273,7 @@ def plotly_spec(chart: Chart, alone: bool = True) -> Spec:
         layout["annotations"] = marks
     if alone:
         own = standing_alone(chart)
-        layout |= own | {"annotations": [*marks, *own["annotations"]]}
+        layout |= own | {"annotations": [*own["annotations"], *marks]}
     return {"data": _traces(chart), "layout": layout}
 
 
