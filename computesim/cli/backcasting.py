@@ -24,7 +24,7 @@ def backcast(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Write tables and charts to DIR/NAME-HASH-backcast; runs the whole horizon.",
+            help="Write tables and charts to DIR/backcast-NAME-HASH; runs the whole horizon.",
         ),
     ] = None,
     overrides: options.Overrides = None,
@@ -43,7 +43,7 @@ def backcast(
     and watts. Lists the inputs that were set or fitted with published figures in view. The exit
     code is 1 where more than N checks miss. See docs/backcast.md.
 
-    Example: computesim backcast baseline --out out
+    Example: computesim backcast baseline --out out --tolerate 40
     """
     from computesim.study.backcast import backcast as run
     from computesim.study.backcast import past
@@ -72,4 +72,4 @@ def _write(found: Backcast, out: Path, kinds: list[str]) -> list[Path]:
     from computesim.results import output_folder
 
     folder = output_folder(out, found.scenario, found.results.manifest["hash"])
-    return write_backcast(found, folder.with_name(f"{folder.name}-backcast"), kinds)
+    return write_backcast(found, folder.with_name(f"backcast-{folder.name}"), kinds)

@@ -44,8 +44,7 @@ def test_json_has_ours_beside_the_published_figure(command: Command, minimal: st
 def test_files_hold_the_comparisons_and_charts(command: Command, minimal: str) -> None:
     printed = command("backcast", minimal, *SHORT, "--out", "out", code=1).stdout
     (folder,) = Path("out").iterdir()
-    assert folder.name.startswith("minimal-")
-    assert folder.name.endswith("-backcast")
+    assert folder.name.startswith("backcast-minimal-")
     with (folder / "comparisons.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     data = json.loads((folder / "backcast.json").read_text(encoding="utf-8"))
