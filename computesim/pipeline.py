@@ -15,7 +15,7 @@ from computesim.projection.reading import demand_at
 from computesim.projection.roadmap import network_at, operation_at, roadmap, site_at
 from computesim.projection.variables import remarks, rows
 from computesim.projection.world import Surroundings, Year, stock
-from computesim.results import Manifest, Results, Row
+from computesim.results import Manifest, Results, Row, Source
 
 if TYPE_CHECKING:
     from computesim.catalog import Catalog
@@ -59,6 +59,7 @@ def project(
     results = Results.from_rows(found, _manifest(scenario, catalog, warnings))
     results.manifest["anchors"] = anchors(results, scenario, catalog)
     results.manifest["overlays"] = overlays(results, scenario, catalog)
+    results.manifest["sources"] = _sources(scenario, catalog)  # those of published figures too
     results.manifest["wall_time"] = time.perf_counter() - started
     return results
 
@@ -120,8 +121,6 @@ def _manifest(scenario: Scenario, catalog: Catalog, warnings: list[str]) -> Mani
 
     from computesim import __version__
 
-    keys = sorted({*scenario.source_keys(), *catalog.used()})
-    known = {source.key: source for source in catalog.sources()}
     return Manifest(
         version=__version__,
         name=scenario.name,
@@ -130,11 +129,7 @@ def _manifest(scenario: Scenario, catalog: Catalog, warnings: list[str]) -> Mani
         scenario=scenario.resolved(),
         hash=scenario.hash,
         seed=scenario.simulation.seed,
-        sources=[
-            {"key": k, "title": s.title, "url": s.url, "date": s.date, "kind": s.kind}
-            for k in keys
-            if (s := known.get(k))
-        ],
+        sources=_sources(scenario, catalog),
         assumptions=[
             {
                 "path": row.key,
@@ -151,3 +146,13 @@ def _manifest(scenario: Scenario, catalog: Catalog, warnings: list[str]) -> Mani
         libraries={n: version(n) for n in ("numpy", "numba", "scipy")},
         warnings=warnings,
     )
+
+
+def _sources(scenario: Scenario, catalog: Catalog) -> list[Source]:
+    """Return the sources of the scenario and of all figures handed out so far."""
+    known = {source.key: source for source in catalog.sources()}
+    return [
+        {"key": k, "title": s.title, "url": s.url, "date": s.date, "kind": s.kind}
+        for k in sorted({*scenario.source_keys(), *catalog.used()})
+        if (s := known.get(k))
+    ]

@@ -95,9 +95,10 @@ def _anchors(results: Results) -> str:
 
 def _vintages(results: Results) -> str:
     """Return the table of what others project, by vintage."""
-    rows = vintage_rows(results)
+    rows, known = vintage_rows(results), known_sources(results)
+    cells = ([*map(escape, row[:-1]), source_cell(row[-1], known)] for row in rows)
     said = "<p>What others project, with the change against their vintage before.</p>"
-    return said + table(VINTAGE_HEADS, ([escape(c) for c in row] for row in rows)) if rows else ""
+    return said + table(VINTAGE_HEADS, cells) if rows else ""
 
 
 def _assumption_cells(row: Assumption, known: dict[str, Source]) -> list[str]:

@@ -32,7 +32,7 @@ KEYS = (
     "tokens",
 )
 VINTAGE_HEADS = ("Quantity", "Year", "Who", "Said in", "Family", "Value", "Low–high", "Unit",
-                 "Change", "Counts")  # fmt: skip
+                 "Change", "Counts", "Source")  # fmt: skip
 
 
 def overlay_chart(results: Results, key: str) -> Chart | None:
@@ -152,7 +152,8 @@ def vintage_rows(results: Results) -> list[list[str]]:
             before[key] = t["value"]
             found.append(
                 [overlay["title"], f"{t['year']:.4g}", t["publisher"], t["vintage"], t["family"],
-                 rounded(t["value"] / factor), _span(t, factor), unit, change, t["scope"]]
+                 rounded(t["value"] / factor), _span(t, factor), unit, change, t["scope"],
+                 t["source"]]
             )  # fmt: skip
     return found
 

@@ -11,7 +11,13 @@ from computesim.errors import CaseError, Fault
 from computesim.projection.shipments import of_shipments, shipped_in, sold
 from computesim.results import Results
 from computesim.study.backcast_judge import judge, published
-from computesim.study.backcast_ours import expression, figure_of, own_figure, unit_of_variable
+from computesim.study.backcast_ours import (
+    energy_as_sold,
+    expression,
+    figure_of,
+    own_figure,
+    unit_of_variable,
+)
 from computesim.study.backcast_table import Calibrated, Check, shipped_table
 
 if TYPE_CHECKING:
@@ -170,6 +176,7 @@ def compare(
     catalog = scenario.catalog()
     own = of_shipments(shipped_in(results), scenario, catalog)
     actual = of_shipments(sold(catalog), scenario, catalog)
+    actual |= energy_as_sold(actual, results, scenario)
     found = []
     for check in checks:
         for date, (value, low, high) in sorted(published(check, catalog).items()):

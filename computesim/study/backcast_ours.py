@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from computesim.projection.anchors import inference_share, tokens_at
-from computesim.projection.demand import OTHER_AI
+from computesim.projection.demand import OTHER_AI, YEAR
 from computesim.projection.others import LARGEST_RUN, largest_run
-from computesim.projection.power import HOURS
-from computesim.projection.shipments import HBM, UNITS, WAFERS, Figures
+from computesim.projection.power import HOURS, energy
+from computesim.projection.shipments import HBM, PROVISIONED, TDP, UNITS, WAFERS, Figures
 from computesim.results import Results, VariableError, unit_of
 
 if TYPE_CHECKING:
@@ -80,6 +80,43 @@ def own_figure(
             return 0.0 if optics and results.variables("Network shipped|Optics|*") else None
 
     return expression(variable, value)
+
+
+def energy_as_sold(sold: Figures, results: Results, scenario: Scenario) -> Figures:
+    """Return the electricity of what was sold, if it drew as much per watt of TDP as ours.
+
+    Parameters
+    ----------
+    sold : dict
+        What follows from the units that were sold.
+    results : Results
+        Of the scenario: mean facility watts per watt of chip TDP at each year's end.
+    scenario : Scenario
+        Its deployment lag.
+
+    Returns
+    -------
+    dict of str to dict of int to float
+        `Energy` and `Electricity of IT` (Wh/year) and `Load factor`; empty where the results
+        begin after the first sales or have no watts.
+    """
+    tdp, built = sold.get(TDP, {}), sold.get(PROVISIONED, {})
+    years = [year for year in results.years if year in tdp]
+    if not years or years[0] > min(tdp) or "Power|Facility" not in results or TDP not in results:
+        return {}
+    facility, it, own = (results.series(name) for name in ("Power|Facility", "Power|IT", TDP))
+    lag = scenario.fleet.deployment_lag.at(years[0]) / YEAR
+    drawn = [facility[year] / own[year] * tdp[year] if own[year] else 0.0 for year in years]
+    found = dict(zip(years, energy(drawn, lag), strict=True))
+    return {
+        "Energy": found,
+        "Electricity of IT": {y: e * it[y] / facility[y] for y, e in found.items() if facility[y]},
+        "Load factor": {
+            y: e / (HOURS * (built[y - 1] + built[y]) / 2)
+            for y, e in found.items()
+            if y - 1 in built
+        },
+    }
 
 
 def _it_energy(results: Results, scenario: Scenario, year: int) -> float:
