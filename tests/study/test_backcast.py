@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from computesim.projection.shipments import sold
 from computesim.results import Results, Row
 from computesim.study.backcast import LAST_YEAR, Backcast, compare, past
 from computesim.study.backcast_judge import judge, published
-from computesim.study.backcast_ours import unit_of_variable
+from computesim.study.backcast_ours import energy_as_sold, unit_of_variable
 from computesim.study.backcast_table import COLUMNS, read_table, shipped_table
 
 MINIMAL = str(Path(__file__).parents[1] / "scenario" / "data" / "minimal.yaml")
@@ -151,3 +152,24 @@ def test_the_summary_counts_what_is_judged(as_sold: Backcast) -> None:
     assert summary["passed"] + summary["failed"] == summary["judged"] < summary["compared"]
     assert summary["failed"] == len(as_sold.missed)
     assert 0 < summary["held_out"] < summary["judged"]
+
+
+def test_electricity_of_what_was_sold_follows_its_tdp() -> None:
+    scenario = load_scenario("baseline", ["horizon.last_year=2025"])
+    tdp = {2022: 1e9, 2023: 2e9, 2024: 4e9, 2025: 8e9}
+    built = {year: 2 * watts for year, watts in tdp.items()}
+    figures = {"Power|Accelerator TDP": tdp, "Power|Provisioned": built}
+    rows = [
+        Row(f"Power|{boundary}|Other AI", "W", year, factor * 5e9)
+        for year in tdp
+        for boundary, factor in (("IT", 1.0), ("Facility", 1.2))
+    ]
+    rows += [Row("Power|Accelerator TDP|h100-sxm", "W", year, 5e9) for year in tdp]
+    results = Results.from_rows(rows, {"name": "made up"})
+    found = energy_as_sold(figures, results, scenario)
+    mean = 1.2 * (8e9 - 4e9) / math.log(2) * 0.5**0.25  # doubling, a quarter of a year late
+    assert found["Energy"][2025] == pytest.approx(mean * 8766)
+    assert found["Electricity of IT"][2025] == pytest.approx(mean * 8766 / 1.2)
+    assert found["Load factor"][2025] == pytest.approx(mean / (2 * (4e9 + 8e9) / 2))
+    late = Results.from_rows([row for row in rows if row.year > 2023], {"name": "late"})
+    assert energy_as_sold(figures, late, scenario) == {}
