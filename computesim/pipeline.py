@@ -6,11 +6,20 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from computesim.projection import bill, bill_checks, cost_rows, devices, policy_rows, split
+from computesim.projection import (
+    bill,
+    bill_checks,
+    cost_rows,
+    devices,
+    policy_rows,
+    revenue,
+    split,
+)
 from computesim.projection.anchors import anchors
 from computesim.projection.bill_ratios import Ratios
 from computesim.projection.cells import measure
 from computesim.projection.memo import Memo, default_folder
+from computesim.projection.others import overlays
 from computesim.projection.progress import rows as progress_rows
 from computesim.projection.reading import demand_at
 from computesim.projection.roadmap import network_at, operation_at, roadmap, site_at
@@ -18,7 +27,7 @@ from computesim.projection.supply import available
 from computesim.projection.supply_rows import supply_rows
 from computesim.projection.variables import remarks, rows
 from computesim.projection.world import Surroundings, Year, stock
-from computesim.results import Manifest, Results, Row
+from computesim.results import Manifest, Results, Row, Source
 
 if TYPE_CHECKING:
     from computesim.catalog import Catalog
@@ -55,15 +64,7 @@ def project(
     try:
         for replication in range(scenario.simulation.replications):
             years = simulate(scenario, catalog, road, replication, memo, progress)
-            own = rows(road, years, replication)
-            found += own
-            found += split.rows(road, years, replication, own)
-            found += progress_rows(road, years, replication)
-            found += cost_rows.rows(scenario, catalog, road, years, replication, memo)
-            found += supply_rows(road, years, replication)
-            found += bill.rows(scenario, ratios, road, years, replication)
-            found += devices.rows(scenario, years, replication)
-            found += policy_rows.rows(years, replication)
+            found += _found(scenario, catalog, road, years, replication, ratios, memo)
             remarked = [
                 *remarks(years),
                 *bill.remarks(road, years, ratios),
@@ -75,8 +76,34 @@ def project(
     results = Results.from_rows(found, _manifest(scenario, catalog, warnings))
     results.manifest["anchors"] = anchors(results, scenario, catalog)
     results.manifest.update(bill_checks.told(results, scenario, ratios))
+    results.manifest["overlays"] = overlays(results, scenario, catalog)
+    results.manifest["sources"] = _sources(scenario, catalog)  # those of published figures too
     results.manifest["wall_time"] = time.perf_counter() - started
     return results
+
+
+def _found(
+    scenario: Scenario,
+    catalog: Catalog,
+    road: Roadmap,
+    years: list[Year],
+    replication: int,
+    ratios: Ratios,
+    memo: Memo,
+) -> list[Row]:
+    """Return every variable of one replication, room by room."""
+    own = rows(road, years, replication)
+    return [
+        *own,
+        *split.rows(road, years, replication, own),
+        *progress_rows(road, years, replication),
+        *cost_rows.rows(scenario, catalog, road, years, replication, memo),
+        *supply_rows(road, years, replication),
+        *bill.rows(scenario, ratios, road, years, replication),
+        *devices.rows(scenario, years, replication),
+        *policy_rows.rows(years, replication),
+        *revenue.rows(road, years, replication, scenario, catalog),
+    ]
 
 
 def check(scenario: Scenario) -> None:
@@ -136,8 +163,6 @@ def _manifest(scenario: Scenario, catalog: Catalog, warnings: list[str]) -> Mani
 
     from computesim import __version__
 
-    keys = sorted({*scenario.source_keys(), *catalog.used()})
-    known = {source.key: source for source in catalog.sources()}
     return Manifest(
         version=__version__,
         name=scenario.name,
@@ -146,11 +171,7 @@ def _manifest(scenario: Scenario, catalog: Catalog, warnings: list[str]) -> Mani
         scenario=scenario.resolved(),
         hash=scenario.hash,
         seed=scenario.simulation.seed,
-        sources=[
-            {"key": k, "title": s.title, "url": s.url, "date": s.date, "kind": s.kind}
-            for k in keys
-            if (s := known.get(k))
-        ],
+        sources=_sources(scenario, catalog),
         assumptions=[
             {
                 "path": row.key,
@@ -167,3 +188,13 @@ def _manifest(scenario: Scenario, catalog: Catalog, warnings: list[str]) -> Mani
         libraries={n: version(n) for n in ("numpy", "numba", "scipy")},
         warnings=warnings,
     )
+
+
+def _sources(scenario: Scenario, catalog: Catalog) -> list[Source]:
+    """Return the sources of the scenario and of all figures handed out so far."""
+    known = {source.key: source for source in catalog.sources()}
+    return [
+        {"key": k, "title": s.title, "url": s.url, "date": s.date, "kind": s.kind}
+        for k in sorted({*scenario.source_keys(), *catalog.used()})
+        if (s := known.get(k))
+    ]

@@ -57,8 +57,8 @@ def anchors(results: Results, scenario: Scenario, catalog: Catalog) -> list[Anch
             ours = _ours(results, scenario, catalog, target, date)
             if ours is None:
                 continue
-            actual = _in_unit(figure.number, unit)
-            low, high = (_in_unit(bound, unit) for bound in figure.bounds)
+            actual = in_unit(figure.number, unit)
+            low, high = (in_unit(bound, unit) for bound in figure.bounds)
             found.append(
                 Anchor(
                     name=target.name + (f" in {_month(date)}" if "-" in date else ""),
@@ -87,11 +87,11 @@ def _ours(
     if month:
         if target.variable != "Tokens" or not month.isdigit():
             return None
-        return _tokens(scenario, catalog, int(year) - 1 + (int(month) - 0.5) / 12)
+        return tokens_at(scenario, catalog, int(year) - 1 + (int(month) - 0.5) / 12)
     if int(year) not in results.years:
         return None
     if target.variable == SHARE:
-        return _inference_share(results, int(year))
+        return inference_share(results, int(year))
     ours = results.series(target.variable).get(int(year), 0.0)
     if target.variable == "Energy":
         ours *= results.series("Power|IT")[int(year)] / results.series("Power|Facility")[int(year)]
@@ -103,7 +103,7 @@ def _month(date: str) -> str:
     return calendar.month_name[int(date.split("-")[1])]
 
 
-def _inference_share(results: Results, year: int) -> float:
+def inference_share(results: Results, year: int) -> float:
     """Return the share of inference in the accelerators of labs and their products."""
     parts = {
         name.split("|")[1]: results.series(name)[year]
@@ -113,7 +113,7 @@ def _inference_share(results: Results, year: int) -> float:
     return (parts.get(COT, 0.0) + parts.get(OTHER, 0.0)) / labs if labs > 0 else 0.0
 
 
-def _tokens(scenario: Scenario, catalog: Catalog, year: float) -> float | None:
+def tokens_at(scenario: Scenario, catalog: Catalog, year: float) -> float | None:
     """Return the tokens of a day at a time within a year; 2025.4 is May 2026."""
     if not scenario.years[0] <= year <= scenario.years[-1]:
         return None
@@ -121,7 +121,14 @@ def _tokens(scenario: Scenario, catalog: Catalog, year: float) -> float | None:
     return sum(flow.prompt + flow.output for flow in flows)
 
 
-def _in_unit(number: float, unit: str) -> float:
+def in_unit(number: float, unit: str) -> float:
     """Return a figure in base units as a number in the unit of a variable."""
-    factors = {"token/day": 86400.0, "Wh/year": YEAR / 3600.0, "transceiver": YEAR}
+    factors = {
+        "token/day": 86400.0,
+        "Wh/year": YEAR / 3600.0,
+        "transceiver": YEAR,
+        "USD/year": YEAR,
+        "B/year": YEAR,
+        "wafer/year": YEAR,
+    }
     return number * factors.get(unit, 1.0)

@@ -32,6 +32,7 @@ class Points:
     high: tuple[float | None, ...]
     colour: str
     observed: bool = True  #: a diamond; otherwise a dash on the total
+    labels: tuple[str, ...] = ()  #: what stands beside each; empty for none
 
     @property
     def whiskers(self) -> tuple[list[float], list[float]]:
@@ -118,4 +119,5 @@ class Chart:
         ]
         numbers += [v for r in self.ranges for v in (r.value, r.low, r.high, 1.0) if v > 0]
         numbers += [v for p in self.points for v in p.y if v > 0]
+        numbers += [v for p in self.points for v in (*p.low, *p.high) if v is not None and v > 0]
         return min(numbers, default=1.0), max(numbers, default=10.0)

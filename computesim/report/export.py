@@ -125,8 +125,8 @@ def write_comparison(runs: Sequence[Results], path: Path | str) -> Path:
     return write_text(Path(path), comparison_html(runs))
 
 
-def _write_rows(path: Path, rows: Iterable[Iterable[object]]) -> Path:
-    """Write rows as CSV."""
+def write_rows(path: Path, rows: Iterable[Iterable[object]]) -> Path:
+    """Write rows as CSV, the file whole or not at all."""
     with written_whole(path) as draft, draft.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows(rows)
     return path
@@ -150,7 +150,7 @@ def _write_bill(results: Results, place: Path) -> list[Path]:
     ):
         body = [[_plain(dict(row).get(head, "")) for head in heads] for row in rows]
         tables[name] = [list(heads), *body]
-    return [_write_rows(place / f"{n}.csv", t) for n, t in tables.items() if len(t) > 1]
+    return [write_rows(place / f"{n}.csv", t) for n, t in tables.items() if len(t) > 1]
 
 
 def write_tables(results: Results, folder: Path | str) -> list[Path]:
@@ -179,7 +179,7 @@ def write_tables(results: Results, folder: Path | str) -> list[Path]:
     paths = []
     for name, lines in (("summary", summary_rows(results)), ("cost", cost_rows(results))):
         cells = [[row.label, row.unit, *(row.values.get(y, "") for y in years)] for row in lines]
-        paths.append(_write_rows(place / f"{name}.csv", [["quantity", "unit", *years], *cells]))
+        paths.append(write_rows(place / f"{name}.csv", [["quantity", "unit", *years], *cells]))
     paths += _write_bill(results, place)
     for name, heads, rows in (
         ("assumptions", _ASSUMPTIONS, manifest.get("assumptions", [])),
@@ -187,8 +187,8 @@ def write_tables(results: Results, folder: Path | str) -> list[Path]:
         ("sources", _SOURCES, known_sources(results).values()),
     ):
         body = [[dict(row).get(head, "") for head in heads] for row in rows]
-        paths.append(_write_rows(place / f"{name}.csv", [heads, *body]))
+        paths.append(write_rows(place / f"{name}.csv", [heads, *body]))
     if balance := balance_rows(results):
         cells = [[r.label, r.unit, *(r.values.get(y, "") for y in years)] for r in balance]
-        paths.append(_write_rows(place / "supply.csv", [["quantity", "unit", *years], *cells]))
+        paths.append(write_rows(place / "supply.csv", [["quantity", "unit", *years], *cells]))
     return paths

@@ -9,6 +9,7 @@ from computesim.report.chart import Chart, Series
 from computesim.report.costs import cost_of_tokens
 from computesim.report.demand_figures import progress, serving_by_product
 from computesim.report.lines import balance, comparison, goodput, ratios, tokens
+from computesim.report.overlay_figures import overlay_figures
 from computesim.report.sourcing import source_line
 from computesim.report.stacks import (
     by_generation,
@@ -233,6 +234,7 @@ def capex(results: Results) -> Chart | None:
 
 MONEY = "Money"  #: the heading that the table of costs stands under, too
 BILL = "Bill"  #: the heading of the segments and of the markets that they are held against
+OTHERS = "Others"  #: the heading that the table of others' projections stands under, too
 CHECKS = "Checks"  #: the heading that the table of published figures stands under, too
 #: Every chart of a report, under the headings of the report.
 SECTIONS: tuple[tuple[str, tuple[Figure, ...]], ...] = (
@@ -253,6 +255,7 @@ SECTIONS: tuple[tuple[str, tuple[Figure, ...]], ...] = (
             bill_figures.devices,
         ),
     ),
+    (OTHERS, overlay_figures()),
     (CHECKS, (comparison,)),
 )
 FIGURES = tuple(figure for _, figures in SECTIONS for figure in figures)

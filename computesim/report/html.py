@@ -7,7 +7,8 @@ from html import escape
 
 from computesim.report import bill_page
 from computesim.report.costs import cost_rows
-from computesim.report.figures import BILL, CHECKS, MONEY, sections
+from computesim.report.figures import BILL, CHECKS, MONEY, OTHERS, sections
+from computesim.report.overlay_figures import VINTAGE_HEADS, vintage_rows
 from computesim.report.page import (
     cards,
     figure,
@@ -94,6 +95,14 @@ def _anchors(results: Results) -> str:
     said = f"{len(anchors) - outside} of {len(anchors)} inside, {outside} outside."
     known = known_sources(results)
     return f"<p>{said}</p>" + table(heads, (_anchor_cells(a, known) for a in anchors))
+
+
+def _vintages(results: Results) -> str:
+    """Return the table of what others project, by vintage."""
+    rows, known = vintage_rows(results), known_sources(results)
+    cells = ([*map(escape, row[:-1]), source_cell(row[-1], known)] for row in rows)
+    said = "<p>What others project, with the change against their vintage before.</p>"
+    return said + table(VINTAGE_HEADS, cells) if rows else ""
 
 
 def _assumption_cells(row: Assumption, known: dict[str, Source]) -> list[str]:
@@ -184,8 +193,10 @@ def _parts(results: Results) -> list[tuple[str, str, str]]:
         drawn[heading] = summary_table(balance, results.years) + drawn.get(heading, "")
     if BILL in drawn:
         drawn[BILL] += bill_page.tables(results)
+    others = drawn.pop(OTHERS, "") + _vintages(results)
     parts += [(heading.lower(), heading, body) for heading, body in drawn.items()]
     parts += [
+        ("others", OTHERS, others),
         ("checks", CHECKS, checks),
         ("assumptions", "Assumptions", _assumptions(results)),
         ("sources", "Sources", _sources(results)),

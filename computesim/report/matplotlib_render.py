@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from computesim.report.chart import Chart, Points, Series
+from computesim.report.labels import GAP, labels
 from computesim.report.scales import log_texts, log_ticks, tick_text, wrapped, year_ticks
 from computesim.report.theme import (
     BAD,
@@ -185,6 +186,23 @@ def _draw_years(axes: Axes, chart: Chart) -> None:
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: tick_text(value)))
 
 
+def _draw_labels(figure: Figure, axes: Axes, chart: Chart) -> None:
+    """Write what stands beside single points, clear of each other."""
+    if not any(points.labels for points in chart.points):
+        return
+    box = axes.get_position()
+    width, height = figure.get_size_inches()
+    per_point = 72 / _INCH  # offsets are in points
+    for label in labels(chart, box.width * width * _INCH, box.height * height * _INCH):
+        axes.annotate(
+            _text(label.text), (label.x, label.y), color=label.colour, fontsize=7.5,
+            xytext=((GAP if label.right else -GAP) * per_point, label.shift * per_point),
+            textcoords="offset points", ha="left" if label.right else "right", va="center",
+            arrowprops={"arrowstyle": "-", "lw": 0.5, "color": label.colour, "shrinkA": 0,
+                        "shrinkB": 4, "relpos": (0.0 if label.right else 1.0, 0.5)},
+        )  # fmt: skip
+
+
 def _place(figure: Figure, axes: Axes, below: float) -> None:
     """Give the axes all the room that the texts, the legend and the labels leave (inches)."""
     width, height = figure.get_size_inches()
@@ -225,6 +243,7 @@ def matplotlib_figure(chart: Chart) -> Figure:
         axes.grid(axis="x" if chart.kind == "ranges" else "y")
         source = wrapped(chart.source, 150)
         _place(figure, axes, 0.62 + 0.15 * len(source))
+        _draw_labels(figure, axes, chart)
         inch = 1 / figure.get_size_inches()[1]
         figure.text(0.012, 1 - 0.14 * inch, _text(chart.title), va="top", size=14, weight="bold")
         figure.text(0.012, 1 - 0.44 * inch, _text(chart.question), va="top", size=10, color=MUTED)

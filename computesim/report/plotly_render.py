@@ -8,6 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from computesim.report.chart import Chart, Points, Series
+from computesim.report.plotly_labels import label_specs
 from computesim.report.scales import log_texts, log_ticks, wrapped, year_ticks
 from computesim.report.theme import (
     BAD,
@@ -97,7 +98,8 @@ def _line(chart: Chart, series: Series) -> Spec:
 def _points(points: Points) -> Spec:
     """Return observations with their whiskers."""
     down, up = points.whiskers
-    return {
+    said = {"text": [escape(text) for text in points.labels]} if points.labels else {}
+    return said | {
         "type": "scatter",
         "mode": "markers",
         "name": escape(points.name),
@@ -117,7 +119,7 @@ def _points(points: Points) -> Spec:
             "color": points.colour,
             "thickness": 1.5,
         },
-        "hovertemplate": _HOVER,
+        "hovertemplate": _HOVER + (" %{text}" if points.labels else ""),
         "legendrank": 999,
     }
 
@@ -255,6 +257,7 @@ def plotly_spec(chart: Chart, alone: bool = True) -> Spec:
     dict
         Of plain lists, numbers and texts.
     """
+    marks = label_specs(chart)
     top_legend = {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom"}
     layout: Spec = {
         "font": {"family": ", ".join((*FONTS, "sans-serif")), "size": 13, "color": INK},
@@ -271,7 +274,12 @@ def plotly_spec(chart: Chart, alone: bool = True) -> Spec:
         "showlegend": True,
         **_axes(chart),
     }
-    return {"data": _traces(chart), "layout": layout | (standing_alone(chart) if alone else {})}
+    if marks:
+        layout["annotations"] = marks
+    if alone:
+        own = standing_alone(chart)
+        layout |= own | {"annotations": [*own["annotations"], *marks]}
+    return {"data": _traces(chart), "layout": layout}
 
 
 def plotly_figure(chart: Chart) -> go.Figure:

@@ -82,9 +82,9 @@ def scaled(unit: str, peak: float) -> tuple[float, str]:
     tuple of float and str
         Divide by the factor; `(1e9, "GW")`. Units that are not known keep their name.
     """
-    if unit == "FLOP/year" and peak > 0:
+    if unit in ("FLOP/year", "FLOP") and peak > 0:
         power = 3 * math.floor(math.log10(peak) / 3)
-        return 10.0**power, f"10{str(power).translate(_SUPERSCRIPT)} FLOP/year"
+        return 10.0**power, f"10{str(power).translate(_SUPERSCRIPT)} {unit}"
     steps = _SCALES.get(unit, ((1.0, unit),))
     return next((step for step in steps if peak >= step[0]), steps[-1])
 

@@ -1,17 +1,20 @@
 """The results of a run: one long table, a manifest, and the files they live in."""
 
+from computesim.results.families import VARIABLES
 from computesim.results.files import load_results, output_folder, save_results, written_whole
 from computesim.results.manifest import (
     Anchor,
     Assumption,
     BillCheck,
     Manifest,
+    Overlay,
     Segment,
     Source,
+    Told,
 )
 from computesim.results.rows import COLUMNS, Difference, Row, SumFault
 from computesim.results.table import Results
-from computesim.results.variables import VARIABLES, WORKLOADS, VariableError, family, unit_of
+from computesim.results.variables import WORKLOADS, VariableError, family, unit_of
 
 __all__ = [
     "COLUMNS",
@@ -22,11 +25,13 @@ __all__ = [
     "BillCheck",
     "Difference",
     "Manifest",
+    "Overlay",
     "Results",
     "Row",
     "Segment",
     "Source",
     "SumFault",
+    "Told",
     "VariableError",
     "family",
     "load_results",

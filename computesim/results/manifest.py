@@ -80,6 +80,34 @@ class BillCheck(TypedDict, total=False):
     source: str
 
 
+class Told(TypedDict, total=False):
+    """One figure of somebody else: what happened, or what somebody projects."""
+
+    year: float  #: 2026.0 is the end of 2026
+    value: float
+    low: float | None
+    high: float | None
+    vintage: str  #: when it was said
+    family: str  #: actual, trend (an exponential) or pipeline (shipments, projects, plans)
+    publisher: str  #: short name
+    source: str  #: key of a source
+    scope: str  #: what is counted, where it differs from ours
+
+
+class Overlay(TypedDict, total=False):
+    """One quantity of ours beside what others say of it."""
+
+    key: str
+    title: str
+    quantity: str  #: what the axis says
+    unit: str
+    counts: str  #: what is counted
+    ours: dict[int, float]
+    low: dict[int, float]  #: p10 and p90 over replications; empty with one
+    high: dict[int, float]
+    told: list[Told]
+
+
 class Manifest(TypedDict, total=False):
     """Everything needed to say where results came from, and to make them again."""
 
@@ -98,6 +126,7 @@ class Manifest(TypedDict, total=False):
     bill_ratios: int  #: ratios that the bill is computed with
     bill_estimates: int  #: how many of them are estimates
     cny_per_usd: float  #: for values in 亿元
+    overlays: list[Overlay]
     wall_time: float  #: s
     libraries: dict[str, str]
     warnings: list[str]

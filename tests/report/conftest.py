@@ -8,7 +8,8 @@ import pytest
 
 from computesim.catalog import load_catalog
 from computesim.projection.bill_checks import segments
-from computesim.results import Manifest, Results, Row, unit_of
+from computesim.report.overlay_figures import KEYS
+from computesim.results import Manifest, Overlay, Results, Row, Told, unit_of
 from computesim.results.variables import COT, OTHER_INFERENCE, RL, WORKLOADS
 
 YEARS = range(2022, 2033)
@@ -167,6 +168,28 @@ def _bill(add: Add) -> None:
         add(f"Devices|{name}", grown(size, 1.2))
 
 
+def make_overlays() -> list[Overlay]:
+    """Return ours beside others for every quantity that a report shows, a crowd in one year."""
+    told: list[Told] = [
+        {"year": 2025.0, "value": 20e6, "low": 17e6, "high": 23e6, "vintage": "2026-04",
+         "family": "actual", "publisher": "", "source": "epoch", "scope": ""},
+        {"year": 2030.0, "value": 600e6, "low": None, "high": None, "vintage": "2025-09-16",
+         "family": "trend", "publisher": "Epoch trend", "source": "epoch", "scope": ""},
+    ]  # fmt: skip
+    told += [
+        {"year": 2030.0, "value": 100e6 * (1 + n / 50), "low": 20e6, "high": 400e6,
+         "vintage": f"202{n}-08", "family": "pipeline", "publisher": "Broker", "source": "epoch",
+         "scope": "all uses"}
+        for n in range(4, 7)
+    ]  # fmt: skip
+    return [
+        {"key": key, "title": f"Quantity {n}", "quantity": "In service", "unit": "H100e",
+         "counts": "What is counted.", "ours": {y: 1e6 * 2.0 ** (y - 2022) for y in YEARS},
+         "low": {}, "high": {}, "told": told}
+        for n, key in enumerate(KEYS)
+    ]  # fmt: skip
+
+
 def make_manifest(name: str) -> Manifest:
     """Return a manifest with everything in it."""
     anchors = [
@@ -227,6 +250,7 @@ def make_manifest(name: str) -> Manifest:
         "bill_ratios": 90,
         "bill_estimates": 50,
         "cny_per_usd": 7.0,
+        "overlays": make_overlays(),
         "wall_time": 1.234,
         "libraries": {"python": "3.11", "numpy": "2.4.6"},
         "warnings": ["labs.other: 2 runs of 2031 do not fit on the accelerators of their year"],

@@ -1,0 +1,137 @@
+"""The charts of a back-cast: ours beside what happened, with what is accepted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from computesim.report.chart import Chart, Points, Range, Series
+from computesim.report.scales import rounded, scaled
+from computesim.report.sourcing import run_name
+from computesim.report.theme import BAD, GOOD, INK, MUTED
+from computesim.results import Results
+
+Row = Mapping[str, Any]  #: one comparison as plain data, see `Backcast.as_dict`
+
+
+def backcast_figures(rows: Sequence[Row], results: Results) -> list[Chart]:
+    """Return all charts of a back-cast.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        `Backcast.as_dict()["comparisons"]`.
+    results : Results
+        Whose manifest names the run.
+
+    Returns
+    -------
+    list of Chart
+        Ours over published for every comparison that is judged, then one chart for each quantity
+        that is published for two years or more.
+    """
+    source = f"Source: {run_name(results)}."
+    overview = _overview(rows, source)
+    names = dict.fromkeys(row["quantity"] for row in rows)
+    by_name = {n: [r for r in rows if r["quantity"] == n and "-" not in r["date"]] for n in names}
+    each = [_by_year(name, own, source) for name, own in by_name.items() if len(own) > 1]
+    return [*([overview] if overview else []), *each]
+
+
+def _overview(rows: Sequence[Row], source: str) -> Chart | None:
+    """Return ours over published for every comparison that is judged."""
+    judged = [r for r in rows if r["passed"] is not None and r["published"] > 0]
+    shown = [r for r in judged if r["ours"] > 0]
+    if not shown:
+        return None
+    missed = sum(not r["passed"] for r in judged)
+    hidden = len(judged) - len(shown)
+    return Chart(
+        "backcast-ratios",
+        "The years that have passed",
+        f"How far are ours from what was published? {len(judged) - missed} of {len(judged)} pass.",
+        "ranges",
+        "Ours ÷ published (1 = equal)",
+        "Each bar is what is accepted.",
+        source,
+        ranges=tuple(_range(r) for r in shown),
+        notes=(f"{hidden} where ours is zero cannot be drawn.",) if hidden else (),
+    )
+
+
+def _range(row: Row) -> Range:
+    """Return one comparison as ours over published."""
+    factor, unit = _scale(row["unit"], [row["ours"], row["published"]])
+    numbers = (
+        f"ours {rounded(row['ours'] / factor)}, published {rounded(row['published'] / factor)}"
+    )
+    return Range(
+        f"{row['quantity']}, {row['date']}",
+        row["ours"] / row["published"],
+        row["least"] / row["published"],
+        row["most"] / row["published"],
+        bool(row["passed"]),
+        f"{numbers} {unit}".strip(),
+    )
+
+
+def _scale(unit: str, values: Sequence[float | None]) -> tuple[float, str]:
+    """Return the factor and the unit in which numbers are read; a share is a plain number."""
+    most = max((v for v in values if v is not None), default=0.0)
+    return (1.0, "") if unit == "1" else scaled(unit, most)
+
+
+def _by_year(name: str, rows: Sequence[Row], source: str) -> Chart:
+    """Return one quantity by year: ours, of the units as sold, published, accepted."""
+    rows = sorted(rows, key=lambda row: int(row["date"]))
+    factor, unit = _scale(rows[0]["unit"], [v for r in rows for v in (r["ours"], r["most"])])
+    years = tuple(int(row["date"]) for row in rows)
+
+    def along(key: str) -> tuple[float | None, ...]:
+        return tuple(None if row[key] is None else row[key] / factor for row in rows)
+
+    lines = [Series("Ours", along("ours"), BAD, line=True)]
+    if any(row["with_actual_shipments"] is not None for row in rows):
+        lines.append(
+            Series("Ours, units as sold", along("with_actual_shipments"), GOOD, True, True)
+        )
+    if rows[0]["passed"] is not None:
+        edges = along("least"), along("most")
+        lines.append(
+            Series("Accepted band", along("published"), MUTED, True, low=edges[0], high=edges[1])
+        )
+    published = Points(
+        "Published",
+        years,
+        tuple(row["published"] / factor for row in rows),
+        along("low"),
+        along("high"),
+        INK,
+    )
+    return Chart(
+        "backcast-" + re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-"),
+        name,
+        "Is it the fleet that is off, or prices, networks and watts?"
+        if len(lines) > 1 and any(row["with_actual_shipments"] is not None for row in rows)
+        else "How far are ours from what was published?",
+        "lines",
+        unit or "Share",
+        rows[0]["note"],
+        source,
+        tuple(range(years[0], years[-1] + 1)),
+        series=tuple(_filled(line, years) for line in lines),
+        points=(published,),
+    )
+
+
+def _filled(line: Series, years: Sequence[int]) -> Series:
+    """Return a line along every year from the first to the last, with gaps."""
+    whole = range(years[0], years[-1] + 1)
+
+    def along(values: tuple[float | None, ...]) -> tuple[float | None, ...]:
+        known = dict(zip(years, values, strict=True)) if values else {}
+        return tuple(known.get(year) for year in whole) if values else ()
+
+    return Series(line.name, along(line.y), line.colour, line.line, line.dash, along(line.low),
+                  along(line.high))  # fmt: skip
