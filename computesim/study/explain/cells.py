@@ -1,0 +1,203 @@
+"""Measured cells, and what one installed accelerator does of each task."""
+
+from __future__ import annotations
+
+from computesim.projection.cells import Task
+from computesim.projection.demand import EXPERIMENTS, PRETRAINING, RL
+from computesim.projection.training import TRAINING_BANDWIDTH
+from computesim.study.explain import rl
+from computesim.study.explain.asked import stream_inputs, unit_of, wanted
+from computesim.study.explain.inputs import ESTIMATE, figure, value, word
+from computesim.study.explain.node import (
+    MODELLED,
+    SIMULATED,
+    Node,
+    computed,
+    constant,
+    product,
+    quotient,
+    total,
+)
+from computesim.study.explain.world import World, remembered
+
+_CHIP = {
+    "memory": "B",
+    "memory_bandwidth": "B/s",
+    "scaleup_bandwidth": "B/s",
+    "scaleup_bandwidth_bidirectional": "B/s",
+    "scaleup_domain": "accelerator",
+    "nic_bandwidth": "B/s",
+    "host_bandwidth": "B/s",
+}
+_PRETRAINING = ("model", "dtype", "flop", "seq_len", "batch_tokens", "accelerators", "duration")
+_RL = (
+    *("prompts_per_step", "group_size", "keep_share", "updates", "prompt_tokens"),
+    *("response_tokens", "response_spread", "max_response_tokens", "mode", "dtype", "kv_dtype"),
+    *("verifier.kind", "verifier.seconds", "search.method"),
+)
+_FAILURES = ("failures_per_node_day", "restart", "checkpoint_interval", "checkpoint_stall")
+
+
+@remembered
+def chip(world: World, index: int) -> tuple[Node, ...]:
+    """Return the figures of an accelerator on which a cell depends."""
+    name = world.road.accelerators[index].name
+    parameters = world.catalog.parameters("accelerators", name)
+    return tuple(
+        figure(world, "accelerators", name, p, _CHIP.get(p, "FLOP/s"))
+        for p in parameters
+        if p in _CHIP or p.startswith("peak_")
+    )
+
+
+def entry(world: World, key: str, t: int) -> Node:
+    """Return an entry of the scenario, be it a number or a word."""
+    leaf = world.scenario.leaf(key)
+    is_word = isinstance(leaf, str) or hasattr(leaf, "words")
+    return word(world, key, t) if is_word else value(world, key, t)
+
+
+@remembered
+def conditions(world: World, t: int, task: Task) -> tuple[Node, ...]:
+    """Return what the cells of a task depend on beside the accelerator."""
+    failures = tuple(value(world, f"reliability.{key}", t) for key in _FAILURES)
+    if task.workload == PRETRAINING:
+        key = f"labs.{task.part}.pretraining"
+        return (*(entry(world, f"{key}.{name}", t) for name in _PRETRAINING), *failures)
+    if task.workload == RL:
+        key = f"labs.{task.part}.post_training"
+        own = tuple(entry(world, f"{key}.{name}", t) for name in _RL)
+        seed = value(world, "simulation.seed", t)
+        return (rl.policy(world, t, task.part), *own, *failures, seed)
+    return stream_inputs(world, t, task)
+
+
+@remembered
+def cell(world: World, t: int, task: Task, index: int, field: str, unit: str = "1") -> Node:
+    """Return a number that was measured in the cell of a task on an accelerator.
+
+    Parameters
+    ----------
+    world : World
+    t : int
+    task : Task
+    index : int
+        Of the accelerator.
+    field : str
+        Of the cell: `requests`, `flop`, `steps`, `busy`.
+    unit : str
+    """
+    cells = world.years[t].cells
+    table = next(m for m in (cells.serving, cells.pretraining, cells.rl) if task in m)
+    found = float(getattr(table[task][index], field))  # type: ignore[index]
+    name = world.road.accelerators[index].name
+    kind = MODELLED if task.workload == PRETRAINING else SIMULATED
+    label = f"{field.replace('_', ' ')} of {task.workload}, {task.part}, on {name}"
+    given = (*conditions(world, t, task), *chip(world, index))
+    return Node(label, found, unit, kind, given=given, origin="", note=f"end of {world.key(t)}")
+
+
+@remembered
+def kept(world: World, t: int) -> Node:
+    """Return the share of accelerators that work when nodes are in repair and spares stand in."""
+    keys = ("failures_per_node_day", "repair", "spare_share")
+    rate, repair, spare = (value(world, f"reliability.{key}", t) for key in keys)
+    there = computed("availability of a node", "1", "availability", (rate, repair))
+    one = constant("one", 1.0)
+    in_use = quotient("nodes in use over all", "1", one,
+                      total("nodes and spares over nodes", "1", (one, spare)))  # fmt: skip
+    return computed("share of nodes at work", "1", "minimum", (there, in_use))
+
+
+@remembered
+def rate(world: World, t: int, task: Task, index: int) -> Node:
+    """Return what one installed accelerator does of a task, in the unit of the task."""
+    if task.workload == EXPERIMENTS:
+        return _experiments(world, t, task, index)
+    name = world.road.accelerators[index].name
+    label = f"goodput of {task.workload}, {task.part}, per {name}"
+    unit = unit_of(task)
+    if task.workload in (PRETRAINING, RL):
+        field = "flop" if task.workload == PRETRAINING else "steps"
+        share = value(world, "reliability.operational_share", t)
+        return product(label, unit, cell(world, t, task, index, field, unit), kept(world, t), share)
+    there = product("goodput in the busiest hour", unit,
+                    cell(world, t, task, index, "requests", unit), kept(world, t),
+                    value(world, "traffic.serving_share", t))  # fmt: skip
+    return quotient(label, unit, there, value(world, "traffic.peak_to_mean", t))
+
+
+def finals(world: World, t: int, lab: str) -> list[Task]:
+    """Return the final runs of a group of labs that are asked for at delivery."""
+    year = world.years[t]
+    return [
+        task
+        for task in (Task(PRETRAINING, lab), Task(RL, lab))
+        if task in year.tasks and year.wanted[world.column(t, task)] > 0
+    ]
+
+
+def _experiments(world: World, t: int, task: Task, index: int) -> Node:
+    """Return the share of all experiments of a lab that one accelerator does."""
+    needs = [
+        quotient(f"accelerators for {f.workload} of {f.part}", "accelerator", wanted(world, t, f),
+                 rate(world, t, f, index))  # fmt: skip
+        for f in finals(world, t, task.part)
+    ]
+    multiple = value(world, f"labs.{task.part}.experiments.multiple", t)
+    name = world.road.accelerators[index].name
+    every = product(f"accelerators for experiments of {task.part} on {name}", "accelerator",
+                    multiple, total("accelerators for the final runs", "accelerator", needs))  # fmt: skip
+    return quotient(f"goodput of Experiments, {task.part}, per {name}", "1",
+                    constant("one", 1.0), every)  # fmt: skip
+
+
+def able(world: World, t: int, task: Task, index: int) -> bool:
+    """Tell whether an accelerator can do a task at all."""
+    cells = world.years[t].cells
+    if task.workload == EXPERIMENTS:
+        own = finals(world, t, task.part)
+        return bool(own) and all(able(world, t, final, index) for final in own)
+    field = {PRETRAINING: "flop", RL: "steps"}.get(task.workload, "requests")
+    for table in (cells.serving, cells.pretraining, cells.rl):
+        if task in table:
+            return bool(getattr(table[task][index], field) > 0)  # type: ignore[index]
+    return False
+
+
+class Uses:
+    """How hard a task works an accelerator, as nodes: compute, bandwidth, busy."""
+
+    def __init__(self, world: World, t: int, task: Task, index: int) -> None:
+        final = Task(PRETRAINING, task.part)
+        own = final if task.workload == EXPERIMENTS else task
+        cells = world.years[t].cells
+        self.known = any(own in m for m in (cells.serving, cells.pretraining, cells.rl))
+        zero = constant("not at work", 0.0)
+        self.compute = self.bandwidth = self.busy = zero
+        if not self.known:
+            return
+
+        def read(field: str) -> Node:
+            return cell(world, t, own, index, field)
+
+        label = f"{own.workload}, {own.part}"
+        if own.workload == PRETRAINING:
+            shares = (read("effective"), value(world, "reliability.operational_share", t))
+            self.busy = product(f"busy share of {label}", "1", read("busy"), *shares)
+            self.compute = product(f"compute use of {label}", "1", read("compute"), *shares)
+            memory = constant("memory bandwidth in use while training", TRAINING_BANDWIDTH, "1",
+                              ESTIMATE, "computesim/projection/training.py")  # fmt: skip
+            self.bandwidth = product(f"bandwidth use of {label}", "1", memory, self.busy)
+            return
+        serves = own in cells.serving
+        key = "traffic.serving_share" if serves else "reliability.operational_share"
+        share = value(world, key, t)
+        for field in ("compute", "bandwidth", "busy"):
+            setattr(self, field, product(f"{field} share of {label}", "1", read(field), share))
+
+
+@remembered
+def use(world: World, t: int, task: Task, index: int) -> Uses:
+    """Return how hard a task works an accelerator, idle time between jobs included."""
+    return Uses(world, t, task, index)

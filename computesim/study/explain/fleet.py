@@ -1,0 +1,196 @@
+"""Accelerators: bought, in service and at work, down to the linear program."""
+
+from __future__ import annotations
+
+from computesim.projection.cells import Task
+from computesim.projection.demand import OTHER_AI
+from computesim.projection.world import IDLE
+from computesim.study.explain.asked import wanted
+from computesim.study.explain.cells import able, rate
+from computesim.study.explain.inputs import YEAR_SECONDS, shipment_share, value
+from computesim.study.explain.node import (
+    ALLOCATED,
+    Node,
+    computed,
+    constant,
+    difference,
+    product,
+    quotient,
+    total,
+)
+from computesim.study.explain.world import World, remembered
+
+UNIT = "accelerator"
+_PROGRAM = "computesim/projection/fleet.py"
+
+
+@remembered
+def lifetime(world: World) -> Node:
+    """Return the age at which a cohort is retired, in years."""
+    seconds = value(world, "fleet.lifetime", 0)
+    return quotient("years in service", "year", seconds, YEAR_SECONDS, world.road.lifetime)
+
+
+@remembered
+def in_service(world: World, age: int) -> Node:
+    """Return the share of a cohort of an age that is not retired."""
+    years = constant("age", age, "year")
+    return computed(f"share in service at age {age}", "1", "share in service",
+                    (lifetime(world), years))  # fmt: skip
+
+
+@remembered
+def bought(world: World, t: int) -> Node:
+    """Return the accelerators of all kinds that the linear program buys in a year."""
+    year = world.years[t]
+    given = [wanted(world, t, task) for task in year.tasks if year.wanted[world.column(t, task)]]
+    given += [
+        rate(world, t, task, index)
+        for task in year.tasks
+        for index in range(len(world.road.accelerators))
+        if year.wanted[world.column(t, task)] and year.fleet.installed[index] > 0
+        and able(world, t, task, index)
+    ]  # fmt: skip
+    given += [before(world, t, i) for i in range(len(world.road.accelerators))]
+    given.append(value(world, "other_ai.share", t))
+    if world.scenario.limits.facility_power is not None:
+        given.append(value(world, "limits.facility_power", t))
+    note = "the least purchase with which the stock meets what is asked"
+    return Node(f"accelerators bought in {world.key(t)}", float(year.fleet.shipped.sum()), UNIT,
+                ALLOCATED, given=tuple(n for n in given if n.value), origin=_PROGRAM, note=note)  # fmt: skip
+
+
+@remembered
+def shipped(world: World, t: int, index: int) -> Node:
+    """Return the accelerators of a kind that are bought in a year."""
+    name = world.road.accelerators[index].name
+    share = shipment_share(world, t, index)
+    label = f"{name} shipped in {world.key(t)}"
+    if not share.value:
+        return Node(label, 0.0, UNIT, share.operation, source=share.source, origin=share.origin,
+                    note=share.note)  # fmt: skip
+    own = float(world.years[t].fleet.shipped[index])
+    return product(label, UNIT, bought(world, t), share, value=own)
+
+
+def _cohorts(world: World, t: int, now: int, index: int) -> list[Node]:
+    """Return what is left at the end of year `now` of what was shipped until year `t`."""
+    name = world.road.accelerators[index].name
+    return [
+        product(f"{name} of {world.key(born)} still there", UNIT, shipped(world, born, index),
+                in_service(world, now - born))  # fmt: skip
+        for born in range(t + 1)
+        if world.road.mixes[born, index] > 0
+    ]
+
+
+@remembered
+def before(world: World, t: int, index: int) -> Node:
+    """Return the accelerators of a kind that are there before anything is bought in a year."""
+    label = f"{world.road.accelerators[index].name} left at the beginning of {world.key(t)}"
+    return total(label, UNIT, _cohorts(world, t - 1, t, index))
+
+
+@remembered
+def installed(world: World, t: int, index: int) -> Node:
+    """Return the accelerators of a kind that are sold and not retired."""
+    name = f"{world.road.accelerators[index].name} installed, {world.key(t)}"
+    return total(name, UNIT, _cohorts(world, t, t, index),
+                 float(world.years[t].fleet.installed[index]))  # fmt: skip
+
+
+@remembered
+def retired(world: World, t: int, index: int) -> Node:
+    """Return the accelerators of a kind that are taken out in a year."""
+    name = world.road.accelerators[index].name
+    parts = [
+        product(
+            f"{name} of {world.key(born)} taken out", UNIT, shipped(world, born, index),
+            difference(f"share that leaves at age {t - born}", "1",
+                       in_service(world, t - 1 - born), in_service(world, t - born)),
+        )
+        for born in range(t)
+        if world.road.mixes[born, index] > 0
+    ]  # fmt: skip
+    return total(f"{name} retired in {world.key(t)}", UNIT, parts)
+
+
+@remembered
+def units(world: World, t: int, task: Task, index: int) -> Node:
+    """Return the accelerators of a kind that work on a task."""
+    year, column = world.years[t], world.column(t, task)
+    number = float(year.fleet.allocation.units[index, column])
+    name = world.road.accelerators[index].name
+    label = f"{name} at work on {task.workload}, {task.part}"
+    given: tuple[Node, ...] = ()
+    if number:
+        given = (wanted(world, t, task), rate(world, t, task, index), installed(world, t, index),
+                 value(world, "other_ai.share", t))  # fmt: skip
+    note = "every accelerator goes where it saves most of the others"
+    return Node(label, number, UNIT, ALLOCATED, given=given, origin=_PROGRAM, note=note)
+
+
+@remembered
+def at_work(world: World, t: int, index: int) -> Node:
+    """Return the accelerators of a kind that work on any task."""
+    every = [units(world, t, task, index) for task in world.years[t].tasks]
+    return total(f"{world.road.accelerators[index].name} at work", UNIT, every)
+
+
+@remembered
+def other(world: World, t: int, index: int) -> Node:
+    """Return the accelerators of a kind that do other AI."""
+    name = f"{world.road.accelerators[index].name} at other AI"
+    return product(name, UNIT, value(world, "other_ai.share", t), installed(world, t, index))
+
+
+@remembered
+def of_workload(world: World, t: int, workload: str, index: int) -> Node:
+    """Return the accelerators of a kind that work for a workload, or that are idle."""
+    name = f"{world.road.accelerators[index].name} for {workload}"
+    if workload == OTHER_AI:
+        return other(world, t, index)
+    if workload == IDLE:
+        busy = total(f"{name}: at work and other AI", UNIT,
+                     (at_work(world, t, index), other(world, t, index)))  # fmt: skip
+        left = difference("installed less at work", UNIT, installed(world, t, index), busy)
+        return computed(name, UNIT, "maximum", (left, constant("none", 0.0, UNIT)))
+    tasks = [task for task in world.years[t].tasks if task.workload == workload]
+    return total(name, UNIT, [units(world, t, task, index) for task in tasks])
+
+
+def kinds(world: World, t: int, workload: str) -> list[int]:
+    """Return the accelerators that a workload has any of."""
+    own = world.years[t].units().get(workload)
+    return [] if own is None else [index for index, count in enumerate(own) if count]
+
+
+@remembered
+def unmet(world: World, t: int, workload: str) -> Node:
+    """Return the accelerators of a workload that a limit leaves unbought."""
+    name = f"accelerators lacking for {workload}"
+    if workload == OTHER_AI:
+        share = value(world, "other_ai.share", t)
+        ratio = quotient("other AI over the rest", "1", share,
+                         difference("the rest", "1", constant("one", 1.0), share))  # fmt: skip
+        others = dict.fromkeys(task.workload for task in world.years[t].tasks)
+        rest = total("lacking for the rest", UNIT, [unmet(world, t, w) for w in others])
+        return product(name, UNIT, ratio, rest)
+    tasks = [task for task in world.years[t].tasks if task.workload == workload]
+    return total(name, UNIT, [_lacking(world, t, task) for task in tasks])
+
+
+def _lacking(world: World, t: int, task: Task) -> Node:
+    """Return the accelerators that a task lacks: those at work times undone over done."""
+    year, column = world.years[t], world.column(t, task)
+    number = float(year.fleet.allocation.unmet[column])
+    name = f"accelerators lacking for {task.workload}, {task.part}"
+    whole = wanted(world, t, task)
+    if not number or not whole.number() > number:
+        return constant(name, 0.0, UNIT, note="" if not number else "nothing on sale does it")
+    given: tuple[Node, ...] = (bought(world, t), whole)
+    left = Node("work left undone", number, whole.unit, ALLOCATED, given=given, origin=_PROGRAM)
+    done = difference("work done", whole.unit, whole, left)
+    there = [units(world, t, task, index) for index in range(len(world.road.accelerators))]
+    return product(name, UNIT, total("accelerators at work", UNIT, there),
+                   quotient("undone over done", "1", left, done))  # fmt: skip
