@@ -5,7 +5,7 @@ inside the command that needs it, so that `computesim --help` answers at once.
 """
 
 from computesim.cli import running, planning, serving, capacity  # noqa: F401, I001  in the order of the help
-from computesim.cli import tracing, reading, verifying, catalog, doctor  # noqa: F401
+from computesim.cli import tracing, reading, explain, verifying, catalog, doctor  # noqa: F401
 from computesim.cli.app import app, main
 
 __all__ = ["app", "main"]

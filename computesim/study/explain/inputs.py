@@ -19,7 +19,6 @@ ESTIMATE = "estimate"
 CODE = "computesim/{}.py"  #: origin of constants
 SECONDS_PER_DAY = constant("seconds in a day", 86400.0, "s/day")
 SECONDS_PER_YEAR = constant("seconds in a year", 365.25 * 86400.0, "s/year")
-YEAR_SECONDS = constant("a year", 365.25 * 86400.0, "s")
 HOURS_PER_YEAR = constant("hours in a year", 365.25 * 24.0, "h/year")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from computesim.study.explain.operations import OPERATIONS
@@ -28,11 +28,16 @@ class Node:
     unit: str = "1"  #: a base unit, or that of the results table
     operation: str = CONSTANT  #: a key of `OPERATIONS`, or one of `LEAVES`
     children: tuple[Node, ...] = ()  #: the operands, in their order; none for a leaf
-    given: tuple[Node, ...] = ()  #: what else it depends on, of a leaf or of a choice
     text: str = ""  #: of a word
     source: str = ""  #: a key of the sources table, `estimate` or `definition`; leaves only
     origin: str = ""  #: file and line; leaves only
     note: str = ""
+    rests_on: Callable[[], tuple[Node, ...]] = tuple  #: gives `given`; made when asked for
+
+    @property
+    def given(self) -> tuple[Node, ...]:
+        """What it depends on beside operands: of a leaf its conditions, else choices."""
+        return self.rests_on()
 
     def number(self) -> float:
         """Return the value of a node that is a number."""
@@ -47,8 +52,15 @@ class Node:
         return OPERATIONS[self.operation](*[child.number() for child in self.children])
 
 
-def walk(root: Node) -> Iterator[Node]:
-    """Yield every node below a root once, parents before their children."""
+def walk(root: Node, given: bool = True) -> Iterator[Node]:
+    """Yield every node below a root once.
+
+    Parameters
+    ----------
+    root : Node
+    given : bool
+        Follow what nodes are given as well, not only their operands.
+    """
     seen: set[int] = set()
     waiting = [root]
     while waiting:
@@ -56,7 +68,7 @@ def walk(root: Node) -> Iterator[Node]:
         if id(node) not in seen:
             seen.add(id(node))
             yield node
-            waiting += [*reversed(node.given), *reversed(node.children)]
+            waiting += [*(reversed(node.given) if given else ()), *reversed(node.children)]
 
 
 def computed(
@@ -85,7 +97,8 @@ def computed(
     """
     if value is None:
         value = OPERATIONS[operation](*[child.number() for child in children])
-    return Node(name, float(value), unit, operation, tuple(children), tuple(given), note=note)
+    return Node(name, float(value), unit, operation, tuple(children), note=note,
+                rests_on=lambda: tuple(given))  # fmt: skip
 
 
 def constant(

@@ -15,7 +15,7 @@ Operation = Callable[..., float]
 
 
 def _weighted(*pairs: float) -> float:
-    """Return the mean of v1, w1, v2, w2, …"""
+    """Return the mean of the pairs (v1, w1), (v2, w2) and so on."""
     values, weights = pairs[::2], pairs[1::2]
     return sum(v * w for v, w in zip(values, weights, strict=True)) / sum(weights)
 

@@ -1,17 +1,16 @@
-"""Who explains which family of variables; a new family is one file and one word below."""
+"""Who explains which family of variables; a new family is one file in `families`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
+from pkgutil import iter_modules
 
 from computesim.errors import ComputesimError
 from computesim.results.variables import VARIABLES
+from computesim.study.explain import families
 from computesim.study.explain.node import Node
 from computesim.study.explain.world import World
-
-#: modules of this package that explain families
-FAMILIES = ("tokens", "flop", "machines", "watts", "money", "links", "measured")
 
 #: (world, index of the year, what follows the prefix) -> the tree
 Explainer = Callable[[World, int, tuple[str, ...]], Node]
@@ -40,8 +39,8 @@ def explains(*prefixes: str) -> Callable[[Explainer], Explainer]:
 
 def explainers() -> dict[str, Explainer]:
     """Return all explainers by prefix."""
-    for name in FAMILIES:
-        import_module(f"computesim.study.explain.{name}")
+    for module in iter_modules(families.__path__):
+        import_module(f"{families.__name__}.{module.name}")
     return dict(_KNOWN)
 
 

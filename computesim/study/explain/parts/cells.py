@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import NamedTuple
+
 from computesim.projection.cells import Task
 from computesim.projection.demand import EXPERIMENTS, PRETRAINING, RL
 from computesim.projection.training import TRAINING_BANDWIDTH
-from computesim.study.explain import rl
-from computesim.study.explain.asked import stream_inputs, unit_of, wanted
 from computesim.study.explain.inputs import ESTIMATE, figure, value, word
 from computesim.study.explain.node import (
     MODELLED,
@@ -18,6 +19,8 @@ from computesim.study.explain.node import (
     quotient,
     total,
 )
+from computesim.study.explain.parts import rl
+from computesim.study.explain.parts.asked import stream_inputs, unit_of, wanted
 from computesim.study.explain.world import World, remembered
 
 _CHIP = {
@@ -89,12 +92,16 @@ def cell(world: World, t: int, task: Task, index: int, field: str, unit: str = "
     """
     cells = world.years[t].cells
     table = next(m for m in (cells.serving, cells.pretraining, cells.rl) if task in m)
-    found = float(getattr(table[task][index], field))  # type: ignore[index]
+    found = float(getattr(table[task][index], field))
     name = world.road.accelerators[index].name
     kind = MODELLED if task.workload == PRETRAINING else SIMULATED
     label = f"{field.replace('_', ' ')} of {task.workload}, {task.part}, on {name}"
-    given = (*conditions(world, t, task), *chip(world, index))
-    return Node(label, found, unit, kind, given=given, origin="", note=f"end of {world.key(t)}")
+
+    @cache
+    def rests_on() -> tuple[Node, ...]:
+        return (*conditions(world, t, task), *chip(world, index))
+
+    return Node(label, found, unit, kind, note=f"end of {world.key(t)}", rests_on=rests_on)
 
 
 @remembered
@@ -104,8 +111,9 @@ def kept(world: World, t: int) -> Node:
     rate, repair, spare = (value(world, f"reliability.{key}", t) for key in keys)
     there = computed("availability of a node", "1", "availability", (rate, repair))
     one = constant("one", 1.0)
-    in_use = quotient("nodes in use over all", "1", one,
-                      total("nodes and spares over nodes", "1", (one, spare)))  # fmt: skip
+    in_use = quotient(
+        "nodes in use over all", "1", one, total("nodes and spares over nodes", "1", (one, spare))
+    )
     return computed("share of nodes at work", "1", "minimum", (there, in_use))
 
 
@@ -121,9 +129,13 @@ def rate(world: World, t: int, task: Task, index: int) -> Node:
         field = "flop" if task.workload == PRETRAINING else "steps"
         share = value(world, "reliability.operational_share", t)
         return product(label, unit, cell(world, t, task, index, field, unit), kept(world, t), share)
-    there = product("goodput in the busiest hour", unit,
-                    cell(world, t, task, index, "requests", unit), kept(world, t),
-                    value(world, "traffic.serving_share", t))  # fmt: skip
+    there = product(
+        "goodput in the busiest hour",
+        unit,
+        cell(world, t, task, index, "requests", unit),
+        kept(world, t),
+        value(world, "traffic.serving_share", t),
+    )
     return quotient(label, unit, there, value(world, "traffic.peak_to_mean", t))
 
 
@@ -140,16 +152,25 @@ def finals(world: World, t: int, lab: str) -> list[Task]:
 def _experiments(world: World, t: int, task: Task, index: int) -> Node:
     """Return the share of all experiments of a lab that one accelerator does."""
     needs = [
-        quotient(f"accelerators for {f.workload} of {f.part}", "accelerator", wanted(world, t, f),
-                 rate(world, t, f, index))  # fmt: skip
+        quotient(
+            f"accelerators for {f.workload} of {f.part}",
+            "accelerator",
+            wanted(world, t, f),
+            rate(world, t, f, index),
+        )
         for f in finals(world, t, task.part)
     ]
     multiple = value(world, f"labs.{task.part}.experiments.multiple", t)
     name = world.road.accelerators[index].name
-    every = product(f"accelerators for experiments of {task.part} on {name}", "accelerator",
-                    multiple, total("accelerators for the final runs", "accelerator", needs))  # fmt: skip
-    return quotient(f"goodput of Experiments, {task.part}, per {name}", "1",
-                    constant("one", 1.0), every)  # fmt: skip
+    every = product(
+        f"accelerators for experiments of {task.part} on {name}",
+        "accelerator",
+        multiple,
+        total("accelerators for the final runs", "accelerator", needs),
+    )
+    return quotient(
+        f"goodput of Experiments, {task.part}, per {name}", "1", constant("one", 1.0), every
+    )
 
 
 def able(world: World, t: int, task: Task, index: int) -> bool:
@@ -161,43 +182,47 @@ def able(world: World, t: int, task: Task, index: int) -> bool:
     field = {PRETRAINING: "flop", RL: "steps"}.get(task.workload, "requests")
     for table in (cells.serving, cells.pretraining, cells.rl):
         if task in table:
-            return bool(getattr(table[task][index], field) > 0)  # type: ignore[index]
+            return bool(getattr(table[task][index], field) > 0)
     return False
 
 
-class Uses:
-    """How hard a task works an accelerator, as nodes: compute, bandwidth, busy."""
+class Uses(NamedTuple):
+    """How hard a task works an accelerator, averaged over all its time."""
 
-    def __init__(self, world: World, t: int, task: Task, index: int) -> None:
-        final = Task(PRETRAINING, task.part)
-        own = final if task.workload == EXPERIMENTS else task
-        cells = world.years[t].cells
-        self.known = any(own in m for m in (cells.serving, cells.pretraining, cells.rl))
-        zero = constant("not at work", 0.0)
-        self.compute = self.bandwidth = self.busy = zero
-        if not self.known:
-            return
-
-        def read(field: str) -> Node:
-            return cell(world, t, own, index, field)
-
-        label = f"{own.workload}, {own.part}"
-        if own.workload == PRETRAINING:
-            shares = (read("effective"), value(world, "reliability.operational_share", t))
-            self.busy = product(f"busy share of {label}", "1", read("busy"), *shares)
-            self.compute = product(f"compute use of {label}", "1", read("compute"), *shares)
-            memory = constant("memory bandwidth in use while training", TRAINING_BANDWIDTH, "1",
-                              ESTIMATE, "computesim/projection/training.py")  # fmt: skip
-            self.bandwidth = product(f"bandwidth use of {label}", "1", memory, self.busy)
-            return
-        serves = own in cells.serving
-        key = "traffic.serving_share" if serves else "reliability.operational_share"
-        share = value(world, key, t)
-        for field in ("compute", "bandwidth", "busy"):
-            setattr(self, field, product(f"{field} share of {label}", "1", read(field), share))
+    compute: Node  #: fraction of the dense peak
+    bandwidth: Node  #: fraction of the memory bandwidth
+    busy: Node  #: share of the time
 
 
 @remembered
 def use(world: World, t: int, task: Task, index: int) -> Uses:
     """Return how hard a task works an accelerator, idle time between jobs included."""
-    return Uses(world, t, task, index)
+    final = Task(PRETRAINING, task.part)
+    own = final if task.workload == EXPERIMENTS else task
+    cells = world.years[t].cells
+    if own in cells.pretraining:
+        return _training_use(world, t, own, index)
+    if own not in cells.serving and own not in cells.rl:
+        zero = constant("not at work", 0.0)
+        return Uses(zero, zero, zero)
+    key = "traffic.serving_share" if own in cells.serving else "reliability.operational_share"
+    share, label = value(world, key, t), f"{own.workload}, {own.part}"
+    parts = (
+        product(f"{field} share of {label}", "1", cell(world, t, own, index, field), share)
+        for field in Uses._fields
+    )
+    return Uses(*parts)
+
+
+def _training_use(world: World, t: int, task: Task, index: int) -> Uses:
+    """Return how hard pretraining works an accelerator."""
+    share = value(world, "reliability.operational_share", t)
+    progress = cell(world, t, task, index, "effective")
+    compute, busy = (
+        product(f"{field} share of {task.workload}, {task.part}", "1",
+                cell(world, t, task, index, field), progress, share)
+        for field in ("compute", "busy")
+    )  # fmt: skip
+    memory = constant("memory bandwidth in use while training", TRAINING_BANDWIDTH, "1", ESTIMATE,
+                      "computesim/projection/training.py")  # fmt: skip
+    return Uses(compute, product(f"bandwidth share of {task.part}", "1", memory, busy), busy)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from computesim.hardware.accelerator import H100_EIGHT_BIT
-from computesim.study.explain import fleet
 from computesim.study.explain.inputs import figure
 from computesim.study.explain.node import Node, computed, constant, product, quotient, total
+from computesim.study.explain.parts import fleet
 from computesim.study.explain.registry import explains
 from computesim.study.explain.world import World, remembered
 

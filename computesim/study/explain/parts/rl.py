@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from computesim.study.explain import forward, searching
 from computesim.study.explain.inputs import value, word
 from computesim.study.explain.node import Node, computed, constant, difference, product, total
+from computesim.study.explain.parts import forward, searching
+from computesim.study.explain.parts.shapes import matmul_parameters
 from computesim.study.explain.world import World, remembered
 
 #: part of the results -> parts of a step
@@ -39,8 +40,12 @@ def lengths(world: World, t: int, lab: str) -> tuple[Node, ...]:
         for key in ("response_tokens", "response_spread", "max_response_tokens")
     ]
     return tuple(
-        computed(f"response {i} of 8 of {lab}", "token", "representative length",
-                 (*law, N_LENGTHS, constant("which one", i)))  # fmt: skip
+        computed(
+            f"response {i} of 8 of {lab}",
+            "token",
+            "representative length",
+            (*law, N_LENGTHS, constant("which one", i)),
+        )
         for i in range(1, 9)
     )
 
@@ -51,8 +56,13 @@ def works(world: World, t: int, lab: str) -> dict[str, Node]:
     each = [_at(world, t, lab, length) for length in lengths(world, t, lab)]
     own = next(d for d in world.years[t].demand.rl if d.lab == lab).works
     return {
-        name: computed(f"{name.replace('_', ' ')} FLOP of a step of {lab}", "FLOP", "mean",
-                       [one[name] for one in each], own[name].flop)  # fmt: skip
+        name: computed(
+            f"{name.replace('_', ' ')} FLOP of a step of {lab}",
+            "FLOP",
+            "mean",
+            [one[name] for one in each],
+            own[name].flop,
+        )
         for part in PARTS.values()
         for name in part
     }
@@ -61,9 +71,15 @@ def works(world: World, t: int, lab: str) -> dict[str, Node]:
 @remembered
 def groups(world: World, t: int, lab: str) -> tuple[Node, Node]:
     """Return the groups that are generated in a step, and the searches of all of them."""
-    found = computed(f"groups of a step of {lab}", "1", "quotient",
-                     (read(world, t, lab, "prompts_per_step"), read(world, t, lab, "keep_share")))  # fmt: skip
-    searches = product(f"searches of a step of {lab}", "1", found, read(world, t, lab, "group_size"))
+    found = computed(
+        f"groups of a step of {lab}",
+        "1",
+        "quotient",
+        (read(world, t, lab, "prompts_per_step"), read(world, t, lab, "keep_share")),
+    )
+    searches = product(
+        f"searches of a step of {lab}", "1", found, read(world, t, lab, "group_size")
+    )
     return found, searches
 
 
@@ -73,25 +89,33 @@ def _at(world: World, t: int, lab: str, length: Node) -> dict[str, Node]:
     prompt = read(world, t, lab, "prompt_tokens")
     found, searches = groups(world, t, lab)
     search = searching.search(world, t, lab, length, lengths(world, t, lab)[0])
-    kept = product("sequences that are learnt from", "1", read(world, t, lab, "prompts_per_step"),
-                   read(world, t, lab, "group_size"), search.sequences)  # fmt: skip
+    kept = product(
+        "sequences that are learnt from",
+        "1",
+        read(world, t, lab, "prompts_per_step"),
+        read(world, t, lab, "group_size"),
+        search.sequences,
+    )
     sequence = total("prompt and response", "token", (prompt, search.sequence_tokens))
     scored = forward.prefill(world, model, sequence, all_logits=True)
     log_probs = product("log-probabilities, FLOP", "FLOP", kept, scored)
     updates = read(world, t, lab, "updates")
     return {
         "prefill": product("prefill, FLOP", "FLOP", found, forward.prefill(world, model, prompt)),
-        "decode": product("decode, FLOP", "FLOP", searches,
-                          _searched(world, model, search, prompt, absorbed=True)),
+        "decode": product(
+            "decode, FLOP", "FLOP", searches, _searched(world, model, search, prompt, absorbed=True)
+        ),
         "search_scoring": _scoring(world, t, lab, search, searches),
         "verification": _verdicts(world, t, lab, search, searches, sequence),
         "old_log_probs": log_probs,
         "reference": log_probs if plan.reference else _none("reference"),
-        "learner": product("learner, FLOP", "FLOP", kept, updates,
-                           forward.train(world, model, sequence)),
-        "critic": _critic(world, model, kept, updates, sequence) if plan.critic
+        "learner": product(
+            "learner, FLOP", "FLOP", kept, updates, forward.train(world, model, sequence)
+        ),
+        "critic": _critic(world, model, kept, updates, sequence)
+        if plan.critic
         else _none("critic"),
-    }  # fmt: skip
+    }
 
 
 def _none(what: str) -> Node:
@@ -104,8 +128,13 @@ def _searched(
 ) -> Node:
     """Return the FLOP that generate, or read, the tokens of one search."""
     parts = [
-        product("matrices of the search, FLOP", "FLOP", forward.TWO,
-                forward.matmul_parameters(world, model), search.generated)  # fmt: skip
+        product(
+            "matrices of the search, FLOP",
+            "FLOP",
+            forward.TWO,
+            matmul_parameters(world, model),
+            search.generated,
+        )
     ]
     for segment in search.segments:
         start = prompt
@@ -113,22 +142,27 @@ def _searched(
             start = total("prompt and prefix", "token", (prompt, segment.prefix))
         end = total("end of the segment", "token", (start, segment.tokens))
         scores = forward.attention(world, model, end, start, absorbed)
-        parts.append(product("attention of a segment, FLOP", "FLOP", segment.count, scores))
+        parts.append(product("attention of a segment, FLOP", "FLOP", segment.n, scores))
     return total(f"FLOP of a search on {model}", "FLOP", parts)
 
 
-def _scoring(
-    world: World, t: int, lab: str, search: searching.Search, searches: Node
-) -> Node:
+def _scoring(world: World, t: int, lab: str, search: searching.Search, searches: Node) -> Node:
     """Return the reading of all searches by the process reward model."""
     scorer = word(world, f"labs.{lab}.post_training.search.process_reward_model", t).text
     if scorer == "none":
         return _none("scores of a search")
     prompt = read(world, t, lab, "prompt_tokens")
-    every = total("FLOP with the LM head", "FLOP", (forward.headless(world, scorer, prompt),
-                  _searched(world, scorer, search, prompt, absorbed=False)))  # fmt: skip
-    one = difference("scores of one search, FLOP", "FLOP", every,
-                     forward.head(world, scorer, search.generated))  # fmt: skip
+    every = total(
+        "FLOP with the LM head",
+        "FLOP",
+        (
+            forward.headless(world, scorer, prompt),
+            _searched(world, scorer, search, prompt, absorbed=False),
+        ),
+    )
+    one = difference(
+        "scores of one search, FLOP", "FLOP", every, forward.head(world, scorer, search.generated)
+    )
     return product("scores of a search, FLOP", "FLOP", searches, one)
 
 
@@ -152,9 +186,12 @@ def _verdicts(
 
 def _critic(world: World, model: str, kept: Node, updates: Node, sequence: Node) -> Node:
     """Return the values of all kept sequences, and the critic's own training on them."""
-    trained = difference("training of the critic on a sequence, FLOP", "FLOP",
-                         forward.train(world, model, sequence),
-                         forward.head(world, model, sequence, forward.SIX))  # fmt: skip
+    trained = difference(
+        "training of the critic on a sequence, FLOP",
+        "FLOP",
+        forward.train(world, model, sequence),
+        forward.head(world, model, sequence, forward.SIX),
+    )
     one: Sequence[Node] = (
         forward.headless(world, model, sequence),
         product("training of the critic, FLOP", "FLOP", updates, trained),

@@ -16,7 +16,7 @@ from computesim.workload.search import SearchCost, SearchPlan, search_cost
 class Segment(NamedTuple):
     """Sequences that each generate `tokens` after `prefix` cached tokens."""
 
-    count: Node
+    n: Node
     prefix: Node
     tokens: Node
 
@@ -125,7 +125,7 @@ def _general(method: str, numbers: list[Node]) -> Search:
         )
         for which in (constant("segment", i + 1) for i in range(len(cost.segments)))
     )
-    products = [product("tokens of a segment, all", "token", s.count, s.tokens) for s in segments]
+    products = [product("tokens of a segment, all", "token", s.n, s.tokens) for s in segments]
     return Search(
         segments,
         total("tokens that a search generates", "token", products),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from computesim.projection.cells import Task
 from computesim.projection.demand import OTHER_AI
 from computesim.projection.world import IDLE
-from computesim.study.explain.asked import wanted
-from computesim.study.explain.cells import able, rate
-from computesim.study.explain.inputs import YEAR_SECONDS, shipment_share, value
+from computesim.study.explain.inputs import SECONDS_PER_YEAR, shipment_share, value
 from computesim.study.explain.node import (
     ALLOCATED,
     Node,
@@ -18,6 +18,8 @@ from computesim.study.explain.node import (
     quotient,
     total,
 )
+from computesim.study.explain.parts.asked import wanted
+from computesim.study.explain.parts.cells import able, rate
 from computesim.study.explain.world import World, remembered
 
 UNIT = "accelerator"
@@ -28,36 +30,43 @@ _PROGRAM = "computesim/projection/fleet.py"
 def lifetime(world: World) -> Node:
     """Return the age at which a cohort is retired, in years."""
     seconds = value(world, "fleet.lifetime", 0)
-    return quotient("years in service", "year", seconds, YEAR_SECONDS, world.road.lifetime)
+    return quotient("years in service", "year", seconds, SECONDS_PER_YEAR, world.road.lifetime)
 
 
 @remembered
 def in_service(world: World, age: int) -> Node:
     """Return the share of a cohort of an age that is not retired."""
     years = constant("age", age, "year")
-    return computed(f"share in service at age {age}", "1", "share in service",
-                    (lifetime(world), years))  # fmt: skip
+    return computed(
+        f"share in service at age {age}", "1", "share in service", (lifetime(world), years)
+    )
 
 
 @remembered
 def bought(world: World, t: int) -> Node:
     """Return the accelerators of all kinds that the linear program buys in a year."""
-    year = world.years[t]
-    given = [wanted(world, t, task) for task in year.tasks if year.wanted[world.column(t, task)]]
-    given += [
-        rate(world, t, task, index)
-        for task in year.tasks
-        for index in range(len(world.road.accelerators))
-        if year.wanted[world.column(t, task)] and year.fleet.installed[index] > 0
-        and able(world, t, task, index)
-    ]  # fmt: skip
-    given += [before(world, t, i) for i in range(len(world.road.accelerators))]
-    given.append(value(world, "other_ai.share", t))
-    if world.scenario.limits.facility_power is not None:
-        given.append(value(world, "limits.facility_power", t))
+    number = float(world.years[t].fleet.shipped.sum())
     note = "the least purchase with which the stock meets what is asked"
-    return Node(f"accelerators bought in {world.key(t)}", float(year.fleet.shipped.sum()), UNIT,
-                ALLOCATED, given=tuple(n for n in given if n.value), origin=_PROGRAM, note=note)  # fmt: skip
+    return Node(f"accelerators bought in {world.key(t)}", number, UNIT, ALLOCATED, origin=_PROGRAM,
+                note=note, rests_on=cache(lambda: _purchase(world, t)))  # fmt: skip
+
+
+def _purchase(world: World, t: int) -> tuple[Node, ...]:
+    """Return what a purchase depends on: what is asked, who can do it, and what is there."""
+    year, kinds = world.years[t], range(len(world.road.accelerators))
+    tasks = [task for task in year.tasks if year.wanted[world.column(t, task)]]
+    found = [wanted(world, t, task) for task in tasks]
+    found += [
+        rate(world, t, task, index)
+        for task in tasks
+        for index in kinds
+        if year.fleet.installed[index] > 0 and able(world, t, task, index)
+    ]
+    found += [before(world, t, index) for index in kinds]
+    found.append(value(world, "other_ai.share", t))
+    if world.scenario.limits.facility_power is not None:
+        found.append(value(world, "limits.facility_power", t))
+    return tuple(node for node in found if node.value)
 
 
 @remembered
@@ -67,8 +76,15 @@ def shipped(world: World, t: int, index: int) -> Node:
     share = shipment_share(world, t, index)
     label = f"{name} shipped in {world.key(t)}"
     if not share.value:
-        return Node(label, 0.0, UNIT, share.operation, source=share.source, origin=share.origin,
-                    note=share.note)  # fmt: skip
+        return Node(
+            label,
+            0.0,
+            UNIT,
+            share.operation,
+            source=share.source,
+            origin=share.origin,
+            note=share.note,
+        )
     own = float(world.years[t].fleet.shipped[index])
     return product(label, UNIT, bought(world, t), share, value=own)
 
@@ -78,10 +94,10 @@ def _cohorts(world: World, t: int, now: int, index: int) -> list[Node]:
     name = world.road.accelerators[index].name
     return [
         product(f"{name} of {world.key(born)} still there", UNIT, shipped(world, born, index),
-                in_service(world, now - born))  # fmt: skip
+                in_service(world, now - born))
         for born in range(t + 1)
         if world.road.mixes[born, index] > 0
-    ]
+    ]  # fmt: skip
 
 
 @remembered
@@ -95,8 +111,9 @@ def before(world: World, t: int, index: int) -> Node:
 def installed(world: World, t: int, index: int) -> Node:
     """Return the accelerators of a kind that are sold and not retired."""
     name = f"{world.road.accelerators[index].name} installed, {world.key(t)}"
-    return total(name, UNIT, _cohorts(world, t, t, index),
-                 float(world.years[t].fleet.installed[index]))  # fmt: skip
+    new = [shipped(world, t, index)] if world.road.mixes[t, index] > 0 else []
+    own = float(world.years[t].fleet.installed[index])
+    return total(name, UNIT, [*_cohorts(world, t - 1, t, index), *new], own)
 
 
 @remembered
@@ -105,13 +122,19 @@ def retired(world: World, t: int, index: int) -> Node:
     name = world.road.accelerators[index].name
     parts = [
         product(
-            f"{name} of {world.key(born)} taken out", UNIT, shipped(world, born, index),
-            difference(f"share that leaves at age {t - born}", "1",
-                       in_service(world, t - 1 - born), in_service(world, t - born)),
+            f"{name} of {world.key(born)} taken out",
+            UNIT,
+            shipped(world, born, index),
+            difference(
+                f"share that leaves at age {t - born}",
+                "1",
+                in_service(world, t - 1 - born),
+                in_service(world, t - born),
+            ),
         )
         for born in range(t)
         if world.road.mixes[born, index] > 0
-    ]  # fmt: skip
+    ]
     return total(f"{name} retired in {world.key(t)}", UNIT, parts)
 
 
@@ -122,12 +145,15 @@ def units(world: World, t: int, task: Task, index: int) -> Node:
     number = float(year.fleet.allocation.units[index, column])
     name = world.road.accelerators[index].name
     label = f"{name} at work on {task.workload}, {task.part}"
-    given: tuple[Node, ...] = ()
-    if number:
-        given = (wanted(world, t, task), rate(world, t, task, index), installed(world, t, index),
-                 value(world, "other_ai.share", t))  # fmt: skip
     note = "every accelerator goes where it saves most of the others"
-    return Node(label, number, UNIT, ALLOCATED, given=given, origin=_PROGRAM, note=note)
+
+    @cache
+    def rests_on() -> tuple[Node, ...]:
+        share = value(world, "other_ai.share", t)
+        return (wanted(world, t, task), rate(world, t, task, index), installed(world, t, index),
+                share) if number else ()  # fmt: skip
+
+    return Node(label, number, UNIT, ALLOCATED, origin=_PROGRAM, note=note, rests_on=rests_on)
 
 
 @remembered
@@ -151,8 +177,11 @@ def of_workload(world: World, t: int, workload: str, index: int) -> Node:
     if workload == OTHER_AI:
         return other(world, t, index)
     if workload == IDLE:
-        busy = total(f"{name}: at work and other AI", UNIT,
-                     (at_work(world, t, index), other(world, t, index)))  # fmt: skip
+        busy = total(
+            f"{name}: at work and other AI",
+            UNIT,
+            (at_work(world, t, index), other(world, t, index)),
+        )
         left = difference("installed less at work", UNIT, installed(world, t, index), busy)
         return computed(name, UNIT, "maximum", (left, constant("none", 0.0, UNIT)))
     tasks = [task for task in world.years[t].tasks if task.workload == workload]
@@ -171,8 +200,12 @@ def unmet(world: World, t: int, workload: str) -> Node:
     name = f"accelerators lacking for {workload}"
     if workload == OTHER_AI:
         share = value(world, "other_ai.share", t)
-        ratio = quotient("other AI over the rest", "1", share,
-                         difference("the rest", "1", constant("one", 1.0), share))  # fmt: skip
+        ratio = quotient(
+            "other AI over the rest",
+            "1",
+            share,
+            difference("the rest", "1", constant("one", 1.0), share),
+        )
         others = dict.fromkeys(task.workload for task in world.years[t].tasks)
         rest = total("lacking for the rest", UNIT, [unmet(world, t, w) for w in others])
         return product(name, UNIT, ratio, rest)
@@ -188,9 +221,13 @@ def _lacking(world: World, t: int, task: Task) -> Node:
     whole = wanted(world, t, task)
     if not number or not whole.number() > number:
         return constant(name, 0.0, UNIT, note="" if not number else "nothing on sale does it")
-    given: tuple[Node, ...] = (bought(world, t), whole)
-    left = Node("work left undone", number, whole.unit, ALLOCATED, given=given, origin=_PROGRAM)
+    left = Node("work left undone", number, whole.unit, ALLOCATED, origin=_PROGRAM,
+                rests_on=lambda: (bought(world, t), whole))  # fmt: skip
     done = difference("work done", whole.unit, whole, left)
     there = [units(world, t, task, index) for index in range(len(world.road.accelerators))]
-    return product(name, UNIT, total("accelerators at work", UNIT, there),
-                   quotient("undone over done", "1", left, done))  # fmt: skip
+    return product(
+        name,
+        UNIT,
+        total("accelerators at work", UNIT, there),
+        quotient("undone over done", "1", left, done),
+    )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from computesim.study.explain import fleet, networks
-from computesim.study.explain.draws import nameplate
+from collections.abc import Callable
+
+from computesim.study.explain.families.watts import yearly_energy
 from computesim.study.explain.inputs import figure, value
 from computesim.study.explain.node import Node, computed, constant, difference, product, total
+from computesim.study.explain.parts import fleet, networks
+from computesim.study.explain.parts.draws import nameplate
 from computesim.study.explain.registry import explains
-from computesim.study.explain.watts import yearly_energy
 from computesim.study.explain.world import World, remembered
 
 JOULES = constant("joules in a watt-hour", 3600.0, "J/Wh")
@@ -52,7 +54,7 @@ def capex(world: World, t: int, rest: tuple[str, ...]) -> Node:
     return machines
 
 
-def _bought(world: World, t: int, what: str, price) -> Node:  # type: ignore[no-untyped-def]
+def _bought(world: World, t: int, what: str, price: Callable[[int], Node]) -> Node:
     """Return the sum over kinds of accelerators shipped times the price of something of one."""
     terms = [
         product(f"{what} of {machine.name}", "USD/year", fleet.shipped(world, t, i), price(i))

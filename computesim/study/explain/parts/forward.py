@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from computesim.study.explain.node import Node, computed, constant, difference, product, total
-from computesim.study.explain.shapes import (
+from computesim.study.explain.parts.shapes import (
     architecture,
     fields_of,
     full_layers,
@@ -111,9 +111,7 @@ def prefill(
     spared = difference("tokens that do not need the LM head", "token", new, last)
     own = prefill_flop(architecture(world, model), prompt.number(), first.number())
     name = f"prefill FLOP of a request on {model}"
-    return computed(
-        name, "FLOP/request", "difference", (whole, head(world, model, spared)), own
-    )
+    return computed(name, "FLOP/request", "difference", (whole, head(world, model, spared)), own)
 
 
 def decode(world: World, model: str, context: Node, output: Node) -> Node:

@@ -110,9 +110,7 @@ def _attention_layer(world: World, model: str, heads: Node, sparse: bool) -> Nod
         product(f"{prefix}: output", "1", of("n_heads"), of("d_head_v"), of("d_model")),
     ]
     if arch.attention_gate:
-        parts.append(
-            product(f"{prefix}: gate", "1", of("d_model"), of("n_heads"), of("d_head_v"))
-        )
+        parts.append(product(f"{prefix}: gate", "1", of("d_model"), of("n_heads"), of("d_head_v")))
     if sparse and arch.n_index_heads:
         width = of("q_lora_rank") if arch.q_lora_rank else of("d_model")
         out = total("indexer: key and weights", "1", (of("d_index_head"), of("n_index_heads")))

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from computesim.study.explain import fleet
-from computesim.study.explain.asked import lag
-from computesim.study.explain.draws import mean_draw, nameplate, pue
+from computesim.study.explain.families.machines import index_of
 from computesim.study.explain.inputs import HOURS_PER_YEAR, figure
-from computesim.study.explain.machines import index_of
 from computesim.study.explain.node import (
     Node,
     complement,
@@ -16,6 +13,9 @@ from computesim.study.explain.node import (
     quotient,
     total,
 )
+from computesim.study.explain.parts import fleet
+from computesim.study.explain.parts.asked import lag
+from computesim.study.explain.parts.draws import mean_draw, nameplate, pue
 from computesim.study.explain.registry import explains
 from computesim.study.explain.world import World, remembered
 

@@ -7,8 +7,6 @@ from computesim.projection.cells import Task
 from computesim.projection.power import nameplate as plate_of
 from computesim.projection.world import IDLE, Year
 from computesim.projection.world import draws as draws_of
-from computesim.study.explain import fleet, networks
-from computesim.study.explain.cells import use
 from computesim.study.explain.inputs import ESTIMATE, figure, value
 from computesim.study.explain.node import (
     Node,
@@ -20,6 +18,8 @@ from computesim.study.explain.node import (
     total,
     weighted_mean,
 )
+from computesim.study.explain.parts import fleet, networks
+from computesim.study.explain.parts.cells import use
 from computesim.study.explain.world import World, remembered
 
 _CODE = "computesim/hardware/power.py"
@@ -30,7 +30,9 @@ NODE_DRAW = constant(
 NODE_IDLE = constant(
     "share of that draw which does not follow the load", OVERHEADS.node_idle, "1", ESTIMATE, _CODE
 )
-STORAGE = constant("storage and management over node watts", OVERHEADS.storage, "1", ESTIMATE, _CODE)
+STORAGE = constant(
+    "storage and management over node watts", OVERHEADS.storage, "1", ESTIMATE, _CODE
+)
 ONE = constant("one", 1.0)
 
 

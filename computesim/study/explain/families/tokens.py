@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from computesim.projection.demand import COT
-from computesim.study.explain.asked import requests_per_day, where
 from computesim.study.explain.inputs import value
 from computesim.study.explain.node import Node, complement, product, total
+from computesim.study.explain.parts.asked import requests_per_day, where
 from computesim.study.explain.registry import explains
 from computesim.study.explain.world import World
 

@@ -137,4 +137,3 @@ def share(world: World, t: int, index: int, item: str, unit: str = "1") -> Node:
 def watts(world: World, t: int, index: int) -> Node:
     """Return the watts of switches and optics of one accelerator."""
     return share(world, t, index, "fabric_watts", "W")
-

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from computesim.projection.demand import COT, EXPERIMENTS, PRETRAINING, RL
-from computesim.study.explain import forward, rl
-from computesim.study.explain.asked import (
+from computesim.study.explain.inputs import SECONDS_PER_YEAR, value, word
+from computesim.study.explain.node import Node, product, total
+from computesim.study.explain.parts import forward, rl
+from computesim.study.explain.parts.asked import (
     members,
     pretraining_rate,
     requests,
     steps,
 )
-from computesim.study.explain.inputs import SECONDS_PER_YEAR, value, word
-from computesim.study.explain.node import Node, product, total
 from computesim.study.explain.registry import explains
 from computesim.study.explain.world import World, remembered
 
@@ -65,7 +65,8 @@ def _stream(world: World, t: int, tier: str, name: str, workload: str, part: str
         factors.append(forward.decode(world, chosen.text, prompt, output))
     label = f"{part} FLOP/s of {name} on {chosen.text}"
     found = product(label, "FLOP/s", *factors)
-    return Node(label, found.value, "FLOP/s", "product", found.children, given=(chosen,))
+    return Node(label, found.value, "FLOP/s", "product", found.children,
+                rests_on=lambda: (chosen,))  # fmt: skip
 
 
 @remembered
@@ -77,7 +78,7 @@ def _rl_rate(world: World, t: int, lab: str, part: str) -> Node:
     rate = product(f"{part} FLOP/s of {lab}", "FLOP/s", every, steps(world, t, lab),
                    value=own.flop()[part])  # fmt: skip
     return Node(rate.name, rate.value, rate.unit, "product", rate.children,
-                given=(rl.policy(world, t, lab),))  # fmt: skip
+                rests_on=lambda: (rl.policy(world, t, lab),))  # fmt: skip
 
 
 @remembered

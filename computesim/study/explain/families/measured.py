@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from computesim.projection.cells import Task
 from computesim.projection.demand import COT, PRETRAINING
-from computesim.study.explain import fleet
-from computesim.study.explain.asked import unit_of, wanted
-from computesim.study.explain.cells import cell, use
-from computesim.study.explain.machines import index_of
+from computesim.study.explain.families.machines import index_of
 from computesim.study.explain.node import Node, quotient, weighted_mean
+from computesim.study.explain.parts import fleet
+from computesim.study.explain.parts.asked import unit_of, wanted
+from computesim.study.explain.parts.cells import cell, use
 from computesim.study.explain.registry import explains
 from computesim.study.explain.world import World
 
@@ -59,9 +59,7 @@ def mfu(world: World, t: int, rest: tuple[str, ...]) -> Node:
     return _alone(world, t, rest, "steps", "utilisation", "1")
 
 
-def _alone(
-    world: World, t: int, rest: tuple[str, ...], rate: str, field: str, unit: str
-) -> Node:
+def _alone(world: World, t: int, rest: tuple[str, ...], rate: str, field: str, unit: str) -> Node:
     """Return a number of the cells of a workload on one kind, by the accelerators they take."""
     index = index_of(world, rest[1])
     pairs = []

@@ -7,7 +7,6 @@ from computesim.projection.demand import COT, EXPERIMENTS, PRETRAINING, RL
 from computesim.study.explain.inputs import (
     SECONDS_PER_DAY,
     SECONDS_PER_YEAR,
-    YEAR_SECONDS,
     value,
     word,
 )
@@ -128,7 +127,7 @@ def asked_now(world: World, t: int, task: Task) -> Node:
 def lag(world: World) -> Node:
     """Return the time from sale to service in years."""
     seconds = value(world, "fleet.deployment_lag", 0)
-    return quotient("years from sale to service", "year", seconds, YEAR_SECONDS, world.road.lag)
+    return quotient("years from sale to service", "year", seconds, SECONDS_PER_YEAR, world.road.lag)
 
 
 @remembered

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from computesim.study.explain import fleet, networks
 from computesim.study.explain.node import Node, computed, difference, product, total
+from computesim.study.explain.parts import fleet, networks
 from computesim.study.explain.registry import explains
 from computesim.study.explain.world import World, remembered
 
