@@ -142,7 +142,8 @@ def explanation_text(found: Explanation, depth: int, notes: bool = False) -> str
     """
     from computesim.cli.output import columns
 
-    parts = [tree_text(found.root, depth, notes)]
+    tree = tree_text(found.root, depth, notes)
+    parts = [tree, *_legend(tree)]
     if not found.agrees:
         stored = quantity(found.value, found.unit)
         parts.append(f"Warning: the results say {stored}; the tree does not know all of the model.")
@@ -156,6 +157,17 @@ def explanation_text(found: Explanation, depth: int, notes: bool = False) -> str
         f"source{'s' if len(found.sources) != 1 else ''}."
     )
     return "\n\n".join(parts)
+
+
+def _legend(text: str) -> list[str]:
+    """Return what the marks of a tree mean, where it has any."""
+    marks = [
+        ("~ ", "~ what a simulated, allocated or chosen figure rests on"),
+        (" …", "… more below (--depth, or all of it with --csv)"),
+        ("(above)", "(above) expanded before"),
+    ]
+    told = [meaning for mark, meaning in marks if mark in text]
+    return ["\n".join(told)] if told else []
 
 
 def _cut(line: str) -> str:

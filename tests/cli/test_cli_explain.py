@@ -29,7 +29,7 @@ def test_a_figure_is_walked_back_to_lines_and_sources(command: Command, minimal:
     assert "Tokens|CoT inference|Answer in 2025 = " in text
     assert re.search(r"products\.chat\.reasoning_share = 0\.25\s[│ ]*\(input, estimate, ", text)
     assert re.search(r"minimal\.yaml:\d+", text)
-    assert "trillion tokens/day" in text
+    assert "billion tokens/day" in text
     assert re.search(r"Rests on \d+ inputs, .*, \d+ of them estimates, from \d+ source", text)
 
 

@@ -107,7 +107,7 @@ def check_node(node: Node, keys: set[str]) -> None:
         assert not node.source
         return
     assert node.operation in LEAVES, node
-    if node.operation in ("input", "catalog figure", "constant", "word"):
+    if node.operation in ("input", "catalog figure", "constant", "choice"):
         assert node.source in keys, node
     elif node.value:  # what was simulated or allocated says on what grounds
         assert node.given, node.name
@@ -315,6 +315,16 @@ def test_sources_are_counted_once_a_leaf_and_estimates_among_them(
     assert counts == sorted(counts, reverse=True)
 
 
+def test_an_audit_trail_of_several_replications_gives_the_mean_beside_the_first() -> None:
+    worlds, results = worlds_of(SMALL, WORLDS["replications"], MEMO)
+    _, *table = audit(worlds[0], results, ("Energy", "Tokens"), 2026)
+    energy, tokens = (row for row in table if row[1] == "final")
+    mean = results.series("Energy")[2026]
+    assert energy[3] != pytest.approx(mean, rel=1e-9)
+    assert float(str(energy[-1]).split()[0]) == pytest.approx(mean)
+    assert tokens[-1] == ""  # what is asked does not depend on the draws
+
+
 def test_an_audit_trail_leaves_out_what_nothing_explains(
     small: tuple[list[World], Results],
 ) -> None:
@@ -323,6 +333,7 @@ def test_an_audit_trail_leaves_out_what_nothing_explains(
     assert head == COLUMNS
     finals = [row for row in table if row[1] == "final"]
     assert [row[2] for row in finals] == ["Energy in 2026", "Tokens in 2026"]
+    assert all(row[-1] == "" for row in finals)
     ids = [row[0] for row in table]
     assert ids == list(range(1, len(table) + 1))
     referred = {int(n) for row in table for n in re.findall(r"#(\d+)", f"{row[6]} {row[7]}")}

@@ -52,7 +52,12 @@ class Explanation:
     @property
     def agrees(self) -> bool:
         """Whether the tree gives the figure of the results."""
-        return math.isclose(self.root.number(), self.value, rel_tol=TOLERANCE, abs_tol=1e-300)
+        return agree(self.root, self.value)
+
+
+def agree(root: Node, value: float) -> bool:
+    """Tell whether a tree gives a figure."""
+    return math.isclose(root.number(), value, rel_tol=TOLERANCE, abs_tol=1e-300)
 
 
 def explain(worlds: Sequence[World], results: Results, variable: str, year: int) -> Explanation:

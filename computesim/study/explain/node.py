@@ -13,7 +13,7 @@ CONSTANT = "constant"  #: a definition, or a coefficient of the model
 SIMULATED = "simulated"  #: measured in a cell of the discrete-event simulation
 MODELLED = "training model"  #: the best layout of a training job
 ALLOCATED = "linear program"  #: who buys and does what, see `projection.fleet`
-WORD = "word"  #: a choice that is no number: a model, a dtype
+WORD = "choice"  #: a choice that is no number: a model, a dtype
 LEAVES = (INPUT, FIGURE, CONSTANT, SIMULATED, MODELLED, ALLOCATED, WORD)
 
 DEFINITION = "definition"  #: the source of seconds in a day, and of numbers that are counted

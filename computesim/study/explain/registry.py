@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 
@@ -39,9 +40,15 @@ def explains(*prefixes: str) -> Callable[[Explainer], Explainer]:
 
 def explainers() -> dict[str, Explainer]:
     """Return all explainers by prefix."""
+    _load()
+    return dict(_KNOWN)
+
+
+@cache
+def _load() -> None:
+    """Import every module of families; each registers its own."""
     for module in iter_modules(families.__path__):
         import_module(f"{families.__name__}.{module.name}")
-    return dict(_KNOWN)
 
 
 def explainer_of(variable: str) -> tuple[Explainer, tuple[str, ...]]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from computesim.results import Results
 from computesim.results.variables import VariableError
-from computesim.study.explain.figure import tree
+from computesim.study.explain.figure import agree, tree
 from computesim.study.explain.node import (
     CONSTANT,
     FIGURE,
@@ -73,7 +74,8 @@ def audit(
     Parameters
     ----------
     world : World
-        The first replication: with several, its figures are not the means of the results.
+        The first replication; where its figure is not that of the results (several replications,
+        or a part of the model that no explainer knows), the note gives theirs.
     results : Results
     variables : sequence of str
         Names and groups; those that the results lack, or that nothing explains, are left out.
@@ -87,7 +89,9 @@ def audit(
     roots = []
     for variable in variables:
         with suppress(VariableError, ExplainError):
-            roots.append(tree([world], results, variable, year).root)
+            value, _, root = tree([world], results, variable, year)
+            told = "" if agree(root, value) else f"{value!r} in the results"
+            roots.append(replace(root, note=told))
     return [COLUMNS, *rows(roots, given=False)]
 
 
