@@ -11,9 +11,13 @@ import pytest
 
 import computesim
 from computesim import Results, load_catalog, load_scenario, project
+from computesim.errors import ScenarioError
 from computesim.projection.memo import Memo, default_folder
 from computesim.results import Row
 from computesim.results.variables import VariableError
+from computesim.scenario import Scenario
+from computesim.scenario.values import Value
+from computesim.scenario.yaml_loader import dotted
 from computesim.study.explain import (
     LEAVES,
     ExplainError,
@@ -247,7 +251,7 @@ def test_a_token_is_walked_back_to_the_shape_of_its_model(
     assert figures["n layers of llama-3.1-70b"] == arch.n_layers == 80
     assert figures["d ff of llama-3.1-70b"] == arch.d_ff == 28672
     # a chain of 900 + 250 tokens after 800: 2 N per token, 4 n d per pair and layer
-    (decode,) = [n for n in nodes if n.name.startswith("decode FLOP")]
+    decode = next(n for n in nodes if n.name.startswith("decode FLOP"))  # of the chat
     pairs = sum(range(801, 800 + 1150 + 1))
     assert decode.value == pytest.approx(
         2 * parameter_count(arch).matmul * 1150 + 80 * 4 * 64 * 128 * pairs
@@ -338,3 +342,60 @@ def test_an_audit_trail_leaves_out_what_nothing_explains(
     assert ids == list(range(1, len(table) + 1))
     referred = {int(n) for row in table for n in re.findall(r"#(\d+)", f"{row[6]} {row[7]}")}
     assert referred <= set(ids)
+
+
+def numbers(scenario: Scenario) -> dict[str, Value]:
+    """Return the numbers of a scenario by dotted key."""
+    found = {dotted(leaf.key): leaf.value for leaf in scenario.leaves()}
+    return {key: value for key, value in found.items() if isinstance(value, Value)}
+
+
+def moved_by(key: str, value: Value) -> Results:
+    """Return the results of the small world with one number a tenth larger, or smaller."""
+    now = value.at(2025)
+    for factor in (1.1, 0.9):
+        text = f"{key}={now * factor or 0.1!r} {value.base or value.unit}"
+        try:
+            return project(load_scenario(SMALL, [text.removesuffix(" 1")]), memo=MEMO)
+        except ScenarioError:
+            continue  # a share beyond 1
+    raise AssertionError(key)
+
+
+def moving(small: tuple[list[World], Results], keys: list[str]) -> list[str]:
+    """Return the inputs that move a figure; every figure that moves must name the input."""
+    worlds, results = small
+    named = {
+        (variable, year): {n.name for n in walk(tree(worlds, results, variable, year).root)}
+        for variable in results.variables()
+        for year in results.years
+        if year in results.series(variable)
+    }
+    known = numbers(worlds[0].scenario)
+    found = []
+    for key in keys:
+        other = moved_by(key, known[key])
+        for (variable, year), names in named.items():
+            series = other.series(variable) if variable in other else {}
+            before = results.series(variable)[year]
+            if series.get(year) != pytest.approx(before, rel=1e-6):
+                assert key in names, f"{variable} in {year} moves with {key}, not in its tree"
+                found.append(key)
+    return list(dict.fromkeys(found))
+
+
+def test_what_moves_with_an_input_names_it(small: tuple[list[World], Results]) -> None:
+    """Nothing that a figure depends on is left out of its tree."""
+    keys = [
+        "products.chat.users", "products.coding.on_device_share", "labs.lab.count",
+        "labs.lab.post_training.runs_per_year", "labs.lab.experiments.multiple", "other_ai.share",
+        "fleet.deployment_lag", "site.pue", "prices.server_share",
+        "reliability.operational_share", "traffic.serving_share",
+        "network.cluster_accelerators",
+    ]  # fmt: skip
+    assert moving(small, keys) == keys
+
+
+@pytest.mark.slow  # ten seconds: fifty worlds, half of them with cells of their own
+def test_what_moves_with_any_input_names_it(small: tuple[list[World], Results]) -> None:
+    assert len(moving(small, list(numbers(small[0][0].scenario)))) > 50

@@ -53,9 +53,9 @@ def word(world: World, key: str, t: int) -> Node:
     leaf = world.scenario.leaf(key)
     told = leaf if isinstance(leaf, Choice) else None
     text = told.at(world.key(t)) if told else str(leaf).lower()
-    source = (told.source if told else "") or ESTIMATE
+    source = (told.source or ESTIMATE) if told else DEFINITION
     origin = str(world.scenario.origin(key))
-    note = told.note if told else ""
+    note = told.note if told else "a setting of the run"
     return Node(key, None, "", WORD, text=text, source=source, origin=origin, note=note)
 
 

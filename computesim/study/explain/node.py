@@ -126,10 +126,26 @@ def constant(
 
 
 def total(
-    name: str, unit: str, terms: Sequence[Node], value: float | None = None, note: str = ""
+    name: str,
+    unit: str,
+    terms: Sequence[Node],
+    value: float | None = None,
+    note: str = "",
+    every: bool = False,
 ) -> Node:
-    """Return the sum of terms, those that are zero left out; a sum of nothing is a constant 0."""
-    kept = [term for term in terms if term.value] or list(terms[:1])
+    """Return the sum of terms; a sum of nothing is a constant 0.
+
+    Parameters
+    ----------
+    name, unit : str
+    terms : sequence of Node
+    value : float, optional
+        As in `computed`.
+    note : str
+    every : bool
+        Keep terms that are zero: an input made them so, and could make them more.
+    """
+    kept = [term for term in terms if every or term.value] or list(terms[:1])
     if not kept:
         return constant(name, 0.0, unit, note=note or "nothing of the kind")
     return computed(name, unit, "sum", kept, value, note=note)

@@ -9,7 +9,7 @@ from computesim.study.explain.inputs import SECONDS_PER_YEAR, value, word
 from computesim.study.explain.node import Node, product, total
 from computesim.study.explain.parts import forward, rl
 from computesim.study.explain.parts.asked import (
-    members,
+    of_tier,
     pretraining_rate,
     requests,
     steps,
@@ -32,14 +32,14 @@ def flop(world: World, t: int, rest: tuple[str, ...]) -> Node:
         [
             _stream(world, t, tier, name, workload, part)
             for tier in world.scenario.tiers
-            for name in members(world, t, tier, workload)
+            for name in of_tier(world, t, tier)
         ]
     )
 
 
 def _yearly(rates: Sequence[Node]) -> Node:
     """Return rates as FLOP of a year."""
-    rate = total("FLOP/s, mean of the year", "FLOP/s", rates)
+    rate = total("FLOP/s, mean of the year", "FLOP/s", rates, every=True)
     return product("FLOP of a year", "FLOP/year", rate, SECONDS_PER_YEAR)
 
 

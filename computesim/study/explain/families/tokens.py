@@ -36,7 +36,7 @@ def _tokens(world: World, t: int, rest: tuple[str, ...], device: bool) -> Node:
         )
         for each in world.scenario.products
     ]
-    return total(name, "token/day", terms)
+    return total(name, "token/day", terms, every=True)
 
 
 def _of_one(world: World, t: int, name: str, workload: str, kind: str) -> list[Node]:

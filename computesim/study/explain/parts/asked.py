@@ -23,15 +23,10 @@ from computesim.study.explain.node import (
 from computesim.study.explain.world import World, remembered
 
 
-def members(world: World, t: int, tier: str, workload: str) -> list[str]:
-    """Return the products that ask a tier for work of a kind in a year."""
-    names = world.scenario.products
-    year = world.key(t)
-    return [
-        n
-        for n in names
-        if names[n].tier.at(year) == tier and requests(world, t, n, workload).number() > 0
-    ]
+def of_tier(world: World, t: int, tier: str) -> list[str]:
+    """Return the products that a tier serves in a year."""
+    products = world.scenario.products
+    return [name for name in products if products[name].tier.at(world.key(t)) == tier]
 
 
 @remembered
@@ -116,11 +111,9 @@ def asked_now(world: World, t: int, task: Task) -> Node:
     if task.workload == EXPERIMENTS:
         note = "measured in the final runs that they accompany"
         return constant(f"experiments of {task.part}", 1.0, note=note)
-    parts = [
-        requests(world, t, n, task.workload) for n in members(world, t, task.part, task.workload)
-    ]
+    parts = [requests(world, t, n, task.workload) for n in of_tier(world, t, task.part)]
     name = f"requests/s on tier {task.part}, {task.workload}"
-    return total(f"{name}, end of {world.key(t)}", "request/s", parts, own)
+    return total(f"{name}, end of {world.key(t)}", "request/s", parts, own, every=True)
 
 
 @remembered
@@ -163,7 +156,7 @@ def stream_inputs(world: World, t: int, task: Task) -> tuple[Node, ...]:
     keys = ["prompt_tokens", "cached_share", "answer_tokens"]
     if task.workload == COT:
         keys += ["reasoning_tokens", "reasoning_spread", "samples"]
-    for name in members(world, t, task.part, task.workload):
+    for name in of_tier(world, t, task.part):
         found.append(requests(world, t, name, task.workload))
         found += [value(world, f"products.{name}.{key}", t) for key in keys]
     found += [value(world, f"traffic.{key}", t) for key in ("burstiness", "peak_to_mean")]

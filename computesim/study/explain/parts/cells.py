@@ -8,6 +8,8 @@ from typing import NamedTuple
 from computesim.projection.cells import Task
 from computesim.projection.demand import EXPERIMENTS, PRETRAINING, RL
 from computesim.projection.training import TRAINING_BANDWIDTH
+from computesim.scenario.values import Choice
+from computesim.scenario.yaml_loader import dotted
 from computesim.study.explain.inputs import ESTIMATE, figure, value, word
 from computesim.study.explain.node import (
     MODELLED,
@@ -32,12 +34,8 @@ _CHIP = {
     "nic_bandwidth": "B/s",
     "host_bandwidth": "B/s",
 }
-_PRETRAINING = ("model", "dtype", "flop", "seq_len", "batch_tokens", "accelerators", "duration")
-_RL = (
-    *("prompts_per_step", "group_size", "keep_share", "updates", "prompt_tokens"),
-    *("response_tokens", "response_spread", "max_response_tokens", "mode", "dtype", "kv_dtype"),
-    *("verifier.kind", "verifier.seconds", "search.method"),
-)
+#: how often a run is made decides how many accelerators it takes, not what one of them does
+_HOW_OFTEN = ("runs_per_year", "post_training.steps")
 _FAILURES = ("failures_per_node_day", "restart", "checkpoint_interval", "checkpoint_stall")
 
 
@@ -56,8 +54,18 @@ def chip(world: World, index: int) -> tuple[Node, ...]:
 def entry(world: World, key: str, t: int) -> Node:
     """Return an entry of the scenario, be it a number or a word."""
     leaf = world.scenario.leaf(key)
-    is_word = isinstance(leaf, str) or hasattr(leaf, "words")
+    is_word = isinstance(leaf, (str, bool, Choice))
     return word(world, key, t) if is_word else value(world, key, t)
+
+
+def _branch(world: World, t: int, head: str) -> tuple[Node, ...]:
+    """Return all entries of a branch of the scenario that decide what an accelerator does."""
+    keys = (dotted(leaf.key) for leaf in world.scenario.leaves())
+    return tuple(
+        entry(world, key, t)
+        for key in keys
+        if key.startswith(head) and not key.endswith(_HOW_OFTEN)
+    )
 
 
 @remembered
@@ -65,13 +73,12 @@ def conditions(world: World, t: int, task: Task) -> tuple[Node, ...]:
     """Return what the cells of a task depend on beside the accelerator."""
     failures = tuple(value(world, f"reliability.{key}", t) for key in _FAILURES)
     if task.workload == PRETRAINING:
-        key = f"labs.{task.part}.pretraining"
-        return (*(entry(world, f"{key}.{name}", t) for name in _PRETRAINING), *failures)
+        return (*_branch(world, t, f"labs.{task.part}.pretraining."), *failures)
     if task.workload == RL:
-        key = f"labs.{task.part}.post_training"
-        own = tuple(entry(world, f"{key}.{name}", t) for name in _RL)
-        seed = value(world, "simulation.seed", t)
-        return (rl.policy(world, t, task.part), *own, *failures, seed)
+        play = [value(world, f"simulation.{key}", t) for key in ("seed", "requests")]
+        play += [value(world, f"traffic.{key}", t) for key in ("burstiness", "peak_to_mean")]
+        own = _branch(world, t, f"labs.{task.part}.post_training.")
+        return (rl.policy(world, t, task.part), *own, *failures, *play)
     return stream_inputs(world, t, task)
 
 
