@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 import computesim
 from computesim import Results, load_catalog, load_scenario, project
 from computesim.errors import ScenarioError
+from computesim.projection.cells import Task
 from computesim.projection.memo import Memo, default_folder
 from computesim.results import Row
 from computesim.results.variables import VariableError
@@ -31,7 +33,9 @@ from computesim.study.explain import (
     world_of,
 )
 from computesim.study.explain import registry as known
-from computesim.study.explain.parts.cells import rate
+from computesim.study.explain.inputs import value as entry
+from computesim.study.explain.parts import fleet
+from computesim.study.explain.parts.cells import cell, rate
 from computesim.study.explain.trail import COLUMNS, audit, rows
 from computesim.units import parse
 from computesim.workload.parameters import parameter_count
@@ -256,6 +260,31 @@ def test_a_token_is_walked_back_to_the_shape_of_its_model(
     assert decode.value == pytest.approx(
         2 * parameter_count(arch).matmul * 1150 + 80 * 4 * 64 * 128 * pairs
     )
+
+
+def test_a_kind_that_is_held_back_is_not_said_to_be_its_share_of_the_mix(
+    small: tuple[list[World], Results],
+) -> None:
+    worlds, _ = small
+    first, second = worlds[0].years
+    shipped = second.fleet.shipped * [0.5, 1.0, 1.0]  # as if a maker could not ship more
+    held = replace(second, fleet=replace(second.fleet, shipped=shipped))
+    world = replace(worlds[0], years=[first, held], known={})
+    kinds = [fleet.shipped(world, 1, index) for index in range(3)]
+    assert [kind.number() for kind in kinds] == pytest.approx(shipped)
+    judged = [kind for kind in kinds if kind.value]
+    assert len(judged) == 2
+    assert all(kind.operation == "linear program" and kind.given for kind in judged)
+
+
+def test_what_a_scenario_says_in_a_way_that_no_tree_knows_is_said(
+    small: tuple[list[World], Results],
+) -> None:
+    world = small[0][0]
+    with pytest.raises(ExplainError, match=r"small has no limits\.facility_power"):
+        entry(world, "limits.facility_power", 0)
+    with pytest.raises(ExplainError, match="no cell measures Dreams of lab"):
+        cell(world, 0, Task("Dreams", "lab"), 0, "busy")
 
 
 def test_groups_and_patterns_are_sums(small: tuple[list[World], Results]) -> None:

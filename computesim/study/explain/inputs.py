@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from computesim.catalog import Catalog
 from computesim.scenario import Scenario
 from computesim.scenario.values import Choice, Value
@@ -13,6 +15,7 @@ from computesim.study.explain.node import (
     Node,
     constant,
 )
+from computesim.study.explain.registry import ExplainError
 from computesim.study.explain.world import World, remembered
 
 ESTIMATE = "estimate"
@@ -20,6 +23,28 @@ CODE = "computesim/{}.py"  #: origin of constants
 SECONDS_PER_DAY = constant("seconds in a day", 86400.0, "s/day")
 SECONDS_PER_YEAR = constant("seconds in a year", 365.25 * 86400.0, "s/year")
 HOURS_PER_YEAR = constant("hours in a year", 365.25 * 24.0, "h/year")
+
+
+def entry_of(scenario: Scenario, key: str) -> object:
+    """Return what stands at a dotted key.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    key : str
+
+    Raises
+    ------
+    ExplainError
+        If the scenario says it in another way that the tree does not know.
+    """
+    try:
+        leaf: object = scenario.leaf(key)
+    except KeyError:
+        leaf = None
+    if leaf is None:
+        raise ExplainError(f"{scenario.name} has no {key}: what it says instead is not walked back")
+    return leaf
 
 
 @remembered
@@ -35,7 +60,7 @@ def value(world: World, key: str, t: int) -> Node:
         Index of the year.
     """
     scenario: Scenario = world.scenario
-    leaf = scenario.leaf(key)
+    leaf = entry_of(scenario, key)
     year = world.key(t)
     origin = str(scenario.origin(key))
     if isinstance(leaf, Value):
@@ -43,14 +68,15 @@ def value(world: World, key: str, t: int) -> Node:
         number, source = leaf.at(year), leaf.source or ESTIMATE
         note = leaf.note
     else:  # a plain setting
-        number, unit, source, note = float(leaf), "1", DEFINITION, "a setting of the run"
+        number, unit = float(cast("float", leaf)), "1"
+        source, note = DEFINITION, "a setting of the run"
     return Node(key, number, unit, INPUT, source=source, origin=origin, note=note)
 
 
 @remembered
 def word(world: World, key: str, t: int) -> Node:
     """Return a word of the scenario in a year."""
-    leaf = world.scenario.leaf(key)
+    leaf = entry_of(world.scenario, key)
     told = leaf if isinstance(leaf, Choice) else None
     text = told.at(world.key(t)) if told else str(leaf).lower()
     source = (told.source or ESTIMATE) if told else DEFINITION

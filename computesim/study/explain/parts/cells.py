@@ -10,7 +10,7 @@ from computesim.projection.demand import EXPERIMENTS, PRETRAINING, RL
 from computesim.projection.training import TRAINING_BANDWIDTH
 from computesim.scenario.values import Choice
 from computesim.scenario.yaml_loader import dotted
-from computesim.study.explain.inputs import ESTIMATE, figure, value, word
+from computesim.study.explain.inputs import ESTIMATE, entry_of, figure, value, word
 from computesim.study.explain.node import (
     MODELLED,
     SIMULATED,
@@ -23,6 +23,7 @@ from computesim.study.explain.node import (
 )
 from computesim.study.explain.parts import rl
 from computesim.study.explain.parts.asked import stream_inputs, unit_of, wanted
+from computesim.study.explain.registry import ExplainError
 from computesim.study.explain.world import World, remembered
 
 _CHIP = {
@@ -53,13 +54,21 @@ def chip(world: World, index: int) -> tuple[Node, ...]:
 
 def entry(world: World, key: str, t: int) -> Node:
     """Return an entry of the scenario, be it a number or a word."""
-    leaf = world.scenario.leaf(key)
+    leaf = entry_of(world.scenario, key)
     is_word = isinstance(leaf, (str, bool, Choice))
     return word(world, key, t) if is_word else value(world, key, t)
 
 
-def _branch(world: World, t: int, head: str) -> tuple[Node, ...]:
-    """Return all entries of a branch of the scenario that decide what an accelerator does."""
+def branch(world: World, t: int, head: str) -> tuple[Node, ...]:
+    """Return all entries of a branch of the scenario, but for how often runs are made.
+
+    Parameters
+    ----------
+    world : World
+    t : int
+    head : str
+        `limits.`
+    """
     keys = (dotted(leaf.key) for leaf in world.scenario.leaves())
     return tuple(
         entry(world, key, t)
@@ -73,11 +82,11 @@ def conditions(world: World, t: int, task: Task) -> tuple[Node, ...]:
     """Return what the cells of a task depend on beside the accelerator."""
     failures = tuple(value(world, f"reliability.{key}", t) for key in _FAILURES)
     if task.workload == PRETRAINING:
-        return (*_branch(world, t, f"labs.{task.part}.pretraining."), *failures)
+        return (*branch(world, t, f"labs.{task.part}.pretraining."), *failures)
     if task.workload == RL:
         play = [value(world, f"simulation.{key}", t) for key in ("seed", "requests")]
         play += [value(world, f"traffic.{key}", t) for key in ("burstiness", "peak_to_mean")]
-        own = _branch(world, t, f"labs.{task.part}.post_training.")
+        own = branch(world, t, f"labs.{task.part}.post_training.")
         return (rl.policy(world, t, task.part), *own, *failures, *play)
     return stream_inputs(world, t, task)
 
@@ -98,7 +107,9 @@ def cell(world: World, t: int, task: Task, index: int, field: str, unit: str = "
     unit : str
     """
     cells = world.years[t].cells
-    table = next(m for m in (cells.serving, cells.pretraining, cells.rl) if task in m)
+    table = next((m for m in (cells.serving, cells.pretraining, cells.rl) if task in m), None)
+    if table is None:
+        raise ExplainError(f"no cell measures {task.workload} of {task.part}")
     found = float(getattr(table[task][index], field))
     name = world.road.accelerators[index].name
     kind = MODELLED if task.workload == PRETRAINING else SIMULATED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 
 from computesim.projection.cells import Task
@@ -19,7 +20,7 @@ from computesim.study.explain.node import (
     total,
 )
 from computesim.study.explain.parts.asked import wanted
-from computesim.study.explain.parts.cells import able, rate
+from computesim.study.explain.parts.cells import able, branch, rate
 from computesim.study.explain.world import World, remembered
 
 UNIT = "accelerator"
@@ -64,8 +65,7 @@ def _purchase(world: World, t: int) -> tuple[Node, ...]:
     ]
     found += [before(world, t, index) for index in kinds]
     found.append(value(world, "other_ai.share", t))
-    if world.scenario.limits.facility_power is not None:
-        found.append(value(world, "limits.facility_power", t))
+    found += branch(world, t, "limits.")
     return tuple(node for node in found if node.value)
 
 
@@ -85,8 +85,12 @@ def shipped(world: World, t: int, index: int) -> Node:
             origin=share.origin,
             note=share.note,
         )
-    own = float(world.years[t].fleet.shipped[index])
-    return product(label, UNIT, bought(world, t), share, value=own)
+    own, every = float(world.years[t].fleet.shipped[index]), bought(world, t)
+    if not math.isclose(every.number() * share.number(), own, rel_tol=1e-9, abs_tol=1e-9):
+        note = "not the share of the mix: something holds a kind back"
+        return Node(label, own, UNIT, ALLOCATED, origin=_PROGRAM, note=note,
+                    rests_on=lambda: (every, share, *every.given))  # fmt: skip
+    return product(label, UNIT, every, share, value=own)
 
 
 def _cohorts(world: World, t: int, now: int, index: int) -> list[Node]:
