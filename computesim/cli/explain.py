@@ -52,10 +52,9 @@ def explain(
     """
     found, name, digest = _explained(scenario, variable, year, overrides, catalog)
     if csv:
-        from computesim.report.export import write_rows
-        from computesim.study.explain.trail import COLUMNS, rows
+        from computesim.study.explain.trail import COLUMNS, rows, write_table
 
-        write_rows(csv, [COLUMNS, *rows([found.root])])
+        write_table(csv, [COLUMNS, *rows([found.root])])
     if as_json:
         from computesim.study.explain.trail import as_data
 

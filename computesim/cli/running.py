@@ -71,14 +71,13 @@ def _write(results: Results, folder: Path, kinds: list[str], trail: Path) -> lis
 
 def _trail(read: Scenario, results: Results, memo: Memo, folder: Path) -> Path:
     """Write how the main figures of the last year came about."""
-    from computesim.report.export import write_rows
     from computesim.report.tables import SUMMARY_VARIABLES
     from computesim.study.explain import world_of
-    from computesim.study.explain.trail import audit
+    from computesim.study.explain.trail import audit, write_table
 
     names = [name for _, name in SUMMARY_VARIABLES]
     rows = audit(world_of(read, memo), results, names, results.years[-1])
-    return write_rows(folder / "tables" / "audit_trail.csv", rows)
+    return write_table(folder / "tables" / "audit_trail.csv", rows)
 
 
 def _render(results: Results, folder: Path, kinds: list[str]) -> list[Path]:

@@ -118,7 +118,7 @@ def write_comparison(runs: Sequence[Results], path: Path | str) -> Path:
     return write_text(Path(path), comparison_html(runs))
 
 
-def write_rows(path: Path, rows: Iterable[Iterable[object]]) -> Path:
+def _write_rows(path: Path, rows: Iterable[Iterable[object]]) -> Path:
     """Write rows as CSV."""
     with written_whole(path) as draft, draft.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows(rows)
@@ -145,12 +145,12 @@ def write_tables(results: Results, folder: Path | str) -> list[Path]:
     years = results.years
     lines = summary_rows(results)
     cells = [[row.label, row.unit, *(row.values.get(y, "") for y in years)] for row in lines]
-    paths = [write_rows(place / "summary.csv", [["quantity", "unit", *years], *cells])]
+    paths = [_write_rows(place / "summary.csv", [["quantity", "unit", *years], *cells])]
     for name, heads, rows in (
         ("assumptions", _ASSUMPTIONS, manifest.get("assumptions", [])),
         ("anchors", _ANCHORS, manifest.get("anchors", [])),
         ("sources", _SOURCES, known_sources(results).values()),
     ):
         body = [[dict(row).get(head, "") for head in heads] for row in rows]
-        paths.append(write_rows(place / f"{name}.csv", [heads, *body]))
+        paths.append(_write_rows(place / f"{name}.csv", [heads, *body]))
     return paths

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import csv
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from computesim.results import Results
+from computesim.results import Results, written_whole
 from computesim.results.variables import VariableError
 from computesim.study.explain.figure import agree, tree
 from computesim.study.explain.node import (
@@ -93,6 +95,13 @@ def audit(
             told = "" if agree(root, value) else f"{value!r} in the results"
             roots.append(replace(root, note=told))
     return [COLUMNS, *rows(roots, given=False)]
+
+
+def write_table(path: Path, table: Iterable[Sequence[object]]) -> Path:
+    """Write rows as a CSV file, whole or not at all."""
+    with written_whole(path) as draft, draft.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(table)
+    return path
 
 
 def _ordered(roots: Sequence[Node], given: bool) -> list[Node]:
