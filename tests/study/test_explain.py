@@ -16,7 +16,7 @@ from computesim.errors import ScenarioError
 from computesim.projection.cells import Task
 from computesim.projection.memo import Memo, default_folder
 from computesim.results import Row
-from computesim.results.variables import VariableError
+from computesim.results.variables import VariableError, family
 from computesim.scenario import Scenario
 from computesim.scenario.values import Value
 from computesim.scenario.yaml_loader import dotted
@@ -71,6 +71,8 @@ WORLDS = {
                 "labs.lab.post_training.model=nemotron-3-nano-30b-a3b"),
 }  # fmt: skip
 MEMO = Memo(None)
+#: families of the results that nothing walks back yet; to be emptied, never to hide a failure
+UNEXPLAINED: tuple[str, ...] = ()
 
 
 def worlds_of(
@@ -96,6 +98,9 @@ def check(worlds: list[World], results: Results) -> int:
     seen: set[int] = set()
     kept = []  # a node that is dropped could lend its id to another one
     for variable in results.variables():
+        own = family(variable)
+        if own is not None and own.prefix in UNEXPLAINED:
+            continue
         for year, value in results.series(variable).items():
             found = tree(worlds, results, variable, year)
             assert same(found.root.number(), value), (variable, year, found.root.value, value)
@@ -149,7 +154,7 @@ def test_every_figure_of_the_baseline_can_be_walked_back() -> None:
 
 
 def test_every_family_of_the_results_has_an_explainer() -> None:
-    assert unexplained() == ()
+    assert unexplained() == UNEXPLAINED
 
 
 def test_a_family_without_explainer_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
