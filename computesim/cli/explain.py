@@ -48,7 +48,7 @@ def explain(
     As a tree of expressions with values and units, down to inputs with file and line, catalog
     figures with their sources, simulated cells and the linear program that allocates the fleet.
 
-    Example: computesim explain baseline "Energy|CoT inference" 2030 --depth 4
+    Example: computesim explain baseline "Energy|Other inference" 2023 --depth 4
     """
     found, name, digest = _explained(scenario, variable, year, overrides, catalog)
     if csv:
