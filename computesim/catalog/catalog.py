@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from computesim.workload.architecture import Architecture
 
 _T = TypeVar("_T")
+PACKAGE: Final = Path(__file__).parents[1]
 _NAMING: Final = ("label", "aliases")  #: rows that nothing is computed from
 
 
@@ -108,6 +109,13 @@ class Catalog:
         self._used.add(figure.source)
         return figure
 
+    def origin(self, table: str, name: str, parameter: str) -> str:
+        """Return the file and line of the latest vintage of a figure."""
+        row = self._named(table, name)[parameter][-1]
+        file = Path(row.file)
+        known = file.relative_to(PACKAGE.parent) if file.is_relative_to(PACKAGE) else file
+        return f"{known.as_posix()}:{row.line}"
+
     def value(self, table: str, name: str, parameter: str, as_of: str | None = None) -> float:
         """Return the value of a figure in base units."""
         return self.figure(table, name, parameter, as_of).number
@@ -127,6 +135,10 @@ class Catalog:
     def names(self, table: str) -> tuple[str, ...]:
         """Return the names in a table, in its order."""
         return tuple(self._table(table))
+
+    def parameters(self, table: str, name: str) -> tuple[str, ...]:
+        """Return the parameters that a table holds of a name or alias."""
+        return tuple(self._named(table, name))
 
     def rows(self, table: str) -> tuple[Figure, ...]:
         """Return every figure of a table, all vintages; does not count as use."""

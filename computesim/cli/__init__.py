@@ -5,8 +5,8 @@ inside the command that needs it, so that `computesim --help` answers at once.
 """
 
 from computesim.cli import running, planning, serving, capacity, balance  # noqa: F401, I001  in the order of the help
-from computesim.cli import bill  # noqa: F401
-from computesim.cli import tracing, reading, verifying, backcasting, catalog, doctor  # noqa: F401
+from computesim.cli import bill, tracing, reading, explain, verifying, backcasting  # noqa: F401
+from computesim.cli import catalog, doctor  # noqa: F401
 from computesim.cli.app import app, main
 
 __all__ = ["app", "main"]

@@ -12,7 +12,9 @@ from computesim.cli.app import app
 from computesim.cli.output import print_json, progress
 
 if TYPE_CHECKING:
+    from computesim.projection.memo import Memo
     from computesim.results import Results
+    from computesim.scenario import Scenario
 
 
 @app.command()
@@ -34,6 +36,7 @@ def run(
     """
     from computesim import load_scenario
     from computesim.pipeline import project
+    from computesim.projection.memo import Memo, default_folder
     from computesim.results import output_folder
 
     kinds = options.formats(charts)
@@ -41,9 +44,11 @@ def run(
     read = load_scenario(scenario, changed, catalog)
     folder = output_folder(out, read.name, read.hash)
     folder.mkdir(parents=True, exist_ok=True)  # a place that cannot be written says so now
+    memo = Memo(default_folder())
     with progress(quiet) as tell:
-        results = project(read, tell)
-    files = _write(results, folder, kinds)
+        results = project(read, tell, memo)
+    trail = _trail(read, results, memo, folder)
+    files = _write(results, folder, kinds, trail)
     if as_json:
         from computesim.cli.summary import run_data
 
@@ -57,11 +62,22 @@ def run(
         typer.echo("\n".join(f"  {file.relative_to(folder)}" for file in files))
 
 
-def _write(results: Results, folder: Path, kinds: list[str]) -> list[Path]:
+def _write(results: Results, folder: Path, kinds: list[str], trail: Path) -> list[Path]:
     """Write everything of a run; the manifest comes last and says that the rest is complete."""
     from computesim.results import save_results
 
-    return [*_render(results, folder, kinds), *save_results(results, folder)]
+    return [*_render(results, folder, kinds), trail, *save_results(results, folder)]
+
+
+def _trail(read: Scenario, results: Results, memo: Memo, folder: Path) -> Path:
+    """Write how the main figures of the last year came about."""
+    from computesim.report.tables import SUMMARY_VARIABLES
+    from computesim.study.explain import world_of
+    from computesim.study.explain.trail import audit, write_table
+
+    names = [name for _, name in SUMMARY_VARIABLES]
+    rows = audit(world_of(read, memo), results, names, results.years[-1])
+    return write_table(folder / "tables" / "audit_trail.csv", rows)
 
 
 def _render(results: Results, folder: Path, kinds: list[str]) -> list[Path]:

@@ -1,0 +1,1 @@
+"""The families of variables: one module each, found by the registry by being here."""
