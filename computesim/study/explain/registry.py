@@ -8,7 +8,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from computesim.errors import ComputesimError
-from computesim.results.variables import VARIABLES
+from computesim.results.families import VARIABLES
 from computesim.study.explain import families
 from computesim.study.explain.node import Node
 from computesim.study.explain.world import World
