@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from computesim.catalog.rows import Source
 from computesim.results import Results
-from computesim.results.variables import VARIABLES, VariableError, family, sums
+from computesim.results.families import VARIABLES
+from computesim.results.variables import VariableError, family, sums
 from computesim.study.explain.node import DEFINITION, Node, computed, total, walk
 from computesim.study.explain.registry import ExplainError, explainer_of
 from computesim.study.explain.world import World
