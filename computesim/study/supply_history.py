@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -25,7 +24,7 @@ class Implied:
 
     taken: Mapping[int, float]  #: by what Epoch AI counts as shipped: wafers, or B
     made: Mapping[int, float]  #: in time for it, all uses
-    share: float  #: fitted: geometric mean of taken over made in the fitted years
+    share: float  #: fitted: taken over made, all fitted years together
 
     def error(self, year: int) -> float:
         """Return how far implied shipments are above (+) those of the year, as a share."""
@@ -110,9 +109,13 @@ def memory(catalog: Catalog, lead: float = LEAD) -> Implied:
 
 
 def _fitted(taken: Mapping[int, float], made: Mapping[int, float]) -> Implied:
-    """Return the input with the share that is least wrong, in logarithms, in the fitted years."""
-    logs = [math.log(taken[year] / made[year]) for year in FITTED]
-    return Implied(taken, made, math.exp(sum(logs) / len(logs)))
+    """Return the input with the share that accounts for all of the fitted years together.
+
+    What is packaged in one year may be sold in the next, so that the sum over years says more than
+    each of them; equal weights of the years would let the small first one count four times.
+    """
+    total = sum(taken[year] for year in FITTED)
+    return Implied(taken, made, total / sum(made[year] for year in FITTED))
 
 
 def _time(date: str) -> float:
