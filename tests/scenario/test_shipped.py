@@ -125,6 +125,7 @@ def headline(name: str) -> dict[str, float]:
 
     return {
         "H100e": total / 1e6,
+        "GW, no limits": run.series("Unconstrained|Power|Provisioned")[2030] / 1e9,
         "GW": run.series("Power|Provisioned")[2030] / 1e9,
         "TWh": run.series("Energy")[2030] / 1e12,
         "pretraining": share("Pretraining"),
