@@ -56,6 +56,39 @@ WORLDS = {
     "mcts": (f"{SEARCH}.method=mcts", *TREE, f"{SEARCH}.simulations=6"),
     "revision": (f"{SEARCH}.method=revision", *TREE),
     "samples": (f"{SEARCH}.samples=3", *JUDGED, "products.chat.samples=2.5"),
+    "other AI": ("other_ai.share=null", "other_ai.h100_equivalents={2025: 5000, 2026: 30000}"),
+    "other AI limited": ("other_ai.share=null", "other_ai.h100_equivalents={2025: 0, 2026: 30000}",
+                         "limits.facility_power=15 MW"),
+    "supply": ("supply.packaging={2024: 20, 2026: 60}", "supply.hbm={2024: 5e5, 2026: 4e6}",
+               "supply.power_added=12 MW/year", "supply.capital={2025: 5e8, 2026: 9e8}",
+               "limits.facility_power={2025: 14 MW, 2026: 40 MW}"),
+    "makers": ("supply.makers={AMD: 500, h100-sxm: {2025: 3000, 2026: 2000}}",
+               "supply.capital=9e8"),
+    "diffusion": ("products.chat.users=null", *(f"products.chat.diffusion.{one}" for one in (
+                  "ceiling={2024: 5e8, 2030: 6e8}", "first={year: 2024, users: 2e7}",
+                  "second={year: 2025.5, users: 6e7}"))),
+    "bass": ("products.chat.users=null", "products.chat.diffusion={law: bass, ceiling: 5e8, "
+             "innovation: 0.03, imitation: 0.4, launch: 2022.9}"),
+    "logistic": ("products.chat.users=null",
+                 "products.chat.diffusion={ceiling: 5e8, midpoint: 2027.5, rate: 0.8}"),
+    "sessions": ("products.coding.requests_per_user_per_day=null",
+                 "products.coding.sessions_per_user_per_day=5",
+                 "products.coding.turns_per_session={2025: 20, 2026: 22.5}",
+                 "products.coding.cached_share=null",
+                 "products.coding.context_growth={tokens_per_turn: 300, turns_variation: 0.8, "
+                 "hits: 0.9, shared_prefix: 1500}"),
+    "prices fall": ("products.chat.price={follows: progress, reference_year: 2025, "
+                    "elasticity: 0.7}", "products.coding.price={level: {2025: 4, 2026: 3}, "
+                    "reference_year: 2025.5, elasticity: 1.2}", "progress.serving_software=1.5"),
+    "progress": ("progress.serving_software={2025: 1, 2026: 1.4}",
+                 "progress.training_software={2025: 1.1, 2026: 1.3}",
+                 "progress.algorithms.training={2025: 1, 2026: 2}",
+                 "progress.algorithms.inference={2025: 1, 2026: 1.6}",
+                 "products.coding.price={follows: software, reference_year: 2025, "
+                 "elasticity: 0.5}"),
+    "least cost": ("labs.lab.policy={kind: least_cost, skill: aime-2024, target: 0.75, products: "
+                   "{chat: 0.2}, samples: 4, method: best_of, rl_scale: 7, market_share: 0.3}",
+                   "progress.algorithms.training=2"),
     "limited": ("limits.facility_power=15 MW",),
     "undone": ("tiers.quick.tpot=0.1 ms",),
     "falling": ("products.chat.users={2025: 80e6, 2026: 1e6}",),

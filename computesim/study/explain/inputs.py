@@ -7,6 +7,7 @@ from typing import cast
 from computesim.catalog import Catalog
 from computesim.scenario import Scenario
 from computesim.scenario.values import Choice, Value
+from computesim.scenario.yaml_loader import dotted
 from computesim.study.explain.node import (
     DEFINITION,
     FIGURE,
@@ -23,6 +24,9 @@ CODE = "computesim/{}.py"  #: origin of constants
 SECONDS_PER_DAY = constant("seconds in a day", 86400.0, "s/day")
 SECONDS_PER_YEAR = constant("seconds in a year", 365.25 * 86400.0, "s/year")
 HOURS_PER_YEAR = constant("hours in a year", 365.25 * 24.0, "h/year")
+
+#: how often a run is made decides how many accelerators it takes, not what one of them does
+_HOW_OFTEN = ("runs_per_year", "post_training.steps")
 
 
 def entry_of(scenario: Scenario, key: str) -> object:
@@ -47,7 +51,6 @@ def entry_of(scenario: Scenario, key: str) -> object:
     return leaf
 
 
-@remembered
 def value(world: World, key: str, t: int) -> Node:
     """Return a number of the scenario in a year.
 
@@ -59,9 +62,22 @@ def value(world: World, key: str, t: int) -> Node:
     t : int
         Index of the year.
     """
+    return value_at(world, key, world.key(t))
+
+
+@remembered
+def value_at(world: World, key: str, year: float) -> Node:
+    """Return a number of the scenario at a time, which need not be the end of a year.
+
+    Parameters
+    ----------
+    world : World
+    key : str
+    year : float
+        2025.5 is the middle of 2026.
+    """
     scenario: Scenario = world.scenario
     leaf = entry_of(scenario, key)
-    year = world.key(t)
     origin = str(scenario.origin(key))
     if isinstance(leaf, Value):
         unit = leaf.base or leaf.unit
@@ -85,11 +101,50 @@ def word(world: World, key: str, t: int) -> Node:
     return Node(key, None, "", WORD, text=text, source=source, origin=origin, note=note)
 
 
+def entry(world: World, key: str, t: int) -> Node:
+    """Return an entry of the scenario, be it a number or a word."""
+    leaf = entry_of(world.scenario, key)
+    is_word = isinstance(leaf, (str, bool, Choice))
+    return word(world, key, t) if is_word else value(world, key, t)
+
+
+def branch(world: World, t: int, head: str) -> tuple[Node, ...]:
+    """Return all entries of a branch of the scenario, but for how often runs are made.
+
+    Parameters
+    ----------
+    world : World
+    t : int
+    head : str
+        `limits.`
+    """
+    keys = (dotted(leaf.key) for leaf in world.scenario.leaves())
+    return tuple(
+        entry(world, key, t)
+        for key in keys
+        if key.startswith(head) and not key.endswith(_HOW_OFTEN)
+    )
+
+
 @remembered
 def shipment_share(world: World, t: int, index: int) -> Node:
     """Return the share of an accelerator in what is sold in a year; all shares sum to 1."""
-    key = "fleet.shipments"
-    mix, name = world.scenario.fleet.shipments, world.road.accelerators[index].name
+    name = world.road.accelerators[index].name
+    return shipment(world, name, float(world.road.mixes[t, index]))
+
+
+def shipment(world: World, name: str, number: float) -> Node:
+    """Return a share of an accelerator in what is sold, with what the scenario says of it.
+
+    Parameters
+    ----------
+    world : World
+    name : str
+        Of the accelerator, not an alias.
+    number : float
+        The share.
+    """
+    key, mix = "fleet.shipments", world.scenario.fleet.shipments
     own = [
         share
         for part in mix.parts
@@ -100,7 +155,7 @@ def shipment_share(world: World, t: int, index: int) -> Node:
     note = next((share.note for share in own if share.note), mix.note)
     return Node(
         f"{key}.{name}",
-        float(world.road.mixes[t, index]),
+        number,
         "1",
         INPUT,
         source=source,

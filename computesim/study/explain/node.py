@@ -13,8 +13,9 @@ CONSTANT = "constant"  #: a definition, or a coefficient of the model
 SIMULATED = "simulated"  #: measured in a cell of the discrete-event simulation
 MODELLED = "training model"  #: the best layout of a training job
 ALLOCATED = "linear program"  #: who buys and does what, see `projection.fleet`
+BALANCED = "least cost"  #: what a lab decides that follows the least cost, see `projection.policy`
 WORD = "choice"  #: a choice that is no number: a model, a dtype
-LEAVES = (INPUT, FIGURE, CONSTANT, SIMULATED, MODELLED, ALLOCATED, WORD)
+LEAVES = (INPUT, FIGURE, CONSTANT, SIMULATED, MODELLED, ALLOCATED, BALANCED, WORD)
 
 DEFINITION = "definition"  #: the source of seconds in a day, and of numbers that are counted
 

@@ -8,6 +8,7 @@ from functools import lru_cache, reduce
 
 from computesim.hardware.power import Site, facility_watts
 from computesim.hardware.reliability import availability
+from computesim.workload.adoption import bass, growing_prompts, logistic, logistic_through
 from computesim.workload.attention import attended_tokens
 from computesim.workload.reasoning import lognormal_length, representative_lengths
 
@@ -48,6 +49,19 @@ def _length(mean: float, spread: float, cap: float, n: float, index: float) -> f
     return _lengths(mean, spread, cap, int(n))[int(index) - 1]
 
 
+def _through_two(year: float, first: float, low: float, second: float, high: float) -> float:
+    """Return the share of a ceiling on the logistic curve through two (year, share)."""
+    if low == high:
+        return low
+    midpoint, rate = logistic_through((first, low), (second, high), 1.0)
+    return logistic(year, 1.0, midpoint, rate)
+
+
+def _year_mean(*values: float) -> float:
+    """Return the mean of a path that is read at equal steps, straight lines between them."""
+    return (sum(values) - (values[0] + values[-1]) / 2.0) / (len(values) - 1)
+
+
 #: name -> what it does to the values of the children, in their order
 OPERATIONS: dict[str, Operation] = {
     "sum": lambda *terms: sum(terms),
@@ -69,6 +83,12 @@ OPERATIONS: dict[str, Operation] = {
     "facility power": _facility,
     "attended tokens": attended_tokens,
     "representative length": _length,
+    "logistic curve": lambda year, midpoint, rate: logistic(year, 1.0, midpoint, rate),
+    "logistic curve through two points": _through_two,
+    "bass curve": lambda years, p, q: bass(years, 1.0, p, q),
+    "prompt of a session": lambda *told: growing_prompts(*told).prompt_tokens,
+    "cached share of a session": lambda *told: growing_prompts(*told).cached_share,
+    "mean of a path": _year_mean,
 }
 
 #: what an operation does, where its name does not say it
@@ -82,4 +102,10 @@ MEANINGS: dict[str, str] = {
     "facility power": "IT power and overhead, affine through both PUE figures",
     "attended tokens": "sum over the new positions of the tokens that each attends to",
     "representative length": "one of n equally likely lengths of a cut lognormal law",
+    "logistic curve": "1 / (1 + exp(-rate (year - midpoint)))",
+    "logistic curve through two points": "the logistic curve of (year, share) through two of them",
+    "bass curve": "(1 - e^-(p+q)t) / (1 + (q/p) e^-(p+q)t)",
+    "prompt of a session": "mean prompt of the turns: `growing_prompts` in workload/adoption.py",
+    "cached share of a session": "cached over all prompt tokens of the turns: `growing_prompts`",
+    "mean of a path": "trapezoids between equal steps of time",
 }

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from computesim.projection.demand import COT, EXPERIMENTS, PRETRAINING, RL
 from computesim.study.explain.inputs import SECONDS_PER_YEAR, value, word
 from computesim.study.explain.node import Node, product, total
-from computesim.study.explain.parts import forward, rl
+from computesim.study.explain.parts import forward, gains, policies, rl, usage
 from computesim.study.explain.parts.asked import (
     of_tier,
     pretraining_rate,
@@ -30,7 +30,7 @@ def flop(world: World, t: int, rest: tuple[str, ...]) -> Node:
         return _yearly([_experiments(world, t, lab) for lab in world.scenario.labs])
     return _yearly(
         [
-            _stream(world, t, tier, name, workload, part)
+            stream(world, t, tier, name, workload, part)
             for tier in world.scenario.tiers
             for name in of_tier(world, t, tier)
         ]
@@ -44,24 +44,22 @@ def _yearly(rates: Sequence[Node]) -> Node:
 
 
 @remembered
-def _stream(world: World, t: int, tier: str, name: str, workload: str, part: str) -> Node:
+def stream(world: World, t: int, tier: str, name: str, workload: str, part: str) -> Node:
     """Return the FLOP/s of the requests of one product."""
     chosen = word(world, f"tiers.{tier}.model", t)
 
-    def read(key: str) -> Node:
-        return value(world, f"products.{name}.{key}", t)
-
-    prompt = read("prompt_tokens")
-    factors = [requests(world, t, name, workload)]
+    prompt = usage.prompt(world, t, name)
+    factors = [requests(world, t, name, workload), gains.left(world, t, gains.OF_INFERENCE)]
     if part == "Prefill":
-        cached = product(f"cached prompt tokens of {name}", "token", prompt, read("cached_share"))
+        share = usage.cached_share(world, t, name)
+        cached = product(f"cached prompt tokens of {name}", "token", prompt, share)
         factors.append(forward.prefill(world, chosen.text, prompt, cached))
     else:
-        output = read("answer_tokens")
+        output = value(world, f"products.{name}.answer_tokens", t)
         if workload == COT:
-            factors.append(read("samples"))
+            factors.append(policies.samples(world, t, name))
             output = total(f"tokens of a chain of {name}", "token",
-                           (read("reasoning_tokens"), output))  # fmt: skip
+                           (policies.reasoning_tokens(world, t, name), output))  # fmt: skip
         factors.append(forward.decode(world, chosen.text, prompt, output))
     label = f"{part} FLOP/s of {name} on {chosen.text}"
     found = product(label, "FLOP/s", *factors)

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from computesim.hardware.accelerator import H100_EIGHT_BIT
-from computesim.study.explain.inputs import figure
-from computesim.study.explain.node import Node, computed, constant, product, quotient, total
-from computesim.study.explain.parts import fleet
+from computesim.study.explain.node import Node, constant, product, quotient, total
+from computesim.study.explain.parts import chips, fleet
 from computesim.study.explain.registry import explains
 from computesim.study.explain.world import World, remembered
 
 UNIT = "accelerator"
-H100 = constant(
-    "dense 8-bit peak of an H100", H100_EIGHT_BIT, "FLOP/s", "epoch-ml-hardware",
-    "computesim/hardware/accelerator.py", "the unit of Epoch AI",
-)  # fmt: skip
 
 
 def index_of(world: World, name: str) -> int:
@@ -48,24 +42,9 @@ def required(world: World, t: int, rest: tuple[str, ...]) -> Node:
     return product("required", UNIT, there, factor) if factor else there
 
 
-@remembered
 def weight(world: World, index: int) -> Node:
-    """Return the H100-equivalents of an accelerator: the faster of fp8 and int8, else bf16."""
-    machine = world.road.accelerators[index]
-    rates = machine.peak_flop_per_second
-    for pair in (("fp8", "int8"), ("bf16", "fp16")):
-        known = [
-            figure(world, "accelerators", machine.name, f"peak_{dtype}", "FLOP/s")
-            for dtype in pair
-            if rates.get(dtype, 0.0) > 0
-        ]
-        if known:
-            break
-    peak = known[0]
-    if len(known) > 1:
-        peak = computed(f"peak of {machine.name}", "FLOP/s", "maximum", known)
-    name = f"H100-equivalents of one {machine.name}"
-    return quotient(name, "H100e/accelerator", peak, H100, machine.h100_equivalents)
+    """Return the H100-equivalents of an accelerator."""
+    return chips.weight(world, world.road.accelerators[index].name)
 
 
 @explains("H100-equivalents")

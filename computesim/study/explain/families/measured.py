@@ -5,8 +5,8 @@ from __future__ import annotations
 from computesim.projection.cells import Task
 from computesim.projection.demand import COT, PRETRAINING
 from computesim.study.explain.families.machines import index_of
-from computesim.study.explain.node import Node, quotient, weighted_mean
-from computesim.study.explain.parts import fleet
+from computesim.study.explain.node import Node, product, quotient, weighted_mean
+from computesim.study.explain.parts import fleet, gains
 from computesim.study.explain.parts.asked import unit_of, wanted
 from computesim.study.explain.parts.cells import cell, use
 from computesim.study.explain.registry import explains
@@ -48,15 +48,24 @@ def service(world: World, t: int, rest: tuple[str, ...]) -> Node:
 @explains("Goodput")
 def goodput(world: World, t: int, rest: tuple[str, ...]) -> Node:
     """Return the output tokens per second of one accelerator that does all of a workload."""
-    return _alone(world, t, rest, "requests", "output_tokens", "token/s")
+    measured = _alone(world, t, rest, "requests", "output_tokens", "token/s")
+    return _faster(world, t, measured, gains.SERVING, gains.OF_INFERENCE)
 
 
 @explains("MFU")
 def mfu(world: World, t: int, rest: tuple[str, ...]) -> Node:
     """Return the model FLOP over the peak of accelerators that do all of a workload."""
     if rest[0] == PRETRAINING:
-        return _alone(world, t, rest, "flop", "mfu", "1")
-    return _alone(world, t, rest, "steps", "utilisation", "1")
+        measured = _alone(world, t, rest, "flop", "mfu", "1")
+    else:
+        measured = _alone(world, t, rest, "steps", "utilisation", "1")
+    return _faster(world, t, measured, gains.TRAINING)
+
+
+def _faster(world: World, t: int, measured: Node, *keys: str) -> Node:
+    """Return what was measured with the engines of the cells at the progress of a year."""
+    progress = [gains.gain(world, key, world.key(t)) for key in keys]
+    return product(f"{measured.name}, with progress", measured.unit, measured, *progress)
 
 
 def _alone(world: World, t: int, rest: tuple[str, ...], rate: str, field: str, unit: str) -> Node:

@@ -6,11 +6,10 @@ from collections.abc import Callable
 
 from computesim.study.explain.families.watts import yearly_energy
 from computesim.study.explain.inputs import figure, value
-from computesim.study.explain.node import Node, computed, constant, difference, product, total
-from computesim.study.explain.parts import fleet, networks
-from computesim.study.explain.parts.draws import nameplate
+from computesim.study.explain.node import Node, constant, product, total
+from computesim.study.explain.parts import chips, fleet, limiting, networks
 from computesim.study.explain.registry import explains
-from computesim.study.explain.world import World, remembered
+from computesim.study.explain.world import World
 
 JOULES = constant("joules in a watt-hour", 3600.0, "J/Wh")
 
@@ -64,37 +63,12 @@ def _bought(world: World, t: int, what: str, price: Callable[[int], Node]) -> No
     return total(f"{what} bought in {world.key(t)}", "USD/year", terms)
 
 
-@remembered
 def price_of(world: World, t: int, index: int) -> Node:
-    """Return the price of an accelerator: the scenario's own, else the catalog's."""
-    name = world.road.accelerators[index].name
-    for alias in world.scenario.prices.accelerators:
-        if world.catalog.resolve("accelerators", alias) == name:
-            return value(world, f"prices.accelerators.{alias}", t)
-    return figure(world, "accelerators", name, "price", "USD")
-
-
-@remembered
-def _plate(world: World, t: int) -> Node:
-    """Return the nameplate IT power of all accelerators in service."""
-    terms = [
-        product(f"nameplate of {machine.name}", "W", fleet.installed(world, t, index),
-                nameplate(world, t, index))
-        for index, machine in enumerate(world.road.accelerators)
-        if world.years[t].fleet.installed[index] > 0
-    ]  # fmt: skip
-    return total(f"nameplate IT power in {world.key(t)}", "W", terms)
+    """Return the price of an accelerator in a year."""
+    return chips.price(world, world.road.accelerators[index].name, world.key(t))
 
 
 def _facility(world: World, t: int) -> Node:
     """Return the price of the buildings for what exceeds the most power there was."""
-    nothing = constant("none before", 0.0, "W")
-    most = computed("most IT power before", "W", "maximum",
-                    (nothing, *(_plate(world, before) for before in range(t))))  # fmt: skip
-    rise = difference("IT power beyond it", "W", _plate(world, t), most)
-    new = computed("new IT power", "W", "maximum", (rise, nothing))
-    if world.scenario.prices.facility is not None:
-        price = value(world, "prices.facility", t)
-    else:
-        price = figure(world, "sites", _site(world, t), "build_cost", "USD/W")
-    return product("facilities", "USD/year", new, price)
+    return product("facilities", "USD/year", limiting.risen(world, t, metered=False),
+                   limiting.facility_price(world, t))  # fmt: skip

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from computesim.projection.demand import COT
 from computesim.study.explain.inputs import value
-from computesim.study.explain.node import Node, complement, product, total
-from computesim.study.explain.parts.asked import requests_per_day, where
+from computesim.study.explain.node import Node, complement, constant, product, total
+from computesim.study.explain.parts import policies, usage
+from computesim.study.explain.parts.usage import requests_per_day, where
 from computesim.study.explain.registry import explains
-from computesim.study.explain.world import World
+from computesim.study.explain.world import World, remembered
 
 
 @explains("Tokens")
@@ -26,29 +27,32 @@ def _tokens(world: World, t: int, rest: tuple[str, ...], device: bool) -> Node:
     """Return the sum over products of requests times tokens."""
     workload, kind = rest
     name = f"{kind} tokens, {workload}"
-    terms = [
-        product(
-            f"{kind} tokens of {each}",
-            "token/day",
-            requests_per_day(world, t, each, workload),
-            where(world, t, each, device),
-            *_of_one(world, t, each, workload, kind),
-        )
-        for each in world.scenario.products
-    ]
+    terms = [of_product(world, t, each, workload, kind, device) for each in world.scenario.products]
     return total(name, "token/day", terms, every=True)
+
+
+@remembered
+def of_product(world: World, t: int, name: str, workload: str, kind: str, device: bool) -> Node:
+    """Return the tokens of a kind that the requests of a product take, here or on devices."""
+    return product(
+        f"{kind} tokens of {name}, {workload}",
+        "token/day",
+        requests_per_day(world, t, name, workload),
+        where(world, t, name, device),
+        *_of_one(world, t, name, workload, kind),
+    )
 
 
 def _of_one(world: World, t: int, name: str, workload: str, kind: str) -> list[Node]:
     """Return the factors that give the tokens of one request."""
-
-    def read(key: str) -> Node:
-        return value(world, f"products.{name}.{key}", t)
-
     if kind == "Cached prompt":
-        return [read("prompt_tokens"), read("cached_share")]
+        return [usage.prompt(world, t, name), usage.cached_share(world, t, name)]
     if kind == "Prompt":
-        fresh = complement("share of the prompt that is read", read("cached_share"))
-        return [read("prompt_tokens"), fresh]
-    chains = [read("samples")] if workload == COT else []
-    return [*chains, read("reasoning_tokens" if kind == "Reasoning" else "answer_tokens")]
+        fresh = complement("share of the prompt that is read", usage.cached_share(world, t, name))
+        return [usage.prompt(world, t, name), fresh]
+    chains = [policies.samples(world, t, name)] if workload == COT else []
+    if kind == "Answer":
+        return [*chains, value(world, f"products.{name}.answer_tokens", t)]
+    if workload == COT:
+        return [*chains, policies.reasoning_tokens(world, t, name)]
+    return [constant("reasoning tokens of a direct answer", 0.0, "token")]

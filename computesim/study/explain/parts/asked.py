@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from computesim.projection.cells import Task, asked
-from computesim.projection.demand import COT, EXPERIMENTS, PRETRAINING, RL
+from computesim.projection.demand import COT, EXPERIMENTS, OTHER_AI, PRETRAINING, RL
 from computesim.study.explain.inputs import (
     SECONDS_PER_DAY,
     SECONDS_PER_YEAR,
@@ -12,7 +12,6 @@ from computesim.study.explain.inputs import (
 )
 from computesim.study.explain.node import (
     Node,
-    complement,
     computed,
     constant,
     difference,
@@ -20,6 +19,8 @@ from computesim.study.explain.node import (
     quotient,
     total,
 )
+from computesim.study.explain.parts import gains, policies, rl, usage
+from computesim.study.explain.parts.usage import requests_per_day, where
 from computesim.study.explain.world import World, remembered
 
 
@@ -27,33 +28,6 @@ def of_tier(world: World, t: int, tier: str) -> list[str]:
     """Return the products that a tier serves in a year."""
     products = world.scenario.products
     return [name for name in products if products[name].tier.at(world.key(t)) == tier]
-
-
-@remembered
-def reasoning(world: World, t: int, product_: str, workload: str) -> Node:
-    """Return the share of the requests of a product that belong to a workload."""
-    share = value(world, f"products.{product_}.reasoning_share", t)
-    return share if workload == COT else complement("share without reasoning", share)
-
-
-@remembered
-def requests_per_day(world: World, t: int, name: str, workload: str) -> Node:
-    """Return the requests of a product on a day, devices included."""
-    key = f"products.{name}"
-    return product(
-        f"requests of {name}, {workload}",
-        "request/day",
-        value(world, f"{key}.users", t),
-        value(world, f"{key}.requests_per_user_per_day", t),
-        reasoning(world, t, name, workload),
-    )
-
-
-@remembered
-def where(world: World, t: int, name: str, device: bool) -> Node:
-    """Return the share of the requests of a product on devices, or in data centres."""
-    share = value(world, f"products.{name}.on_device_share", t)
-    return share if device else complement("share in data centres", share)
 
 
 @remembered
@@ -75,22 +49,32 @@ def per_year(world: World, t: int, lab: str, stage: str) -> Node:
 @remembered
 def steps(world: World, t: int, lab: str) -> Node:
     """Return the RL steps per second of a group of labs."""
-    each = value(world, f"labs.{lab}.post_training.steps", t)
     whole = product(f"RL steps of {lab}", "step/year", per_year(world, t, lab, "post_training"),
-                    each)  # fmt: skip
+                    *_steps_of_run(world, t, lab))  # fmt: skip
     return quotient(f"RL steps/s of {lab}", "step/s", whole, SECONDS_PER_YEAR)
+
+
+def _steps_of_run(world: World, t: int, lab: str) -> tuple[Node, ...]:
+    """Return the factors that give the steps of one run: planned, or of a balanced compute."""
+    if lab not in world.years[t].demand.policies:
+        plan = value(world, f"labs.{lab}.post_training.steps", t)
+        return plan, gains.left(world, t, gains.OF_TRAINING)
+    each = total(f"FLOP of a step of {lab}", "FLOP", list(rl.works(world, t, lab).values()))
+    run = policies.rl_flop(world, t, lab)
+    return (quotient(f"steps of a run of {lab}", "step/run", run, each),)
 
 
 @remembered
 def pretraining_rate(world: World, t: int, lab: str) -> Node:
     """Return the FLOP/s of the final pretraining runs of a group of labs."""
-    flop = value(world, f"labs.{lab}.pretraining.flop", t)
+    plan = value(world, f"labs.{lab}.pretraining.flop", t)
     whole = product(f"pretraining FLOP of {lab}", "FLOP/year",
-                    per_year(world, t, lab, "pretraining"), flop)  # fmt: skip
+                    per_year(world, t, lab, "pretraining"), plan,
+                    gains.left(world, t, gains.OF_TRAINING))  # fmt: skip
     return quotient(f"pretraining FLOP/s of {lab}", "FLOP/s", whole, SECONDS_PER_YEAR)
 
 
-UNITS = {PRETRAINING: "FLOP/s", RL: "step/s", EXPERIMENTS: "1"}
+UNITS = {PRETRAINING: "FLOP/s", RL: "step/s", EXPERIMENTS: "1", OTHER_AI: "H100e"}
 
 
 def unit_of(task: Task) -> str:
@@ -104,16 +88,21 @@ def asked_now(world: World, t: int, task: Task) -> Node:
     own = asked(world.years[t].demand).get(task, 0.0)
     if not own:
         return constant(f"{task.workload} of {task.part} in {world.key(t)}", 0.0, unit_of(task))
-    if task.workload == PRETRAINING:
-        return pretraining_rate(world, t, task.part)
-    if task.workload == RL:
-        return steps(world, t, task.part)
+    if task.workload == OTHER_AI:
+        return value(world, "other_ai.h100_equivalents", t)
     if task.workload == EXPERIMENTS:
         note = "measured in the final runs that they accompany"
         return constant(f"experiments of {task.part}", 1.0, note=note)
+    name = f"{task.workload} of {task.part} for today's software, end of {world.key(t)}"
+    if task.workload in (PRETRAINING, RL):
+        planned = pretraining_rate if task.workload == PRETRAINING else steps
+        saved = [gains.left(world, t, gains.TRAINING)]
+        return product(name, unit_of(task), planned(world, t, task.part), *saved, value=own)
     parts = [requests(world, t, n, task.workload) for n in of_tier(world, t, task.part)]
-    name = f"requests/s on tier {task.part}, {task.workload}"
-    return total(f"{name}, end of {world.key(t)}", "request/s", parts, own, every=True)
+    every = total(f"requests/s on tier {task.part}, {task.workload}", "request/s", parts,
+                  every=True)  # fmt: skip
+    saved = [gains.left(world, t, key) for key in (gains.SERVING, gains.OF_INFERENCE)]
+    return product(name, "request/s", every, *saved, value=own)
 
 
 @remembered
@@ -153,11 +142,17 @@ def stream_inputs(world: World, t: int, task: Task) -> tuple[Node, ...]:
     tier = f"tiers.{task.part}"
     found = [word(world, f"{tier}.{key}", t) for key in ("model", "dtype", "kv_dtype")]
     found += [value(world, f"{tier}.{key}", t) for key in ("ttft", "tpot")]
-    keys = ["prompt_tokens", "cached_share", "answer_tokens"]
-    if task.workload == COT:
-        keys += ["reasoning_tokens", "reasoning_spread", "samples"]
     for name in of_tier(world, t, task.part):
-        found.append(requests(world, t, name, task.workload))
-        found += [value(world, f"products.{name}.{key}", t) for key in keys]
+        found += [requests(world, t, name, task.workload), usage.prompt(world, t, name)]
+        found += [usage.cached_share(world, t, name), _read(world, t, name, "answer_tokens")]
+        if task.workload == COT:
+            found += [policies.reasoning_tokens(world, t, name), policies.samples(world, t, name)]
+            found.append(_read(world, t, name, "reasoning_spread"))
     found += [value(world, f"traffic.{key}", t) for key in ("burstiness", "peak_to_mean")]
+    found.append(word(world, "simulation.engine", t))
     return (*found, *(value(world, f"simulation.{key}", t) for key in ("seed", "requests")))
+
+
+def _read(world: World, t: int, name: str, key: str) -> Node:
+    """Return a number of a product."""
+    return value(world, f"products.{name}.{key}", t)

@@ -6,11 +6,9 @@ from functools import cache
 from typing import NamedTuple
 
 from computesim.projection.cells import Task
-from computesim.projection.demand import EXPERIMENTS, PRETRAINING, RL
+from computesim.projection.demand import EXPERIMENTS, OTHER_AI, PRETRAINING, RL
 from computesim.projection.training import TRAINING_BANDWIDTH
-from computesim.scenario.values import Choice
-from computesim.scenario.yaml_loader import dotted
-from computesim.study.explain.inputs import ESTIMATE, entry_of, figure, value, word
+from computesim.study.explain.inputs import ESTIMATE, branch, value, word
 from computesim.study.explain.node import (
     MODELLED,
     SIMULATED,
@@ -21,60 +19,12 @@ from computesim.study.explain.node import (
     quotient,
     total,
 )
-from computesim.study.explain.parts import rl
+from computesim.study.explain.parts import chips, gains, rl
 from computesim.study.explain.parts.asked import stream_inputs, unit_of, wanted
 from computesim.study.explain.registry import ExplainError
 from computesim.study.explain.world import World, remembered
 
-_CHIP = {
-    "memory": "B",
-    "memory_bandwidth": "B/s",
-    "scaleup_bandwidth": "B/s",
-    "scaleup_bandwidth_bidirectional": "B/s",
-    "scaleup_domain": "accelerator",
-    "nic_bandwidth": "B/s",
-    "host_bandwidth": "B/s",
-}
-#: how often a run is made decides how many accelerators it takes, not what one of them does
-_HOW_OFTEN = ("runs_per_year", "post_training.steps")
 _FAILURES = ("failures_per_node_day", "restart", "checkpoint_interval", "checkpoint_stall")
-
-
-@remembered
-def chip(world: World, index: int) -> tuple[Node, ...]:
-    """Return the figures of an accelerator on which a cell depends."""
-    name = world.road.accelerators[index].name
-    parameters = world.catalog.parameters("accelerators", name)
-    return tuple(
-        figure(world, "accelerators", name, p, _CHIP.get(p, "FLOP/s"))
-        for p in parameters
-        if p in _CHIP or p.startswith("peak_")
-    )
-
-
-def entry(world: World, key: str, t: int) -> Node:
-    """Return an entry of the scenario, be it a number or a word."""
-    leaf = entry_of(world.scenario, key)
-    is_word = isinstance(leaf, (str, bool, Choice))
-    return word(world, key, t) if is_word else value(world, key, t)
-
-
-def branch(world: World, t: int, head: str) -> tuple[Node, ...]:
-    """Return all entries of a branch of the scenario, but for how often runs are made.
-
-    Parameters
-    ----------
-    world : World
-    t : int
-    head : str
-        `limits.`
-    """
-    keys = (dotted(leaf.key) for leaf in world.scenario.leaves())
-    return tuple(
-        entry(world, key, t)
-        for key in keys
-        if key.startswith(head) and not key.endswith(_HOW_OFTEN)
-    )
 
 
 @remembered
@@ -82,9 +32,11 @@ def conditions(world: World, t: int, task: Task) -> tuple[Node, ...]:
     """Return what the cells of a task depend on beside the accelerator."""
     failures = tuple(value(world, f"reliability.{key}", t) for key in _FAILURES)
     if task.workload == PRETRAINING:
-        return (*branch(world, t, f"labs.{task.part}.pretraining."), *failures)
+        own = branch(world, t, f"labs.{task.part}.pretraining.")
+        return (*own, gains.gain(world, gains.OF_TRAINING, world.key(t)), *failures)
     if task.workload == RL:
         play = [value(world, f"simulation.{key}", t) for key in ("seed", "requests")]
+        play.append(word(world, "simulation.engine", t))
         play += [value(world, f"traffic.{key}", t) for key in ("burstiness", "peak_to_mean")]
         own = branch(world, t, f"labs.{task.part}.post_training.")
         return (rl.policy(world, t, task.part), *own, *failures, *play)
@@ -117,7 +69,7 @@ def cell(world: World, t: int, task: Task, index: int, field: str, unit: str = "
 
     @cache
     def rests_on() -> tuple[Node, ...]:
-        return (*conditions(world, t, task), *chip(world, index))
+        return (*conditions(world, t, task), *chips.figures(world, name))
 
     return Node(label, found, unit, kind, note=f"end of {world.key(t)}", rests_on=rests_on)
 
@@ -138,6 +90,8 @@ def kept(world: World, t: int) -> Node:
 @remembered
 def rate(world: World, t: int, task: Task, index: int) -> Node:
     """Return what one installed accelerator does of a task, in the unit of the task."""
+    if task.workload == OTHER_AI:
+        return chips.weight(world, world.road.accelerators[index].name)
     if task.workload == EXPERIMENTS:
         return _experiments(world, t, task, index)
     name = world.road.accelerators[index].name
@@ -194,6 +148,8 @@ def _experiments(world: World, t: int, task: Task, index: int) -> Node:
 def able(world: World, t: int, task: Task, index: int) -> bool:
     """Tell whether an accelerator can do a task at all."""
     cells = world.years[t].cells
+    if task.workload == OTHER_AI:
+        return True
     if task.workload == EXPERIMENTS:
         own = finals(world, t, task.part)
         return bool(own) and all(able(world, t, final, index) for final in own)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from computesim.hardware.power import OVERHEADS, power_fit
-from computesim.projection.cells import Task
+from computesim.projection.cells import OTHER_TASK, Task
 from computesim.projection.power import nameplate as plate_of
 from computesim.projection.world import IDLE, Year
 from computesim.projection.world import draws as draws_of
@@ -149,14 +149,15 @@ def mean_draw(world: World, t: int, workload: str, index: int, facility: bool) -
     if workload == IDLE:
         return one(world, t, index, None)
     year: Year = world.years[t]
-    own = [task for task in year.tasks if task.workload == workload]
+    measured = [task for task in year.tasks if task != OTHER_TASK]
+    own = [task for task in measured if task.workload == workload]
     pairs = _weighed(world, t, own, index, facility)
     if not pairs:  # other AI works as the rest of the fleet does
-        pairs = _weighed(world, t, list(year.tasks), index, facility)
+        pairs = _weighed(world, t, measured, index, facility)
     name = f"watts of one {world.road.accelerators[index].name}, {workload}"
     said = getattr(_model_draws(world, t)[workload][index], "facility" if facility else "it")
     if not pairs:
-        every = [one(world, t, index, task) for task in year.tasks]
+        every = [one(world, t, index, task) for task in measured]
         return computed(name, "W", "mean", every, said)
     return weighted_mean(name, "W", pairs, said)
 

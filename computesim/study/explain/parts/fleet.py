@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from functools import cache
 
-from computesim.projection.cells import Task
+from computesim.projection.cells import OTHER_TASK, Task
 from computesim.projection.demand import OTHER_AI
 from computesim.projection.world import IDLE
 from computesim.study.explain.inputs import SECONDS_PER_YEAR, shipment_share, value
@@ -20,7 +20,7 @@ from computesim.study.explain.node import (
     total,
 )
 from computesim.study.explain.parts.asked import wanted
-from computesim.study.explain.parts.cells import able, branch, rate
+from computesim.study.explain.parts.cells import able, rate
 from computesim.study.explain.world import World, remembered
 
 UNIT = "accelerator"
@@ -48,6 +48,8 @@ def bought(world: World, t: int) -> Node:
     """Return the accelerators of all kinds that the linear program buys in a year."""
     number = float(world.years[t].fleet.shipped.sum())
     note = "the least purchase with which the stock meets what is asked"
+    if any(standing.binding for standing in world.years[t].fleet.standings):
+        note = "as much of what is asked as the limits allow"
     return Node(f"accelerators bought in {world.key(t)}", number, UNIT, ALLOCATED, origin=_PROGRAM,
                 note=note, rests_on=cache(lambda: _purchase(world, t)))  # fmt: skip
 
@@ -64,9 +66,24 @@ def _purchase(world: World, t: int) -> tuple[Node, ...]:
         if year.fleet.installed[index] > 0 and able(world, t, task, index)
     ]
     found += [before(world, t, index) for index in kinds]
-    found.append(value(world, "other_ai.share", t))
-    found += branch(world, t, "limits.")
+    found += [other_share(world, t), *_limits(world, t)]
     return tuple(node for node in found if node.value)
+
+
+def _limits(world: World, t: int) -> tuple[Node, ...]:
+    """Return what limits a purchase; nothing in a world without limits."""
+    from computesim.study.explain.parts import limiting  # which asks what is shipped
+
+    return limiting.grounds(world, t)
+
+
+@remembered
+def other_share(world: World, t: int) -> Node:
+    """Return the share of the fleet that does other AI."""
+    if world.scenario.other_ai.share is not None:
+        return value(world, "other_ai.share", t)
+    note = "other AI is told in H100-equivalents"
+    return constant("share of other AI", 0.0, note=note)
 
 
 @remembered
@@ -153,7 +170,7 @@ def units(world: World, t: int, task: Task, index: int) -> Node:
 
     @cache
     def rests_on() -> tuple[Node, ...]:
-        share = value(world, "other_ai.share", t)
+        share = other_share(world, t)
         return (wanted(world, t, task), rate(world, t, task, index), installed(world, t, index),
                 share) if number else ()  # fmt: skip
 
@@ -171,14 +188,14 @@ def at_work(world: World, t: int, index: int) -> Node:
 def other(world: World, t: int, index: int) -> Node:
     """Return the accelerators of a kind that do other AI."""
     name = f"{world.road.accelerators[index].name} at other AI"
-    return product(name, UNIT, value(world, "other_ai.share", t), installed(world, t, index))
+    return product(name, UNIT, other_share(world, t), installed(world, t, index))
 
 
 @remembered
 def of_workload(world: World, t: int, workload: str, index: int) -> Node:
     """Return the accelerators of a kind that work for a workload, or that are idle."""
     name = f"{world.road.accelerators[index].name} for {workload}"
-    if workload == OTHER_AI:
+    if workload == OTHER_AI and OTHER_TASK not in world.years[t].tasks:
         return other(world, t, index)
     if workload == IDLE:
         busy = total(
@@ -202,8 +219,8 @@ def kinds(world: World, t: int, workload: str) -> list[int]:
 def unmet(world: World, t: int, workload: str) -> Node:
     """Return the accelerators of a workload that a limit leaves unbought."""
     name = f"accelerators lacking for {workload}"
-    if workload == OTHER_AI:
-        share = value(world, "other_ai.share", t)
+    if workload == OTHER_AI and OTHER_TASK not in world.years[t].tasks:
+        share = other_share(world, t)
         ratio = quotient(
             "other AI over the rest",
             "1",
