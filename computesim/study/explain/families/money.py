@@ -5,39 +5,32 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from computesim.study.explain.families.watts import yearly_energy
-from computesim.study.explain.inputs import figure, value
-from computesim.study.explain.node import Node, computed, constant, difference, product, total
+from computesim.study.explain.inputs import value
+from computesim.study.explain.node import Node, product, total
 from computesim.study.explain.parts import fleet, networks
-from computesim.study.explain.parts.draws import nameplate
+from computesim.study.explain.parts.prices import new_power, price_of
+from computesim.study.explain.parts.sites import (
+    JOULES,
+    carbon_intensity,
+    electricity_price,
+    facility_price,
+)
 from computesim.study.explain.registry import explains
-from computesim.study.explain.world import World, remembered
-
-JOULES = constant("joules in a watt-hour", 3600.0, "J/Wh")
+from computesim.study.explain.world import World
 
 
 @explains("Electricity cost")
 def electricity_cost(world: World, t: int, rest: tuple[str, ...]) -> Node:
     """Return the price of the electricity of a workload."""
-    if world.scenario.prices.electricity is not None:
-        price = value(world, "prices.electricity", t)
-    else:
-        price = figure(world, "sites", _site(world, t), "electricity_price", "USD/J")
+    price = electricity_price(world, t)
     return product("electricity", "USD/year", yearly_energy(world, t, rest[0]), JOULES, price)
 
 
 @explains("Emissions")
 def emissions(world: World, t: int, rest: tuple[str, ...]) -> Node:
     """Return the carbon dioxide of the electricity of a workload."""
-    if world.scenario.site.carbon_intensity is not None:
-        carbon = value(world, "site.carbon_intensity", t)
-    else:
-        carbon = figure(world, "sites", _site(world, t), "carbon_intensity", "gCO2/J")
+    carbon = carbon_intensity(world, t)
     return product("emissions", "gCO2/year", yearly_energy(world, t, rest[0]), JOULES, carbon)
-
-
-def _site(world: World, t: int) -> str:
-    """Return the name of the site of a year."""
-    return world.years[t].around.site.name
 
 
 @explains("Capex")
@@ -64,37 +57,6 @@ def _bought(world: World, t: int, what: str, price: Callable[[int], Node]) -> No
     return total(f"{what} bought in {world.key(t)}", "USD/year", terms)
 
 
-@remembered
-def price_of(world: World, t: int, index: int) -> Node:
-    """Return the price of an accelerator: the scenario's own, else the catalog's."""
-    name = world.road.accelerators[index].name
-    for alias in world.scenario.prices.accelerators:
-        if world.catalog.resolve("accelerators", alias) == name:
-            return value(world, f"prices.accelerators.{alias}", t)
-    return figure(world, "accelerators", name, "price", "USD")
-
-
-@remembered
-def _plate(world: World, t: int) -> Node:
-    """Return the nameplate IT power of all accelerators in service."""
-    terms = [
-        product(f"nameplate of {machine.name}", "W", fleet.installed(world, t, index),
-                nameplate(world, t, index))
-        for index, machine in enumerate(world.road.accelerators)
-        if world.years[t].fleet.installed[index] > 0
-    ]  # fmt: skip
-    return total(f"nameplate IT power in {world.key(t)}", "W", terms)
-
-
 def _facility(world: World, t: int) -> Node:
-    """Return the price of the buildings for what exceeds the most power there was."""
-    nothing = constant("none before", 0.0, "W")
-    most = computed("most IT power before", "W", "maximum",
-                    (nothing, *(_plate(world, before) for before in range(t))))  # fmt: skip
-    rise = difference("IT power beyond it", "W", _plate(world, t), most)
-    new = computed("new IT power", "W", "maximum", (rise, nothing))
-    if world.scenario.prices.facility is not None:
-        price = value(world, "prices.facility", t)
-    else:
-        price = figure(world, "sites", _site(world, t), "build_cost", "USD/W")
-    return product("facilities", "USD/year", new, price)
+    """Return the price of the buildings for the power that is new."""
+    return product("facilities", "USD/year", new_power(world, t), facility_price(world, t))
