@@ -109,9 +109,10 @@ class Catalog:
         self._used.add(figure.source)
         return figure
 
-    def origin(self, table: str, name: str, parameter: str) -> str:
-        """Return the file and line of the latest vintage of a figure."""
-        row = self._named(table, name)[parameter][-1]
+    def origin(self, table: str, name: str, parameter: str, as_of: str | None = None) -> str:
+        """Return the file and line of a figure, of its latest vintage if no date is given."""
+        rows = self._named(table, name)[parameter]
+        row = next((r for r in rows if r.fields[6] == as_of), rows[-1])
         file = Path(row.file)
         known = file.relative_to(PACKAGE.parent) if file.is_relative_to(PACKAGE) else file
         return f"{known.as_posix()}:{row.line}"

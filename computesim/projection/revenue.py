@@ -22,7 +22,7 @@ from computesim.projection.roadmap import network_at
 from computesim.results import Row, unit_of
 
 if TYPE_CHECKING:
-    from computesim.catalog import Catalog
+    from computesim.catalog import Catalog, Figure
     from computesim.projection.roadmap import Roadmap
     from computesim.projection.world import Year
     from computesim.scenario import Scenario
@@ -238,11 +238,15 @@ def vintages(catalog: Catalog, name: str, parameter: str) -> dict[float, float]:
     for row in catalog.rows("prices"):
         if row.name == name and row.parameter == parameter and row.as_of:
             figure = catalog.figure("prices", name, parameter, row.as_of)  # counts as used
-            year, _, month = row.as_of.partition("-")
-            whole = 0.5 if row.unit == "1" else 0.0
-            begin = (int(month[:2]) - 1) / 12.0 if month else whole
-            found[int(year) + begin] = figure.number
+            found[time_of(row)] = figure.number
     return found
+
+
+def time_of(figure: Figure) -> float:
+    """Return the time that a dated figure is of, in years, see `vintages`."""
+    year, _, month = figure.as_of.partition("-")
+    whole = 0.5 if figure.unit == "1" else 0.0
+    return int(year) + ((int(month[:2]) - 1) / 12.0 if month else whole)
 
 
 def _path(known: Mapping[float, float], when: float) -> float:

@@ -12,10 +12,11 @@ FIGURE = "catalog figure"
 CONSTANT = "constant"  #: a definition, or a coefficient of the model
 SIMULATED = "simulated"  #: measured in a cell of the discrete-event simulation
 MODELLED = "training model"  #: the best layout of a training job
+TIMED = "step model"  #: seconds of a phase on a replica, see `projection.serving_phases`
 ALLOCATED = "linear program"  #: who buys and does what, see `projection.fleet`
 BALANCED = "least cost"  #: what a lab decides that follows the least cost, see `projection.policy`
 WORD = "choice"  #: a choice that is no number: a model, a dtype
-LEAVES = (INPUT, FIGURE, CONSTANT, SIMULATED, MODELLED, ALLOCATED, BALANCED, WORD)
+LEAVES = (INPUT, FIGURE, CONSTANT, SIMULATED, MODELLED, TIMED, ALLOCATED, BALANCED, WORD)
 
 DEFINITION = "definition"  #: the source of seconds in a day, and of numbers that are counted
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from computesim.study.explain.node import Node, computed, difference, product, total
+from computesim.study.explain.node import Node, product, total
 from computesim.study.explain.parts import fleet, networks
+from computesim.study.explain.parts.cohorts import cohorts
 from computesim.study.explain.registry import explains
-from computesim.study.explain.world import World, remembered
+from computesim.study.explain.world import World
 
 _UNITS = {"Switches": "switch", "Optics": "transceiver", "NICs": "NIC", "Copper cables": "cable"}
 _FIELDS = {"NICs": "nics", "Copper cables": "copper_cables"}
@@ -46,23 +47,7 @@ def in_service(world: World, t: int, rest: tuple[str, ...]) -> Node:
         product(f"{item} of {machine.name} bought in {world.key(born)}", _UNITS[rest[0]],
                 kept, _each(world, born, index, item))
         for index, machine in enumerate(world.road.accelerators)
-        for born, kept in _kept(world, t, index)
+        for born, kept in cohorts(world, t, index)
         if kept.value and _has(world, born, index, item)
     ]  # fmt: skip
     return total(f"{item} in service in {world.key(t)}", _UNITS[rest[0]], terms)
-
-
-@remembered
-def _kept(world: World, t: int, index: int) -> tuple[tuple[int, Node], ...]:
-    """Return what is left of the cohorts of a kind, the youngest first: the oldest leave first."""
-    name = world.road.accelerators[index].name
-    left = fleet.installed(world, t, index)
-    found = []
-    for born in range(t, -1, -1):
-        if not world.road.mixes[born, index] > 0:
-            continue
-        kept = computed(f"{name} of {world.key(born)} still there", "accelerator", "minimum",
-                        (fleet.shipped(world, born, index), left))  # fmt: skip
-        left = difference(f"{name} older than {world.key(born)}", "accelerator", left, kept)
-        found.append((born, kept))
-    return tuple(found)

@@ -5,38 +5,32 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from computesim.study.explain.families.watts import yearly_energy
-from computesim.study.explain.inputs import figure, value
-from computesim.study.explain.node import Node, constant, product, total
-from computesim.study.explain.parts import chips, fleet, limiting, networks
+from computesim.study.explain.inputs import value
+from computesim.study.explain.node import Node, product, total
+from computesim.study.explain.parts import fleet, networks
+from computesim.study.explain.parts.prices import price_of, risen
+from computesim.study.explain.parts.sites import (
+    JOULES,
+    carbon_intensity,
+    electricity_price,
+    facility_price,
+)
 from computesim.study.explain.registry import explains
 from computesim.study.explain.world import World
-
-JOULES = constant("joules in a watt-hour", 3600.0, "J/Wh")
 
 
 @explains("Electricity cost")
 def electricity_cost(world: World, t: int, rest: tuple[str, ...]) -> Node:
     """Return the price of the electricity of a workload."""
-    if world.scenario.prices.electricity is not None:
-        price = value(world, "prices.electricity", t)
-    else:
-        price = figure(world, "sites", _site(world, t), "electricity_price", "USD/J")
+    price = electricity_price(world, t)
     return product("electricity", "USD/year", yearly_energy(world, t, rest[0]), JOULES, price)
 
 
 @explains("Emissions")
 def emissions(world: World, t: int, rest: tuple[str, ...]) -> Node:
     """Return the carbon dioxide of the electricity of a workload."""
-    if world.scenario.site.carbon_intensity is not None:
-        carbon = value(world, "site.carbon_intensity", t)
-    else:
-        carbon = figure(world, "sites", _site(world, t), "carbon_intensity", "gCO2/J")
+    carbon = carbon_intensity(world, t)
     return product("emissions", "gCO2/year", yearly_energy(world, t, rest[0]), JOULES, carbon)
-
-
-def _site(world: World, t: int) -> str:
-    """Return the name of the site of a year."""
-    return world.years[t].around.site.name
 
 
 @explains("Capex")
@@ -63,12 +57,8 @@ def _bought(world: World, t: int, what: str, price: Callable[[int], Node]) -> No
     return total(f"{what} bought in {world.key(t)}", "USD/year", terms)
 
 
-def price_of(world: World, t: int, index: int) -> Node:
-    """Return the price of an accelerator in a year."""
-    return chips.price(world, world.road.accelerators[index].name, world.key(t))
-
-
 def _facility(world: World, t: int) -> Node:
-    """Return the price of the buildings for what exceeds the most power there was."""
-    return product("facilities", "USD/year", limiting.risen(world, t, metered=False),
-                   limiting.facility_price(world, t))  # fmt: skip
+    """Return the price of the buildings for the power that is new."""
+    return product(
+        "facilities", "USD/year", risen(world, t, metered=False), facility_price(world, t)
+    )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from computesim.projection.cells import Task
 from computesim.projection.demand import OTHER_AI
-from computesim.study.explain.families.money import price_of
 from computesim.study.explain.inputs import shipment_share
 from computesim.study.explain.node import Node, constant, product, quotient, total
 from computesim.study.explain.parts import gains
 from computesim.study.explain.parts.asked import unit_of, wanted
 from computesim.study.explain.parts.cells import able, rate
+from computesim.study.explain.parts.prices import price_of
 from computesim.study.explain.registry import explains
 from computesim.study.explain.world import World, remembered
 

@@ -15,7 +15,8 @@ from computesim.study.explain.node import (
 )
 from computesim.study.explain.parts import fleet
 from computesim.study.explain.parts.asked import lag
-from computesim.study.explain.parts.draws import mean_draw, nameplate, pue
+from computesim.study.explain.parts.draws import mean_draw, nameplate
+from computesim.study.explain.parts.sites import pue
 from computesim.study.explain.registry import explains
 from computesim.study.explain.world import World, remembered
 
@@ -31,17 +32,17 @@ def tdp(world: World, t: int, rest: tuple[str, ...]) -> Node:
 @explains("Power|IT")
 def it_power(world: World, t: int, rest: tuple[str, ...]) -> Node:
     """Return the mean IT power of a workload."""
-    return _power(world, t, rest[0], facility=False)
+    return mean_power(world, t, rest[0], facility=False)
 
 
 @explains("Power|Facility")
 def facility_power(world: World, t: int, rest: tuple[str, ...]) -> Node:
     """Return the mean power of a workload at the meter."""
-    return _power(world, t, rest[0], facility=True)
+    return mean_power(world, t, rest[0], facility=True)
 
 
 @remembered
-def _power(world: World, t: int, workload: str, facility: bool) -> Node:
+def mean_power(world: World, t: int, workload: str, facility: bool) -> Node:
     """Return the sum over kinds of accelerators times the watts of one."""
     what = "power at the meter" if facility else "IT power"
     terms = [
@@ -79,8 +80,8 @@ def energy(world: World, t: int, rest: tuple[str, ...]) -> Node:
 @remembered
 def yearly_energy(world: World, t: int, workload: str) -> Node:
     """Return the energy of a year at the meter, Wh/year."""
-    after = _power(world, t, workload, facility=True)
-    before = _power(world, t - 1, workload, facility=True) if t else constant(
+    after = mean_power(world, t, workload, facility=True)
+    before = mean_power(world, t - 1, workload, facility=True) if t else constant(
         "power before the first year", 0.0, "W")  # fmt: skip
     name, two = f"energy of {workload} in {world.key(t)}", constant("two", 2.0)
     if before.number() <= 0:

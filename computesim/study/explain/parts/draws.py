@@ -7,7 +7,7 @@ from computesim.projection.cells import OTHER_TASK, Task
 from computesim.projection.power import nameplate as plate_of
 from computesim.projection.world import IDLE, Year
 from computesim.projection.world import draws as draws_of
-from computesim.study.explain.inputs import ESTIMATE, figure, value
+from computesim.study.explain.inputs import ESTIMATE, figure
 from computesim.study.explain.node import (
     Node,
     complement,
@@ -20,6 +20,7 @@ from computesim.study.explain.node import (
 )
 from computesim.study.explain.parts import fleet, networks
 from computesim.study.explain.parts.cells import use
+from computesim.study.explain.parts.sites import pue
 from computesim.study.explain.world import World, remembered
 
 _CODE = "computesim/hardware/power.py"
@@ -114,18 +115,6 @@ def nameplate(world: World, t: int, index: int) -> Node:
     return total(f"nameplate IT watts of one {machine.name}", "W", (
         product("with storage and management", "W", node, around),
         networks.watts(world, t, index)), own)  # fmt: skip
-
-
-@remembered
-def pue(world: World, t: int) -> tuple[Node, Node]:
-    """Return the PUE at design load, and that at half of it (0: the same)."""
-    if world.scenario.site.pue is not None:
-        return value(world, "site.pue", t), constant("PUE at half load", 0.0, note="as at full")
-    name = world.years[t].around.site.name
-    return (
-        figure(world, "sites", name, "pue"),
-        figure(world, "sites", name, "pue_half_load"),
-    )
 
 
 @remembered

@@ -13,16 +13,16 @@ from computesim.study.explain.node import (
     complement,
     computed,
     constant,
-    difference,
     product,
     quotient,
     total,
 )
 from computesim.study.explain.parts import chips, fleet, networks
-from computesim.study.explain.parts.draws import nameplate, pue
+from computesim.study.explain.parts.draws import nameplate
+from computesim.study.explain.parts.prices import built, metered_plate, risen
+from computesim.study.explain.parts.sites import facility_price
 from computesim.study.explain.world import World, remembered
 
-_NOTHING = constant("none before", 0.0, "W")
 _ONE = constant("one", 1.0)
 _YEARLY = {
     ADDED: ("supply.power_added", "W/year"),
@@ -102,7 +102,7 @@ def taken(world: World, t: int, name: str, index: int) -> Node | None:
             return None
         return figure(world, "accelerators", machine.name, "memory", "B")
     if name in (POWER, ADDED):
-        return _metered(world, t, index)
+        return metered_plate(world, t, index)
     if name == CAPITAL:
         own = chips.price(world, machine.name, world.key(t))
         server = total("accelerator and server over accelerator", "1",
@@ -111,12 +111,6 @@ def taken(world: World, t: int, name: str, index: int) -> Node | None:
                  networks.share(world, t, index, "price", "USD"))  # fmt: skip
         return total(f"price of one {machine.name} with server and network", "USD", parts)
     return _ONE if machine.name in world.years[t].around.supply.members[name] else None
-
-
-def _metered(world: World, t: int, index: int) -> Node:
-    """Return the facility power that is built for one accelerator."""
-    name = f"facility power of one {world.road.accelerators[index].name}"
-    return product(name, "W", nameplate(world, t, index), pue(world, t)[0])
 
 
 @remembered
@@ -137,40 +131,6 @@ def used(world: World, t: int, name: str) -> Node:
         parts.append(product("facilities", "USD/year", risen(world, t, metered=False),
                              facility_price(world, t)))  # fmt: skip
     return total(f"{name} taken in {world.key(t)}", parts[0].unit if parts else "1", parts)
-
-
-@remembered
-def built(world: World, t: int, metered: bool) -> Node:
-    """Return the power for all accelerators in service: nameplate IT power, or at the meter."""
-    each = _metered if metered else nameplate
-    what = "facility power" if metered else "nameplate"
-    terms = [
-        product(f"{what} of {machine.name}", "W", fleet.installed(world, t, index),
-                each(world, t, index))
-        for index, machine in enumerate(world.road.accelerators)
-        if world.years[t].fleet.installed[index] > 0
-    ]  # fmt: skip
-    label = "facility power for all" if metered else "nameplate IT power"
-    return total(f"{label} in {world.key(t)}", "W", terms)
-
-
-@remembered
-def risen(world: World, t: int, metered: bool) -> Node:
-    """Return by how much the power of a year exceeds the most that there was."""
-    what = "facility" if metered else "IT"
-    earlier = (built(world, before, metered) for before in range(t))
-    most = computed(f"most {what} power before", "W", "maximum", (_NOTHING, *earlier))
-    rise = difference(f"{what} power beyond it", "W", built(world, t, metered), most)
-    return computed(f"new {what} power", "W", "maximum", (rise, _NOTHING))
-
-
-@remembered
-def facility_price(world: World, t: int) -> Node:
-    """Return the price of a facility per watt of IT power."""
-    if world.scenario.prices.facility is not None:
-        return value(world, "prices.facility", t)
-    site = world.years[t].around.site.name
-    return figure(world, "sites", site, "build_cost", "USD/W")
 
 
 def grounds(world: World, t: int) -> tuple[Node, ...]:

@@ -13,6 +13,7 @@ from computesim.projection.roadmap import TORUS_FABRIC
 from computesim.study.explain.inputs import figure, value, word
 from computesim.study.explain.node import Node, computed, constant, product, quotient
 from computesim.study.explain.operations import MEANINGS, OPERATIONS
+from computesim.study.explain.parts.ranges import CENTRAL, figure_at
 from computesim.study.explain.world import World, remembered
 
 Pick = Callable[[FabricBill], float]
@@ -35,7 +36,7 @@ def _needs(item: str) -> tuple[str, ...]:
     """Return the fields of a fabric on which an item of its bill depends."""
     if item == "fabric_watts":
         return (*_COUNTED, *_WATTS)
-    return (*_COUNTED, *_PRICES) if item == "price" else _COUNTED
+    return (*_COUNTED, *_PRICES) if item == "price" or item.startswith("Prices|") else _COUNTED
 
 
 @lru_cache(maxsize=256)
@@ -58,6 +59,9 @@ def _pick(item: str) -> Pick:
     if item.startswith("Optics|"):
         speed = item.split("|")[1]
         return lambda bill: bill.transceivers.get(speed, 0)
+    if item.startswith("Prices|"):
+        part = item.removeprefix("Prices|")
+        return lambda bill: bill.prices.get(part, 0.0)
     field = _TIERS.get(item.split("|")[-1], item)
     return lambda bill: getattr(bill, field)
 
@@ -74,7 +78,9 @@ def _operation(topology: str, first_hop: str, item: str) -> str:
 
 
 @remembered
-def _layout(world: World, t: int, index: int) -> tuple[str, str, Node, Node, Node, Node]:
+def _layout(
+    world: World, t: int, index: int, fabric: str
+) -> tuple[str, str, Node, Node, Node, Node]:
     """Return topology, fabric, endpoints, accelerators of them, oversubscription and rails."""
     machine, plan = world.road.accelerators[index], world.years[t].around.network
     cluster = value(world, "network.cluster_accelerators", t)
@@ -84,11 +90,12 @@ def _layout(world: World, t: int, index: int) -> tuple[str, str, Node, Node, Nod
         both = computed("accelerators of a torus", "accelerator", "minimum", (size, domain))
         one, rails = constant("oversubscription", 1.0), constant("rails", 8.0)
         return "torus", TORUS_FABRIC, both, both, one, rails
-    name = world.catalog.resolve("fabrics", word(world, "network.fabric", t).text)
+    name = fabric or world.catalog.resolve("fabrics", word(world, "network.fabric", t).text)
+    own = world.catalog.fabric(name)
     rate = figure(world, "accelerators", machine.name, "nic_bandwidth", "B/s")
-    ports = quotient(f"ports of one {machine.name}", "1", rate, _part(world, name, "nic_rate"))
+    ports = quotient(f"ports of one {machine.name}", "1", rate, part(world, name, "nic_rate"))
     wanted = computed("endpoints asked for", "1", "rounded", (product("ports", "1", size, ports),))
-    largest = (plan.fabric.switch_radix * plan.fabric.planes) ** 3 // 4
+    largest = (own.switch_radix * own.planes) ** 3 // 4
     most = constant("endpoints of three tiers", largest, "1", note="radix³ / 4")
     ends = computed("endpoints of a network", "1", "minimum", (wanted, most))
     ends = computed("endpoints, at least one", "1", "maximum", (constant("one", 1.0), ends))
@@ -97,15 +104,18 @@ def _layout(world: World, t: int, index: int) -> tuple[str, str, Node, Node, Nod
     return plan.topology, name, ends, there, value(world, "network.oversubscription", t), rails
 
 
-def _part(world: World, fabric: str, field: str) -> Node:
-    """Return a figure of a fabric."""
+def part(world: World, fabric: str, field: str, case: int = CENTRAL) -> Node:
+    """Return a figure of a fabric, at an end of its range if it is asked for."""
     catalog: Catalog = world.catalog
     default = float(getattr(catalog.fabric(fabric), field))
-    return figure(world, "fabrics", fabric, field, _UNITS.get(field.split("_")[-1], "1"), default)
+    unit = _UNITS.get(field.split("_")[-1], "1")
+    return figure_at(world, "fabrics", fabric, field, unit, case, default)
 
 
 @remembered
-def share(world: World, t: int, index: int, item: str, unit: str = "1") -> Node:
+def share(
+    world: World, t: int, index: int, item: str, unit: str = "1", own: str = "", case: int = CENTRAL
+) -> Node:
     """Return what one accelerator has of an item of its network.
 
     Parameters
@@ -114,20 +124,30 @@ def share(world: World, t: int, index: int, item: str, unit: str = "1") -> Node:
     t, index : int
         Year and accelerator.
     item : str
-        `Switches|Leaf`, `Optics|800G`, or a field of `FabricBill`.
+        `Switches|Leaf`, `Optics|800G`, `Prices|NICs`, or a field of `FabricBill`.
     unit : str
         Of the item.
+    own : str
+        A fabric in the place of that of the scenario.
+    case : int
+        Index of `bill_ratios.CASES`: at which end of their ranges the prices stand.
     """
     machine = world.road.accelerators[index]
     name = f"{item.replace('|', ' ').replace('_', ' ')} per {machine.name}"
     torus = machine.scaleup_domain >= TORUS_DOMAIN
     if machine.nic_bandwidth <= 0 and not torus:
         return constant(name, 0.0, unit, "estimate", note="no scale-out network is known")
-    topology, fabric, ends, there, oversubscription, rails = _layout(world, t, index)
+    topology, fabric, ends, there, oversubscription, rails = _layout(world, t, index, own)
     hop = "optical" if torus else word(world, "network.first_hop", t).text
     chosen = [] if torus else [word(world, f"network.{k}", t) for k in ("topology", "fabric")]
+    at = dict.fromkeys(_PRICES, case)
     operation = _operation(topology, hop, item)
-    numbers = [ends, oversubscription, rails, *(_part(world, fabric, f) for f in _needs(item))]
+    numbers = [
+        ends,
+        oversubscription,
+        rails,
+        *(part(world, fabric, f, at.get(f, CENTRAL)) for f in _needs(item)),
+    ]
     whole = computed(f"{item.replace('_', ' ')} of a network", unit, operation, numbers,
                      given=chosen)  # fmt: skip
     return quotient(name, unit, whole, there)
