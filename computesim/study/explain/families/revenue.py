@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from computesim.hardware.accelerator import Accelerator
 from computesim.projection.network import share_of
-from computesim.projection.revenue import NVIDIA, RACK
+from computesim.projection.revenue import NVIDIA, RACK, own_fabric
 from computesim.projection.roadmap import network_at
 from computesim.study.explain.inputs import SECONDS_PER_YEAR, figure
 from computesim.study.explain.node import Node, complement, computed, constant, product, total
@@ -60,7 +60,7 @@ def _network(world: World, t: int, index: int) -> Node:
     """Return what NVIDIA takes for the network of one accelerator."""
     chip = world.road.accelerators[index]
     plan = network_at(world.scenario, world.catalog, world.key(t))
-    own = market.own_fabric(chip, plan, world.catalog).name
+    own = own_fabric(chip, plan, world.catalog).name
     reach = market.attach(world, t, chip)
     switches = _packet_switches(world, t, index, own)
     nics = networks.share(world, t, index, "nics", "NIC", own)

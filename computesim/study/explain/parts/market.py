@@ -9,14 +9,12 @@ from computesim.catalog import Catalog
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.fabric import speed_name
 from computesim.projection.network import Plan
-from computesim.projection.revenue import own_fabric as fitting
 from computesim.projection.revenue import time_of
 from computesim.study.explain.inputs import figure
 from computesim.study.explain.node import Node, complement, constant, product, total
 from computesim.study.explain.parts.ranges import dated, interpolated
 from computesim.study.explain.world import World, remembered
 
-own_fabric = fitting
 _WIDTHS = {speed_name(rate * 1e9 / 8): rate for rate in (100, 200, 400, 1600, 3200, 6400)}
 
 

@@ -5,9 +5,18 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from computesim.study.explain.inputs import value
-from computesim.study.explain.node import Node, computed, constant, difference, product, total
+from computesim.study.explain.node import (
+    Node,
+    computed,
+    constant,
+    difference,
+    product,
+    quotient,
+    total,
+)
 from computesim.study.explain.parts import chips, fleet, networks
 from computesim.study.explain.parts.draws import nameplate
+from computesim.study.explain.parts.ranges import CENTRAL, figure_at
 from computesim.study.explain.parts.sites import facility_price, pue
 from computesim.study.explain.world import World, remembered
 
@@ -27,6 +36,20 @@ class Outlay(NamedTuple):
 def price_of(world: World, t: int, index: int) -> Node:
     """Return the price of an accelerator: the scenario's own, else the catalog's."""
     return chips.price(world, world.road.accelerators[index].name, world.key(t))
+
+
+@remembered
+def price_at(world: World, t: int, index: int, case: int) -> Node:
+    """Return the price of an accelerator at an end of its range, that of the catalog."""
+    name, own = world.road.accelerators[index].name, price_of(world, t, index)
+    if case == CENTRAL or not world.catalog.has("accelerators", name, "price"):
+        return own
+    end, middle = (
+        figure_at(world, "accelerators", name, "price", "USD", c) for c in (case, CENTRAL)
+    )
+    if own is middle:
+        return end
+    return product(f"price of {name}", "USD", own, quotient("end of its range", "1", end, middle))
 
 
 @remembered
