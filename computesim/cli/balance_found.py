@@ -37,19 +37,13 @@ def found(
     """
     from computesim.errors import CapacityError
     from computesim.study import balance_sweep
-    from computesim.study.balance import solve
 
-    first = questions[0]
-    best = None if target is not None else solve(first, None, budget).bill.balance.accuracy
-    goal = target if target is not None else float(best or 0.0)
-    if target is not None:
-        answers = balance_sweep.by_hardware(questions, goal)
-    else:
-        answers = balance_sweep.by_hardware(questions, None, budget)
-    able = [one for one in questions if not _reason(answers, one)]
-    if not able:
+    answers = balance_sweep.by_hardware(questions, target, budget)
+    pairs = [(q, row) for q, row in zip(questions, answers, strict=True) if "reason" not in row]
+    if not pairs:
         raise CapacityError("; ".join(dict.fromkeys(row["reason"] for row in answers)))
-    shown = able[0]
+    able, shown = [question for question, _ in pairs], pairs[0][0]
+    goal = target if target is not None else float(pairs[0][1]["accuracy"])
     work: dict[str, Callable[[], Any]] = {}
     results: dict[str, Any] = {}
     volumes = balance_sweep.VOLUMES if full else balance_sweep.VOLUMES[::2]
@@ -82,12 +76,6 @@ def _between(results: dict[str, Any]) -> tuple[float, float]:
     rows = [row for name, rows in results.items() if name.startswith("by_req") for row in rows]
     found = [float(row["rl_flop"]) for row in rows]
     return min(found) / 10.0, 3.0 * max(found)
-
-
-def _reason(answers: Sequence[dict[str, Any]], question: Question) -> str:
-    """Return why an accelerator cannot, empty where it can."""
-    name = question.served_on.accelerator.name
-    return next((str(row.get("reason", "")) for row in answers if row["accelerator"] == name), "")
 
 
 def _question(question: Question, target: float | None, budget: float | None) -> dict[str, Any]:

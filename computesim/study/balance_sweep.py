@@ -204,7 +204,8 @@ def by_hardware(
     Raises
     ------
     UnreachableError
-        If the target, or the least that a budget must pay, is out of reach.
+        If the target is out of reach, which no machine changes. Where a budget does not suffice is
+        a matter of the machine, and a reason.
     """
     return [*_tried(questions, lambda one: row(solve(one, target, budget), one))]
 
@@ -218,9 +219,9 @@ def _tried(questions: Sequence[Question], solved: Callable[[Question], Row]) -> 
         }
         try:
             yield solved(one)
-        except UnreachableError:
-            raise
         except CapacityError as error:
+            if isinstance(error, UnreachableError) and error.what == "quality":
+                raise
             yield {**names, "reason": str(error)}
 
 
