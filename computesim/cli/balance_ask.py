@@ -163,13 +163,14 @@ class Reader:
         price = known.get("price")
         rl_price = known.get("rl_price", price if trainer in asked.accelerators else None)
         mode = next((m for m, most in STALENESS.items() if asked.staleness <= most), "asynchronous")
-        skill = things["skill"].skill.stale(float(asked.staleness))
+        skill = things["skill"]
+        skill = replace(skill, skill=skill.skill.stale(float(asked.staleness)))
         if "pretraining" in known:
             skill = skill.pretrained(known["pretraining"])
         kept = ("prompt_tokens", "cached_share", "answer_tokens", "length_ratio", "spread", "tpot",
                 "rl_scale", "research", "life")  # fmt: skip
         return Question(
-            known=replace(things["skill"], skill=skill),
+            known=skill,
             model=things["--model"],
             requests=known["requests"] * known["life"] / 86400.0,
             rl_on=self._hired(things, trainer, rl_price, "rl_use"),

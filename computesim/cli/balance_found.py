@@ -126,7 +126,7 @@ def of_scenario(scenario: Scenario) -> list[dict[str, Any]]:
     from computesim.errors import Fault, ScenarioError
     from computesim.projection.policy import LEAST_COST
     from computesim.projection.reading import demand_at
-    from computesim.study.balance_range import outside
+    from computesim.study.balance_range import beyond
     from computesim.workload.skill_range import skill_range
 
     if all(lab.policy.kind != LEAST_COST for lab in scenario.labs.values()):
@@ -136,6 +136,9 @@ def of_scenario(scenario: Scenario) -> list[dict[str, Any]]:
     for year in scenario.years:
         for lab, solved in demand_at(scenario, catalog, year).policies.items():
             at, policy = solved.balance, scenario.labs[lab].policy
+            known = skill_range(policy.skill, catalog)
+            if policy.follow_pretraining:
+                known = known.pretrained(scenario.labs[lab].pretraining.flop.at(year))
             rows.append(
                 {
                     "year": year, "lab": lab, "skill": policy.skill,
@@ -145,7 +148,7 @@ def of_scenario(scenario: Scenario) -> list[dict[str, Any]]:
                     "rl_share": at.rl_share, "total": at.total,
                     "rl_accelerator": solved.rl_accelerator,
                     "serving_accelerator": solved.serving_accelerator,
-                    "extrapolated": outside(skill_range(policy.skill, catalog).ranges, at),
+                    "extrapolated": beyond(known, at),
                 }
             )  # fmt: skip
     return rows

@@ -163,6 +163,17 @@ def test_options_that_would_not_count_are_refused(command: Command) -> None:
     assert "--set: does not count for a skill" in told
 
 
+def test_a_base_model_beyond_the_fit_is_less_sure_and_marked(command: Command) -> None:
+    (own,) = asked(command, "--target", "75%")["answers"]
+    (far,) = asked(command, "--target", "75%", "--pretraining", "1e26")["answers"]
+    assert "pretraining" in far["extrapolated"]
+    assert "pretraining" not in own["extrapolated"]
+    assert (
+        "pretraining of the base model outside of the fitted 1.66e+23"
+        in command(*ASK, "--target", "75%", "--pretraining", "1e26").stdout
+    )
+
+
 def test_a_machine_without_a_rent_may_be_given_one(command: Command) -> None:
     found = asked(command, "--target", "75%", "--accelerator", "h20", "--price", "1.2")
     assert [row["accelerator"] for row in found["answers"]] == ["h100-sxm", "h20"]
