@@ -62,6 +62,12 @@ class Operation:
     operational_share: float = 1.0  #: of training accelerators, with a job on them
     serving_share: float = 1.0  #: of serving accelerators, in a pool sized for its busiest hour
 
+    @property
+    def kept(self) -> float:
+        """Share of accelerators that are neither spares nor missing."""
+        # spares stand in for nodes in repair; what they do not cover is missing
+        return min(self.availability, 1.0 / (1.0 + self.spare_share))
+
 
 @dataclass(frozen=True, slots=True)
 class CellYear:
@@ -173,8 +179,7 @@ def goodput(
     for a part of their time. Experiments take their multiple of the accelerator-time of the
     final runs.
     """
-    # spares stand in for nodes in repair; what they do not cover is missing
-    kept = min(operation.availability, 1.0 / (1.0 + operation.spare_share))
+    kept = operation.kept
     pool = kept * operation.serving_share / operation.play.peak_to_mean
     job = kept * operation.operational_share
     table: dict[Task, Floats] = {}

@@ -66,5 +66,4 @@ def _runs(scenario: Scenario, year: Year) -> dict[Task, float]:
 def _job_share(year: Year) -> float:
     """Return the share of the accelerators of training that have a job on them."""
     operation = year.operation
-    kept = min(operation.availability, 1.0 / (1.0 + operation.spare_share))
-    return kept * operation.operational_share
+    return operation.kept * operation.operational_share

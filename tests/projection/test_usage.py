@@ -11,7 +11,7 @@ from computesim import Scenario, load_scenario
 from computesim.projection.progress import hardware_per_usd
 from computesim.projection.reading import demand_at
 from computesim.projection.usage import prompts_at, response, usage_at, users_at
-from computesim.workload.adoption import bass
+from computesim.workload.diffusion import bass
 
 SMALL = Path(__file__).parent / "data" / "small.yaml"
 CHAT = "products.chat."
