@@ -145,9 +145,8 @@ def asked(demand: Demand) -> dict[Task, float]:
     then grows to its delivery as a whole.
     """
     progress = demand.progress
-    serving = progress.serving_software * progress.inference
     training = progress.training_software
-    found = {Task(d.workload, d.tier): d.requests / serving for d in demand.serving}
+    found = {Task(d.workload, d.tier): d.requests / progress.serving for d in demand.serving}
     found |= {Task(PRETRAINING, d.lab): d.flop / training for d in demand.pretraining}
     found |= {Task(RL, d.lab): d.steps / training for d in demand.rl}
     found |= {Task(EXPERIMENTS, lab): 1.0 for lab in demand.experiments}

@@ -182,11 +182,11 @@ class Outlay:
     def _paid(self, tokens: float, samples: float) -> list[tuple[float, Pace]]:
         """Return the paid seconds of each stream's part of the mean request, and its pace."""
         # as in `cells.asked`: what software and algorithms save is accelerator-time, not watts
-        gain = self.progress.serving_software * self.progress.inference
         found = []
         for stream in self.streams:
             paces, output = self._paces(stream.served_by(samples)), stream.output(tokens)
-            seconds = stream.share * paces.seconds(output, samples) / self.served_on.use / gain
+            seconds = stream.share * paces.seconds(output, samples) / self.served_on.use
+            seconds /= self.progress.serving
             found.append((seconds, paces.pace(output)))
         return found
 
