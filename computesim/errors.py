@@ -26,13 +26,15 @@ class CapacityError(ComputesimError):
 class UnreachableError(CapacityError):
     """A quality, or a budget, that nothing in the allowed room reaches."""
 
-    def __init__(self, what: str, asked: float, limit: float) -> None:
+    def __init__(self, what: str, asked: float, limit: float, unit: str = "") -> None:
         self.what = what  #: `quality` or `budget`
         self.asked = asked
         self.limit = limit  #: the highest quality, or the least spending
+        unit = f" {unit}" if unit else ""  # of a budget
         told = {
             "quality": f"a quality of {asked:.4g} is not reached: the highest is {limit:.4g}",
-            "budget": f"a budget of {asked:.4g} does not suffice: the least is {limit:.4g}",
+            "budget": f"a budget of {asked:.4g}{unit} does not suffice: "
+            f"the least is {limit:.4g}{unit}",
         }
         super().__init__(told[what])
 

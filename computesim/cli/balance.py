@@ -14,11 +14,14 @@ from computesim.cli.output import print_json, progress
 if TYPE_CHECKING:
     from computesim.cli.balance_ask import Asked
 
+#: parameters that count where a scenario is asked
+_OF_SCENARIO = ("subject", "overrides", "catalog", "as_json", "quiet")
 _USE = "Share of its paid time that an accelerator works at full load"
 
 
 @app.command()
 def balance(
+    ctx: typer.Context,
     subject: Annotated[
         str,
         typer.Argument(metavar="SKILL|SCENARIO", help="A skill, or a scenario whose labs balance."),
@@ -101,7 +104,9 @@ def balance(
     from computesim.workload.skill import skills
 
     known = load_catalog(catalog)
-    if subject not in skills(known) and _is_scenario(subject):
+    is_scenario = subject not in skills(known) and _is_scenario(subject)
+    _refuse_ignored(ctx, subject, is_scenario)
+    if is_scenario:
         _scenario(subject, overrides, catalog, as_json)
         return
     numbers = {
@@ -118,6 +123,26 @@ def balance(
         (dtype, kv_dtype), site, catalog,
     )  # fmt: skip
     _skill(asked, known, out, as_json, quiet)
+
+
+def _refuse_ignored(ctx: typer.Context, subject: str, is_scenario: bool) -> None:
+    """Refuse options that would not count: those of a skill with a scenario, and vice versa."""
+    from computesim.errors import Fault, FaultyInputError
+
+    faults = []
+    for option in ctx.command.params:
+        name = option.name or ""
+        source = ctx.get_parameter_source(name)
+        if source is None or source.name != "COMMANDLINE":
+            continue
+        if is_scenario and name not in _OF_SCENARIO:
+            told = f"does not count for a scenario: the labs of {subject} say it"
+            faults.append(Fault(option.opts[0], told, "`--set labs.GROUP.policy.KEY=VALUE`"))
+        elif not is_scenario and name == "overrides":
+            told = f"does not count for a skill: {subject} is no scenario"
+            faults.append(Fault(option.opts[0], told, "the other options of this command"))
+    if faults:
+        raise FaultyInputError(faults, "balance")
 
 
 def _skill(asked: Asked, catalog: Any, out: Path | None, as_json: bool, quiet: bool) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from computesim.projection.spending import Hired
     from computesim.study.balance import Question
 
-#: option -> unit, least, most; what is left empty is not asked
+#: option -> unit, least, most in this unit; what is left empty is not asked
 NUMBERS: Final[dict[str, tuple[str, float, float]]] = {
     "target": ("1", 0.001, 0.999),
     "requests": ("1", 1e-3, 1e18),
@@ -31,8 +31,8 @@ NUMBERS: Final[dict[str, tuple[str, float, float]]] = {
     "rl_scale": ("1", 1e-6, 1e9),
     "research": ("1", 0.0, 1e3),
     "rollout_tokens": ("token", 1.0, 1e7),
-    "price": ("USD/h", 0.0, 1.0),
-    "rl_price": ("USD/h", 0.0, 1.0),
+    "price": ("USD/h", 1e-4, 1e4),  # nothing can be balanced against what is free
+    "rl_price": ("USD/h", 1e-4, 1e4),
     "serving_use": ("1", 0.001, 1.0),
     "rl_use": ("1", 0.001, 1.0),
 }
@@ -163,13 +163,14 @@ class Reader:
         price = known.get("price")
         rl_price = known.get("rl_price", price if trainer in asked.accelerators else None)
         mode = next((m for m, most in STALENESS.items() if asked.staleness <= most), "asynchronous")
-        skill = things["skill"].skill.stale(float(asked.staleness))
+        skill = things["skill"]
+        skill = replace(skill, skill=skill.skill.stale(float(asked.staleness)))
         if "pretraining" in known:
             skill = skill.pretrained(known["pretraining"])
         kept = ("prompt_tokens", "cached_share", "answer_tokens", "length_ratio", "spread", "tpot",
                 "rl_scale", "research", "life")  # fmt: skip
         return Question(
-            known=replace(things["skill"], skill=skill),
+            known=skill,
             model=things["--model"],
             requests=known["requests"] * known["life"] / 86400.0,
             rl_on=self._hired(things, trainer, rl_price, "rl_use"),
@@ -196,19 +197,19 @@ class Reader:
     def _number(self, name: str, text: str, unit: str, low: float, high: float) -> float | None:
         """Return an option as a number in base units, and keep it; None where it is not given."""
         from computesim.errors import UnitError
-        from computesim.units import parse
+        from computesim.units import parse, scale
 
         if not text:
             return None
         option = f"--{name.replace('_', '-')}"
         about = f"a number in {unit}" if unit != "1" else "a number"
-        accepted = about if high >= 1e18 else f"{about} from {low:g} to {high:g} (base units)"
+        accepted = about if high >= 1e18 else f"{about} from {low:g} to {high:g}"
         try:
             value = parse(text, unit)
         except UnitError as error:
             self._fault(option, str(error), accepted)
             return None
-        if not low <= value <= high or math.isinf(value):
+        if not low <= value / scale(unit) <= high or math.isinf(value):
             self._fault(option, repr(text), accepted)
             return None
         self.known[name] = value

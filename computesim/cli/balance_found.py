@@ -37,19 +37,13 @@ def found(
     """
     from computesim.errors import CapacityError
     from computesim.study import balance_sweep
-    from computesim.study.balance import solve
 
-    first = questions[0]
-    best = None if target is not None else solve(first, None, budget).bill.balance.accuracy
-    goal = target if target is not None else float(best or 0.0)
-    if target is not None:
-        answers = balance_sweep.by_hardware(questions, goal)
-    else:
-        answers = balance_sweep.by_hardware(questions, None, budget)
-    able = [one for one in questions if not _reason(answers, one)]
-    if not able:
+    answers = balance_sweep.by_hardware(questions, target, budget)
+    pairs = [(q, row) for q, row in zip(questions, answers, strict=True) if "reason" not in row]
+    if not pairs:
         raise CapacityError("; ".join(dict.fromkeys(row["reason"] for row in answers)))
-    shown = able[0]
+    able, shown = [question for question, _ in pairs], pairs[0][0]
+    goal = target if target is not None else float(pairs[0][1]["accuracy"])
     work: dict[str, Callable[[], Any]] = {}
     results: dict[str, Any] = {}
     volumes = balance_sweep.VOLUMES if full else balance_sweep.VOLUMES[::2]
@@ -82,12 +76,6 @@ def _between(results: dict[str, Any]) -> tuple[float, float]:
     rows = [row for name, rows in results.items() if name.startswith("by_req") for row in rows]
     found = [float(row["rl_flop"]) for row in rows]
     return min(found) / 10.0, 3.0 * max(found)
-
-
-def _reason(answers: Sequence[dict[str, Any]], question: Question) -> str:
-    """Return why an accelerator cannot, empty where it can."""
-    name = question.served_on.accelerator.name
-    return next((str(row.get("reason", "")) for row in answers if row["accelerator"] == name), "")
 
 
 def _question(question: Question, target: float | None, budget: float | None) -> dict[str, Any]:
@@ -138,7 +126,7 @@ def of_scenario(scenario: Scenario) -> list[dict[str, Any]]:
     from computesim.errors import Fault, ScenarioError
     from computesim.projection.policy import LEAST_COST
     from computesim.projection.reading import demand_at
-    from computesim.study.balance_range import outside
+    from computesim.study.balance_range import beyond
     from computesim.workload.skill_range import skill_range
 
     if all(lab.policy.kind != LEAST_COST for lab in scenario.labs.values()):
@@ -148,6 +136,9 @@ def of_scenario(scenario: Scenario) -> list[dict[str, Any]]:
     for year in scenario.years:
         for lab, solved in demand_at(scenario, catalog, year).policies.items():
             at, policy = solved.balance, scenario.labs[lab].policy
+            known = skill_range(policy.skill, catalog)
+            if policy.follow_pretraining:
+                known = known.pretrained(scenario.labs[lab].pretraining.flop.at(year))
             rows.append(
                 {
                     "year": year, "lab": lab, "skill": policy.skill,
@@ -157,7 +148,7 @@ def of_scenario(scenario: Scenario) -> list[dict[str, Any]]:
                     "rl_share": at.rl_share, "total": at.total,
                     "rl_accelerator": solved.rl_accelerator,
                     "serving_accelerator": solved.serving_accelerator,
-                    "extrapolated": outside(skill_range(policy.skill, catalog).ranges, at),
+                    "extrapolated": beyond(known, at),
                 }
             )  # fmt: skip
     return rows

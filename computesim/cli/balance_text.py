@@ -9,7 +9,8 @@ from computesim.cli.output import columns
 
 DAY: Final = 86400.0
 MARK: Final = "*"  #: beside what lies outside of the points that a skill was fitted to
-_AXES: Final = {"rl_flop": "RL compute", "tokens": "tokens", "samples": "samples"}
+_AXES: Final = {"rl_flop": "RL compute", "tokens": "tokens", "samples": "samples",
+               "pretraining": "pretraining of the base model"}  # fmt: skip
 _WAYS: Final = {
     "single": "one sample", "consensus": "consensus", "best_of": "the best by a verifier",
     "coverage": "any that is right",

@@ -62,6 +62,12 @@ class Operation:
     operational_share: float = 1.0  #: of training accelerators, with a job on them
     serving_share: float = 1.0  #: of serving accelerators, in a pool sized for its busiest hour
 
+    @property
+    def kept(self) -> float:
+        """Share of accelerators that are neither spares nor missing."""
+        # spares stand in for nodes in repair; what they do not cover is missing
+        return min(self.availability, 1.0 / (1.0 + self.spare_share))
+
 
 @dataclass(frozen=True, slots=True)
 class CellYear:
@@ -139,9 +145,8 @@ def asked(demand: Demand) -> dict[Task, float]:
     then grows to its delivery as a whole.
     """
     progress = demand.progress
-    serving = progress.serving_software * progress.inference
     training = progress.training_software
-    found = {Task(d.workload, d.tier): d.requests / serving for d in demand.serving}
+    found = {Task(d.workload, d.tier): d.requests / progress.serving for d in demand.serving}
     found |= {Task(PRETRAINING, d.lab): d.flop / training for d in demand.pretraining}
     found |= {Task(RL, d.lab): d.steps / training for d in demand.rl}
     found |= {Task(EXPERIMENTS, lab): 1.0 for lab in demand.experiments}
@@ -173,8 +178,7 @@ def goodput(
     for a part of their time. Experiments take their multiple of the accelerator-time of the
     final runs.
     """
-    # spares stand in for nodes in repair; what they do not cover is missing
-    kept = min(operation.availability, 1.0 / (1.0 + operation.spare_share))
+    kept = operation.kept
     pool = kept * operation.serving_share / operation.play.peak_to_mean
     job = kept * operation.operational_share
     table: dict[Task, Floats] = {}

@@ -50,21 +50,24 @@ def rows(scenario: Scenario, road: Roadmap, year: Year, hour: Hours) -> Iterator
 
 
 def _runs(scenario: Scenario, year: Year) -> dict[Task, float]:
-    """Return the work of one run in the unit of its task: FLOP, or RL steps."""
+    """Return the work of one run in the unit of its task: FLOP, or RL steps.
+
+    As in `cells.asked`, what better software saves is taken off.
+    """
+    gain = year.demand.progress.training_software
     found: dict[Task, float] = {}
     for run in year.demand.pretraining:
         if run.runs > 0:
-            found[Task(PRETRAINING, run.lab)] = run.run_flop
+            found[Task(PRETRAINING, run.lab)] = run.run_flop / gain
     for step in year.demand.rl:
         lab = scenario.labs[step.lab]
         runs = lab.count.at(year.year) * lab.post_training.runs_per_year.at(year.year) / YEAR
         if runs > 0:
-            found[Task(RL, step.lab)] = step.steps / runs
+            found[Task(RL, step.lab)] = step.steps / runs / gain
     return found
 
 
 def _job_share(year: Year) -> float:
     """Return the share of the accelerators of training that have a job on them."""
     operation = year.operation
-    kept = min(operation.availability, 1.0 / (1.0 + operation.spare_share))
-    return kept * operation.operational_share
+    return operation.kept * operation.operational_share

@@ -98,9 +98,13 @@ def tokens_of(stream: Stream) -> dict[str, float]:
 
 
 def _done(year: Year, demand: ServingDemand) -> float:
-    """Return the requests/s that the pool of a demand serves at the year's end."""
+    """Return the requests/s that the pool of a demand serves at the year's end.
+
+    What is wanted of accelerators is what better software and algorithms leave (`cells.asked`).
+    """
     column = year.tasks.index(Task(demand.workload, demand.tier))
-    return float(year.wanted[column] - year.fleet.allocation.unmet[column])
+    done = float(year.wanted[column] - year.fleet.allocation.unmet[column])
+    return done * year.demand.progress.serving
 
 
 def _task(

@@ -157,6 +157,11 @@ class Progress:
     training: float = 1.0  #: by how much less FLOP for what training plans
     inference: float = 1.0  #: by how much less computation for a token of equal capability
 
+    @property
+    def serving(self) -> float:
+        """Requests of one accelerator over those of the calibrated engines."""
+        return self.serving_software * self.inference
+
 
 @dataclass(frozen=True, slots=True)
 class ProductDemand:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from computesim.errors import CapacityError
-from computesim.projection.cells import Operation
 from computesim.projection.demand import RLDemand
 from computesim.projection.rates import rl_pace, serving_paces
 from computesim.projection.roadmap import operation_at, site_at
@@ -48,7 +47,7 @@ def rl_hired(
         rl_pace(step.job, machine)
 
     operation = operation_at(scenario, year, 0)
-    use = _kept(operation) * operation.operational_share
+    use = operation.kept * operation.operational_share
     machine = _first(scenario, catalog, year, policy.rl_accelerator, able)
     return _hired(scenario, catalog, year, machine, policy.rl_price, use)
 
@@ -89,14 +88,9 @@ def serving_hired(
             serving_paces(one.served, machine, *(max(one.output(t), 2.0) for t in tokens))
 
     operation = operation_at(scenario, year, 0)
-    use = _kept(operation) * operation.serving_share / operation.play.peak_to_mean
+    use = operation.kept * operation.serving_share / operation.play.peak_to_mean
     machine = _first(scenario, catalog, year, policy.serving_accelerator, able)
     return _hired(scenario, catalog, year, machine, policy.serving_price, use)
-
-
-def _kept(operation: Operation) -> float:
-    """Return the share of accelerators that are neither spares nor missing (`cells.goodput`)."""
-    return min(operation.availability, 1.0 / (1.0 + operation.spare_share))
 
 
 def _first(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -123,7 +124,7 @@ def _solved(
     if policy.follow_pretraining:
         skill = skill.pretrained(lab.pretraining.flop.at(year))
     skill = skill.stale(float(step.recipe.schedule.max_staleness))
-    quality = Quality(skill, policy.method, _room(scenario, catalog, year, policy, skill))
+    quality = Quality(skill, policy.method, _room(scenario, catalog, year, policy, usages, skill))
     weights = {p: n / sum(reasoning.values()) for p, n in reasoning.items() if n > 0}
     try:
         outlay = _outlay(scenario, catalog, year, lab, usages, weights, step, requests, quality)
@@ -135,7 +136,7 @@ def _solved(
         raise _error(scenario, name, key, f"{error} (in {year:g})") from error
     return Followed(
         balance,
-        outlay.scale * balance.rl_flop,
+        outlay.run_flop * balance.rl_flop,
         requests,
         outlay.rl_on.accelerator.name,
         outlay.served_on.accelerator.name,
@@ -153,15 +154,21 @@ def _target(policy: Policy, year: float) -> float:
     return 0.0 if policy.target is None else policy.target.at(year)
 
 
-def _room(scenario: Scenario, catalog: Catalog, year: float, policy: Policy, skill: Skill) -> Room:
+def _room(
+    scenario: Scenario,
+    catalog: Catalog,
+    year: float,
+    policy: Policy,
+    usages: Mapping[str, Usage],
+    skill: Skill,
+) -> Room:
     """Return where the balance is looked for: all chains that every product's model can write."""
     from computesim.workload.balance import room_of
 
     longest = []
     for product, ratio in policy.products.items():
-        asked = scenario.products[product]
-        tier = scenario.tiers[asked.tier.at(year)]
-        taken = asked.prompt_tokens.at(year) + asked.answer_tokens.at(year)
+        tier = scenario.tiers[scenario.products[product].tier.at(year)]
+        taken = usages[product].prompt_tokens + usages[product].answer_tokens
         room = catalog.model(tier.model.at(year)).context_length - taken
         longest.append(max(room, 1.0) / ratio.at(year))
     most = 1 if policy.samples is None else round(policy.samples.at(year))
@@ -181,6 +188,7 @@ def _outlay(
 ) -> Outlay:
     """Return what the life of one model takes."""
     from computesim.projection.hiring import rl_hired, serving_hired
+    from computesim.projection.progress import progress_at
     from computesim.projection.rates import Served
     from computesim.projection.spending import Outlay, Stream
 
@@ -212,6 +220,7 @@ def _outlay(
         scale=1.0 if policy.rl_scale is None else policy.rl_scale.at(year),
         research=lab.experiments.multiple.at(year),
         research_efficiency=lab.experiments.efficiency.at(year),
+        progress=progress_at(scenario, year),
     )
 
 
@@ -248,11 +257,13 @@ def _fault(
     scenario: Scenario, lab: str, key: str, found: str, accepted: str, hint: str = ""
 ) -> Fault:
     """Return a fault of a policy with the place where it stands, or that of its kind."""
+    from computesim.scenario.scenario import DEFAULT
+
     whole = f"labs.{lab}.policy.{key}"
-    try:
-        origin = scenario.origin(whole)
-    except KeyError:
-        origin = scenario.origin(f"labs.{lab}.policy.kind")
+    origin = scenario.origin(f"labs.{lab}.policy.kind")
+    with suppress(KeyError):
+        own = scenario.origin(whole)
+        origin = origin if own.file == DEFAULT else own
     return Fault(whole, found, accepted, origin.file, origin.line, hint)
 
 

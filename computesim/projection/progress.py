@@ -36,12 +36,13 @@ def hardware_per_usd(scenario: Scenario, catalog: Catalog, year: float) -> float
     Prices that follow progress use it, because they must be known before anything is simulated;
     what the same accelerators do of the work asked is `hardware_index`.
     """
-    own = scenario.prices.accelerators
+    prices = scenario.prices.accelerators
+    own = {catalog.resolve("accelerators", name): price for name, price in prices.items()}
     peak = price = 0.0
     for name, share in scenario.fleet.shipments.at(year).items():
         machine = catalog.accelerator(name)
         peak += share * machine.h100_equivalents
-        price += share * (own[name].at(year) if name in own else machine.price)
+        price += share * (own[machine.name].at(year) if machine.name in own else machine.price)
     if price <= 0:
         raise ValueError(f"what is shipped in {year:g} has no price, so no price can follow it")
     return peak / price

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final
 
@@ -15,7 +15,7 @@ from computesim.hardware.power import (
     facility_watts,
     node_watts,
 )
-from computesim.projection.demand import RLDemand
+from computesim.projection.demand import Progress, RLDemand
 from computesim.projection.rates import Pace, Served, ServingPaces, rl_pace, serving_paces
 from computesim.workload.balance import Spending
 from computesim.workload.transformer import decode_flop, prefill_flop
@@ -110,6 +110,7 @@ class Outlay:
     scale: float = 1.0  #: RL compute of a run ÷ that of the skill alone
     research: float = 0.0  #: accelerator time of experiments ÷ that of the run
     research_efficiency: float = 1.0  #: FLOP/s of experiments ÷ those of the run
+    progress: Progress = field(default_factory=Progress)  #: software and algorithms of the year
 
     def spending(self, objective: str) -> Spending:
         """Return what is spent in the unit of an objective.
@@ -124,7 +125,7 @@ class Outlay:
         Spending
         """
         if objective == "flop":
-            rl = self.scale * (1.0 + self.research * self.research_efficiency)
+            rl = self.run_flop * (1.0 + self.research * self.research_efficiency)
             return Spending(rl, self.flop, self.requests)
         joules = self.rl_on.joules(self.rl_seconds, self.rl_pace)
         if objective == "cost":
@@ -138,10 +139,15 @@ class Outlay:
         return rl_pace(self.rl, self.rl_on.accelerator)
 
     @property
+    def run_flop(self) -> float:
+        """FLOP of a run for one FLOP of the skill's RL: better algorithms need fewer."""
+        return self.scale / self.progress.training
+
+    @property
     def rl_seconds(self) -> float:
         """Paid accelerator-seconds of one FLOP of the skill's RL, with all that goes with it."""
-        pace = self.rl_pace.per_second * self.rl_on.use
-        return self.scale * (1.0 + self.research) / pace
+        pace = self.rl_pace.per_second * self.rl_on.use * self.progress.training_software
+        return self.run_flop * (1.0 + self.research) / pace
 
     def flop(self, tokens: float, samples: float) -> float:
         """Return the FLOP of the mean request.
@@ -156,7 +162,8 @@ class Outlay:
         -------
         float, FLOP
         """
-        return math.fsum(s.share * s.flop(tokens, samples) for s in self.streams)
+        whole = math.fsum(s.share * s.flop(tokens, samples) for s in self.streams)
+        return whole / self.progress.inference
 
     def seconds(self, tokens: float, samples: float) -> float:
         """Return the paid accelerator-seconds of the mean request; arguments as in `flop`."""
@@ -174,10 +181,12 @@ class Outlay:
 
     def _paid(self, tokens: float, samples: float) -> list[tuple[float, Pace]]:
         """Return the paid seconds of each stream's part of the mean request, and its pace."""
+        # as in `cells.asked`: what software and algorithms save is accelerator-time, not watts
         found = []
         for stream in self.streams:
             paces, output = self._paces(stream.served_by(samples)), stream.output(tokens)
             seconds = stream.share * paces.seconds(output, samples) / self.served_on.use
+            seconds /= self.progress.serving
             found.append((seconds, paces.pace(output)))
         return found
 

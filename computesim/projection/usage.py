@@ -8,12 +8,10 @@ from computesim.projection.progress import hardware_per_usd, progress_at
 from computesim.workload.adoption import (
     SessionPrompts,
     Usage,
-    bass,
     growing_prompts,
-    logistic,
-    logistic_through,
     price_factor,
 )
+from computesim.workload.diffusion import bass, logistic, logistic_through
 
 if TYPE_CHECKING:
     from computesim.catalog import Catalog

@@ -269,8 +269,7 @@ def _rates(year: Year, task: Task, index: int) -> Iterator[tuple[str, float, flo
     cells, progress = year.cells, year.demand.progress
     if task in cells.serving:
         cell = cells.serving[task][index]
-        faster = progress.serving_software * progress.inference
-        yield f"Goodput|{task.workload}", cell.requests, cell.output_tokens * faster
+        yield f"Goodput|{task.workload}", cell.requests, cell.output_tokens * progress.serving
     elif task in cells.pretraining:
         job = cells.pretraining[task][index]
         yield f"MFU|{task.workload}", job.flop, job.mfu * progress.training_software

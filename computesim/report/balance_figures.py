@@ -56,6 +56,7 @@ def _source(told: Row) -> str:
     measured = ", ".join(
         f"{names[axis]} {_plain(low)} to {_plain(high)}"
         for axis, (low, high) in told["fitted"].items()
+        if axis in names
     )
     return (
         f"computesim, skill {asked['skill']} ({asked['method']}), {asked['model']}; the skill is "

@@ -8,7 +8,7 @@ from computesim.scenario.fields import Name, Quantity
 from computesim.scenario.part import Part, optional
 from computesim.scenario.values import Choice, Value
 
-Rent = Annotated[Value | None, Quantity("USD/h", minimum=0, base="USD/s")]
+Rent = Annotated[Value | None, Quantity("USD/h", minimum=1e-4, base="USD/s")]
 
 
 class Policy(Part):

@@ -15,7 +15,7 @@ from computesim.projection.demand import RLDemand
 from computesim.projection.rates import Served
 from computesim.projection.spending import OBJECTIVES, Hired, Outlay, Stream
 from computesim.workload.architecture import Architecture
-from computesim.workload.balance import Balance, Quality, best, least, room_of
+from computesim.workload.balance import Balance, Quality, Spending, best, least, room_of
 from computesim.workload.iso_quality import Exchange, exchange
 from computesim.workload.post_training import rl_step
 from computesim.workload.reasoning import lognormal_length, representative_lengths
@@ -178,7 +178,7 @@ def solve(question: Question, target: float | None = None, budget: float = 0.0) 
     """
     quality, spending = question.quality, question.outlay.spending(question.objective)
     if target is None:
-        balance = best(quality, spending, budget)
+        balance = _afforded(question, spending, budget)
     else:
         balance = least(quality, spending, target)
     flop = question.outlay.spending("flop")
@@ -189,6 +189,17 @@ def solve(question: Question, target: float | None = None, budget: float = 0.0) 
         next_point(question, balance),
         question.known.assess(balance.rl_flop, balance.tokens, balance.samples, question.method),
     )
+
+
+def _afforded(question: Question, spending: Spending, budget: float) -> Balance:
+    """Return what a budget buys; one that does not suffice is told in the unit of budgets."""
+    try:
+        return best(question.quality, spending, budget)
+    except UnreachableError as error:
+        unit, per = OBJECTIVES[question.objective], 1.0
+        if question.objective == "power":  # a budget of power is a mean of the life
+            unit, per = "W", question.life
+        raise UnreachableError("budget", budget / per, error.limit / per, unit) from error
 
 
 def next_point(question: Question, balance: Balance) -> float | None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from computesim.errors import CapacityError, UnreachableError
 from computesim.study.balance import Answer, Question, solve
-from computesim.study.balance_range import outside
+from computesim.study.balance_range import beyond
 from computesim.workload.balance import Balance, best, least
 from computesim.workload.iso_quality import exchange, frontier, reach
 
@@ -50,7 +50,7 @@ def row(answer: Answer, question: Question, **beside: Any) -> Row:
         **_point(at),
         "accuracy_low": answer.assessed.low,
         "accuracy_high": answer.assessed.high,
-        "extrapolated": outside(question.known.ranges, at),
+        "extrapolated": beyond(question.known, at),
         "total": at.total,
         "rl_share": at.rl_share,
         "rl_flop_total": bill.rl_flop,
@@ -147,7 +147,7 @@ def by_target(question: Question, target: float) -> list[Row]:
     found = [least(quality, spending, goal) for goal in goals]
     after = [one.total for one in found[1:]]
     return [
-        {"target": goal, **_point(at), "extrapolated": outside(question.known.ranges, at),
+        {"target": goal, **_point(at), "extrapolated": beyond(question.known, at),
          "on_rl": at.on_rl, "on_requests": at.on_requests,
          "total": at.total, "next_point": None if more is None else more - at.total}
         for goal, at, more in zip(goals, found, [*after, None], strict=True)
@@ -178,7 +178,7 @@ def by_budget(question: Question, budget: float, factors: Sequence[float] = BUDG
             continue
         rows.append(
             {"budget": factor * budget, **_point(at),
-             "extrapolated": outside(question.known.ranges, at), "rl_share": at.rl_share}
+             "extrapolated": beyond(question.known, at), "rl_share": at.rl_share}
         )  # fmt: skip
     return rows
 
@@ -204,7 +204,8 @@ def by_hardware(
     Raises
     ------
     UnreachableError
-        If the target, or the least that a budget must pay, is out of reach.
+        If the target is out of reach, which no machine changes. Where a budget does not suffice is
+        a matter of the machine, and a reason.
     """
     return [*_tried(questions, lambda one: row(solve(one, target, budget), one))]
 
@@ -218,9 +219,9 @@ def _tried(questions: Sequence[Question], solved: Callable[[Question], Row]) -> 
         }
         try:
             yield solved(one)
-        except UnreachableError:
-            raise
         except CapacityError as error:
+            if isinstance(error, UnreachableError) and error.what == "quality":
+                raise
             yield {**names, "reason": str(error)}
 
 
@@ -257,7 +258,7 @@ def curves(question: Question, target: float, between: tuple[float, float]) -> l
                 traded = exchange(quality, flop, at)
                 rows.append(
                     {"target": goal, **_point(at),
-                     "extrapolated": outside(question.known.ranges, at),
+                     "extrapolated": beyond(question.known, at),
                      "request_flop": flop.request(at.tokens, at.samples),
                      "request_flop_total": flop.requests * flop.request(at.tokens, at.samples),
                      "flop_elasticity": traded.requests, "flop_per_flop": traded.rate}

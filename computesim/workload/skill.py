@@ -156,12 +156,25 @@ class Skill:
             on the scale of logits.
         """
         moved = self.pretraining_slope * math.log(flop / self.pretraining_flop)
-        above = moved_share((self.ceiling - self.guess) / (1.0 - self.guess), moved)
+        return replace(self.lifted(moved), pretraining_flop=flop)
+
+    def lifted(self, logits: float) -> Skill:
+        """Return the skill with ceiling and head start moved on the scale of logits.
+
+        Parameters
+        ----------
+        logits : float
+            Of the ceiling above guessing, and of the head start.
+
+        Returns
+        -------
+        Skill
+        """
+        above = moved_share((self.ceiling - self.guess) / (1.0 - self.guess), logits)
         return replace(
             self,
             ceiling=self.guess + (1.0 - self.guess) * above,
-            rl_head_start=moved_share(self.rl_head_start, moved),
-            pretraining_flop=flop,
+            rl_head_start=moved_share(self.rl_head_start, logits),
         )
 
 

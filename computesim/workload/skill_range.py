@@ -13,7 +13,8 @@ _HALF_WIDTH = 1.96  # standard deviations from a value to an end of its 95 % ran
 _BAND = 1.2816  # standard deviations that hold 80 %
 #: coefficients that are shares: their logit is uncertain, of the others the logarithm
 _SHARES = ("ceiling", "rl_head_start", "rivalry", "staleness_loss")
-_RANGES = {"rl_flop": "rl_flop_range", "tokens": "token_range", "samples": "sample_range"}
+_RANGES = {"rl_flop": "rl_flop_range", "tokens": "token_range", "samples": "sample_range",
+           "pretraining": "pretraining_range"}  # fmt: skip
 _STEP = 0.05  # of a standard deviation, for derivatives
 
 
@@ -24,7 +25,9 @@ class Assessed:
     accuracy: float
     low: float  #: end of the 80 % interval that the coefficients leave
     high: float
-    extrapolated: tuple[str, ...]  #: which of rl_flop, tokens and samples lie outside of the data
+    extrapolated: tuple[
+        str, ...
+    ]  #: which of the axes of `SkillRange.ranges` lie outside of the data
 
     def __str__(self) -> str:
         """As a line: percent, interval and what is extrapolated."""
@@ -42,7 +45,25 @@ class SkillRange:
 
     skill: Skill
     deviations: Mapping[str, float]  #: standard deviations of logits and logarithms
-    ranges: Mapping[str, tuple[float, float]]  #: rl_flop, tokens and samples of the data
+    #: rl_flop, tokens, samples and pretraining of the data
+    ranges: Mapping[str, tuple[float, float]]
+    e_folds: float = 0.0  #: by which the base model was moved from that of the family
+
+    def pretrained(self, flop: float) -> SkillRange:
+        """Return the skill on a base model of another pretraining compute, and how sure it is.
+
+        Parameters
+        ----------
+        flop : float, FLOP
+
+        Returns
+        -------
+        SkillRange
+            Wider the farther the base model is from that of the family.
+        """
+        moved = math.log(flop / self.skill.pretraining_flop)
+        skill = self.skill.pretrained(flop)
+        return replace(self, skill=skill, e_folds=self.e_folds + moved)
 
     def assess(
         self, rl_flop: float, tokens: float, samples: float = 1, method: str = "consensus"
@@ -64,11 +85,12 @@ class SkillRange:
             the coefficients, which count as independent: wider than where they were fitted
             together. Benchmarks of few problems scatter in addition.
         """
-        at = {"rl_flop": rl_flop, "tokens": tokens, "samples": samples}
+        at = {"rl_flop": rl_flop, "tokens": tokens, "samples": samples,
+              "pretraining": self.skill.pretraining_flop}  # fmt: skip
         best = self.skill.accuracy(rl_flop, tokens, samples, method)
         variance = 0.0
         for name, deviation in self.deviations.items():
-            other = _moved(self.skill, name, _STEP * deviation).accuracy(
+            other = _moved(self.skill, name, _STEP * deviation, self.e_folds).accuracy(
                 rl_flop, tokens, samples, method
             )
             variance += ((_logit(other) - _logit(best)) / _STEP) ** 2
@@ -77,11 +99,13 @@ class SkillRange:
         return Assessed(best, _share(_logit(best) - reach), _share(_logit(best) + reach), outside)
 
 
-def _moved(skill: Skill, name: str, by: float) -> Skill:
+def _moved(skill: Skill, name: str, by: float, e_folds: float) -> Skill:
     """Return a skill with a coefficient moved down on its scale, where nothing ends."""
     value: float = getattr(skill, name)
     lower = _share(_logit(value) - by) if name in _SHARES else value * math.exp(-by)
     changed: dict[str, Any] = {name: lower}
+    if name == "pretraining_slope" and e_folds:  # it has moved ceiling and head start already
+        return replace(skill.lifted((lower - value) * e_folds), **changed)
     return replace(skill, **changed)
 
 

@@ -127,6 +127,8 @@ def test_all_faults_of_options_come_at_once(command: Command) -> None:
         (("--target", "75%", "--accelerator", "h20"), "--price: no rent of h20 is known"),
         (("--target", "75%", "--rl-accelerator", "h20"), "--rl-price: no rent of h20 is known"),
         (("--budget", "5 W"), "--budget"),
+        (("--target", "75%", "--price", "0"), "--price: '0'; a number in USD/h from 0.0001"),
+        (("--target", "75%", "--rl-price", "0"), "--rl-price: '0'"),
         (("--target", "2"), "a number from 0.001 to 0.999"),
         (("--target", "75%", "--cached-share", "1.5"), "--cached-share"),
     ],
@@ -135,6 +137,41 @@ def test_wrong_options_are_exit_code_2(
     command: Command, options: tuple[object, ...], told: str
 ) -> None:
     assert told in command(*ASK, *options, code=2).stderr
+
+
+def test_a_machine_for_which_a_budget_does_not_suffice_leaves_the_others(command: Command) -> None:
+    found = asked(command, "--budget", "12000 USD", "--accelerator", "h200-sxm")
+    dear, cheap = found["answers"]
+    assert "budget of 1.2e+04 USD does not suffice: the least is 1.3" in dear["reason"]
+    assert cheap["total"] == pytest.approx(12_000)
+    assert {row["accelerator"] for row in found["by_requests"]} == {"h200-sxm"}
+
+
+def test_a_budget_of_power_that_does_not_suffice_is_told_in_watts(command: Command) -> None:
+    told = command(*ASK, "--objective", "power", "--budget", "10 W", code=1).stderr
+    assert "a budget of 10 W does not suffice: the least is " in told
+    least = float(told.split("the least is ")[1].split(" W")[0])
+    command(*ASK, "--objective", "power", "--budget", f"{1.01 * least:.6g} W")
+
+
+def test_options_that_would_not_count_are_refused(command: Command) -> None:
+    told = command("balance", "least-cost", "--target", "80%", "--out", "x", code=2).stderr
+    assert "2 faults" in told
+    assert "--target: does not count for a scenario" in told
+    assert "--out: does not count" in told
+    told = command(*ASK, "--target", "75%", "--set", "site.pue=1.2", code=2).stderr
+    assert "--set: does not count for a skill" in told
+
+
+def test_a_base_model_beyond_the_fit_is_less_sure_and_marked(command: Command) -> None:
+    (own,) = asked(command, "--target", "75%")["answers"]
+    (far,) = asked(command, "--target", "75%", "--pretraining", "1e26")["answers"]
+    assert "pretraining" in far["extrapolated"]
+    assert "pretraining" not in own["extrapolated"]
+    assert (
+        "pretraining of the base model outside of the fitted 1.66e+23"
+        in command(*ASK, "--target", "75%", "--pretraining", "1e26").stdout
+    )
 
 
 def test_a_machine_without_a_rent_may_be_given_one(command: Command) -> None:

@@ -14,6 +14,10 @@ from computesim.projection.power import HOURS
 SMALL = Path(__file__).parent / "data" / "small.yaml"
 YEARS = (2025, 2026)
 AT_ONCE = "fleet.deployment_lag=0 s"  # what is sold at the end of a year is what is asked then
+PROGRESS = (
+    "progress.serving_software=2", "progress.training_software=3",
+    "progress.algorithms={training: 1.5, inference: 4}",
+)  # fmt: skip
 INFERENCE = ("CoT inference", "Other inference")
 KINDS = ("Fresh input", "Cached input", "Output")
 Run = Callable[..., Results]
@@ -58,8 +62,9 @@ def test_products_pay_for_all_of_inference(run: Run, year: int) -> None:
     assert at(results, "Cost of serving", year) == pytest.approx(pools, rel=1e-9)
 
 
-def test_tokens_at_their_prices_are_what_serving_costs(run: Run) -> None:
-    results = run(AT_ONCE)
+@pytest.mark.parametrize("progress", [(), PROGRESS])
+def test_tokens_at_their_prices_are_what_serving_costs(run: Run, progress: tuple[str, ...]) -> None:
+    results = run(AT_ONCE, *progress)
     tier = {kind: at(results, f"Cost of tokens by tier|quick|{kind}") for kind in KINDS}
     tokens = dict.fromkeys(KINDS, 0.0)
     names = {"Prompt": KINDS[0], "Cached prompt": KINDS[1], "Reasoning": KINDS[2],
@@ -74,16 +79,18 @@ def test_tokens_at_their_prices_are_what_serving_costs(run: Run) -> None:
     assert at(results, "Cost of tokens by tier|quick") == pytest.approx(whole, rel=1e-9)
 
 
-def test_requests_draw_together_what_their_pools_draw(run: Run) -> None:
-    results = run(AT_ONCE)
+@pytest.mark.parametrize("progress", [(), PROGRESS])
+def test_requests_draw_together_what_their_pools_draw(run: Run, progress: tuple[str, ...]) -> None:
+    results = run(AT_ONCE, *progress)
     daily = {"chat": 80e6 * 4, "coding": 2e6 * 100 * 0.9}
     watts = sum(n * at(results, f"Energy of a request|{name}") for name, n in daily.items()) / 24
     pools = sum(at(results, f"Power|Facility|{name}") for name in INFERENCE)
     assert watts == pytest.approx(pools, rel=1e-9)
 
 
-def test_runs_at_their_prices_are_what_training_costs(run: Run) -> None:
-    results = run(AT_ONCE)
+@pytest.mark.parametrize("progress", [(), PROGRESS])
+def test_runs_at_their_prices_are_what_training_costs(run: Run, progress: tuple[str, ...]) -> None:
+    results = run(AT_ONCE, *progress)
     for workload, runs in (("Pretraining", 3 * 1), ("RL post-training", 3 * 20)):
         one = at(results, f"Cost of run|{workload}|lab")
         assert one * runs == pytest.approx(at(results, f"Cost of compute|{workload}"), rel=1e-9)

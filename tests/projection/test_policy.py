@@ -123,6 +123,42 @@ def test_the_base_model_of_the_lab_counts_where_it_is_asked_for() -> None:
     assert chain(better) < chain(own)
 
 
+def test_better_software_counts_as_cheaper_accelerators() -> None:
+    plain = demand({"rl_price": 1.0, "serving_price": 1.0}).policies["lab"]
+    trained = demand({"rl_price": 3.0, "serving_price": 1.0}, progress__training_software=3)
+    assert trained.policies["lab"].balance.tokens == pytest.approx(plain.balance.tokens)
+    served = demand(
+        {"rl_price": 1.0, "serving_price": 6.0},
+        progress__serving_software=2, progress__algorithms__inference=3,
+    )  # fmt: skip
+    assert served.policies["lab"].rl_flop == pytest.approx(plain.rl_flop)
+
+
+def test_better_algorithms_of_training_take_fewer_flop_for_the_same_skill() -> None:
+    plain = demand({"rl_scale": 2})
+    better = demand({"rl_scale": 6}, progress__algorithms__training=3)
+    assert better.policies["lab"].balance == plain.policies["lab"].balance
+    assert rl_flop(better) == pytest.approx(rl_flop(plain))
+
+
+def test_better_algorithms_of_inference_take_fewer_flop_for_a_request() -> None:
+    users = scenario().products["chat"].users
+    assert users is not None
+    fewer = demand({"objective": "flop"}, products__chat__users=users.at(2026) / 4)
+    better = demand({"objective": "flop"}, progress__algorithms__inference=4)
+    assert chain(better) == pytest.approx(chain(fewer))
+
+
+def test_chains_leave_room_for_the_mean_prompt_of_a_session_that_grows() -> None:
+    turns = {"products.chat.requests_per_user_per_day": None, "products.chat.cached_share": None,
+             "products.chat.sessions_per_user_per_day": 1, "products.chat.turns_per_session": 101,
+             "products.chat.context_growth": {"tokens_per_turn": 2600}}  # fmt: skip
+    with pytest.raises(
+        ScenarioError, match="is not reached"
+    ):  # 131,072 tokens are full at the mean
+        demand({}, **{key.replace(".", "__"): value for key, value in turns.items()})
+
+
 def test_nothing_is_balanced_before_anybody_reasons() -> None:
     asked = demand({}, products__chat__reasoning_share=0)
     assert asked.policies == {}
@@ -140,7 +176,8 @@ def test_all_faults_of_a_policy_come_at_once_with_their_place(tmp_path: Path) ->
     text = str(told.value)
     assert "3 faults" in text
     for words in ("bad.yaml:6: labs.lab.policy.skill: unknown skill 'aime-2042'",
-                  "did you mean aime-2024", "labs.lab.policy.target: is missing",
+                  "did you mean aime-2024",
+                  "bad.yaml:5: labs.lab.policy.target: is missing",
                   "bad.yaml:7: labs.lab.policy.products.chatt", "did you mean chat"):  # fmt: skip
         assert words in text
 

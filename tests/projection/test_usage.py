@@ -11,7 +11,7 @@ from computesim import Scenario, load_scenario
 from computesim.projection.progress import hardware_per_usd
 from computesim.projection.reading import demand_at
 from computesim.projection.usage import prompts_at, response, usage_at, users_at
-from computesim.workload.adoption import bass
+from computesim.workload.diffusion import bass
 
 SMALL = Path(__file__).parent / "data" / "small.yaml"
 CHAT = "products.chat."
@@ -154,3 +154,14 @@ def test_hardware_per_usd_is_peak_over_price_of_what_is_shipped() -> None:
     gb200 = catalog.accelerator("gb200").h100_equivalents
     expected = (0.4 * 1 + 0.6 * gb200) / (0.4 * 20_000 + 0.6 * 40_000)
     assert hardware_per_usd(scenario, catalog, 2026) == pytest.approx(expected, rel=1e-3)
+
+
+def test_a_price_under_another_name_of_an_accelerator_counts() -> None:
+    own, alias = (
+        small(f"prices.accelerators={{{name}: 20000}}") for name in ("h100-sxm", "h100-80gb")
+    )
+    plain = hardware_per_usd(small(), own.catalog(), 2025)
+    assert hardware_per_usd(own, own.catalog(), 2025) != pytest.approx(plain)
+    assert hardware_per_usd(alias, own.catalog(), 2025) == pytest.approx(
+        hardware_per_usd(own, own.catalog(), 2025)
+    )

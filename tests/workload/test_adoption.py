@@ -7,15 +7,13 @@ from hypothesis import strategies as st
 
 from computesim.workload.adoption import (
     Usage,
-    bass,
     combined_profile,
     daily_tokens,
     hourly_profile,
-    logistic,
-    logistic_through,
     price_factor,
     weekly_profile,
 )
+from computesim.workload.diffusion import bass, logistic, logistic_through
 
 USAGE = Usage(
     users=1e6, requests_per_user=8, prompt_tokens=1500, answer_tokens=400, cached_share=0.4,

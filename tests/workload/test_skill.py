@@ -156,6 +156,30 @@ def test_an_interval_is_that_of_drawn_coefficients():
     assert found.high == pytest.approx(high, abs=0.02)
 
 
+def test_another_base_model_is_as_uncertain_as_the_slope_of_pretraining():
+    known = skill_range("aime-2024", CATALOG)
+    slope = known.skill.pretraining_slope
+    only = SkillRange(known.skill, {"pretraining_slope": 0.2}, {})
+    flop = 5 * known.skill.pretraining_flop
+    drawn = [
+        replace(known.skill, pretraining_slope=slope * math.exp(d)).pretrained(flop)
+        for d in np.random.default_rng(5).normal(0, 0.2, 4000)
+    ]
+    low, high = np.quantile([one.pass_at_1(5e21, 8e3) for one in drawn], [0.1, 0.9])
+    found = only.pretrained(flop).assess(5e21, 8e3)
+    assert found.high - found.low > 0.02
+    assert found.low == pytest.approx(low, abs=0.003)
+    assert found.high == pytest.approx(high, abs=0.003)
+    own = only.assess(5e21, 8e3)
+    assert own.low == pytest.approx(own.high)  # the family's own base model needs no slope
+
+
+def test_a_base_model_beyond_those_of_the_fit_is_extrapolated():
+    known = skill_range("aime-2024", CATALOG)
+    assert known.pretrained(1e24).assess(1e22, 10_000).extrapolated == ()
+    assert known.pretrained(1e26).assess(1e22, 10_000).extrapolated == ("pretraining",)
+
+
 def test_what_lies_outside_of_the_data_is_named():
     known = skill_range("aime-2024", CATALOG)
     assert known.assess(1e22, 10_000, 16).extrapolated == ()
