@@ -93,6 +93,11 @@ def _shown(node: Node) -> tuple[list[tuple[Node, str]], str]:
         size = quantity(sum(n.number() for n in rest), node.unit)
         kept = [(child, "") for child in ordered[: MOST_TERMS - 1]]
         return kept, f"… {len(rest)} smaller terms, together {size}"
+    if node.operation == "mean of a path":
+        first, *between, last = node.children
+        given = [(child, "~ ") for child in node.given]
+        ends = [(first, "from "), (last, "to "), *given]
+        return ends, f"… {len(between)} points between"
     found = [(child, "") for child in node.children]
     found += [(child, "~ ") for child in node.given[:MOST_GIVEN]]
     more = len(node.given) - MOST_GIVEN

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 PACKAGING, HBM = "Packaging wafers", "HBM"
 POWER, ADDED, CAPITAL = "Facility power", "Added power", "Capital"
 MAKERS = "Makers"
-_STEPS = 48  # of a year, to integrate a capacity
+STEPS_OF_YEAR = 48  #: in which a capacity is integrated over a year
 
 
 class Available(NamedTuple):
@@ -82,7 +82,7 @@ def available(scenario: Scenario, catalog: Catalog, year: int) -> Available:
 
 def _mean(value: Value, end: float, first: int) -> float:
     """Return the mean of a value over the year that ends at a time."""
-    times = np.linspace(end - 1.0, end, _STEPS + 1)
+    times = np.linspace(end - 1.0, end, STEPS_OF_YEAR + 1)
     numbers = [_known(value, float(time), first) for time in times]
     return float(np.trapezoid(numbers, times))
 

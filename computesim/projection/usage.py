@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 #: an observed number of users is never taken for more than this share of a ceiling: a draw of the
 #: ceiling may fall below what has been observed
-_MOST_OF_THE_CEILING = 0.995
+MOST_OF_THE_CEILING = 0.995
 
 
 def usage_at(scenario: Scenario, catalog: Catalog, name: str, year: float) -> Usage:
@@ -136,7 +136,7 @@ def _diffused(law: Diffusion, year: float) -> float:
     for point in (law.first, law.second):
         when = point.year.at(year)
         share = point.users.at(when) / law.ceiling.at(when)
-        points.append((when, min(share, _MOST_OF_THE_CEILING)))
+        points.append((when, min(share, MOST_OF_THE_CEILING)))
     if points[0][1] == points[1][1]:  # both beyond a drawn ceiling
         return ceiling * points[0][1]
     midpoint, rate = logistic_through(points[0], points[1], 1.0)

@@ -103,6 +103,16 @@ def test_a_pattern_is_a_sum(command: Command, minimal: str) -> None:
     assert data["value"] == pytest.approx(sum(parts))
 
 
+def test_of_a_path_that_is_averaged_both_ends_are_printed(command: Command, minimal: str) -> None:
+    text = command("explain", minimal, "Supply|Available|Packaging wafers", 2025, *SHORT,
+                   "--set", "supply.packaging={2023: 12000, 2025: 36000}").stdout  # fmt: skip
+    assert "├─ from supply.packaging = " in text
+    assert "├─ to supply.packaging = " in text
+    assert "~ supply.lead_time = " in text
+    assert "└─ … 47 points between" in text
+    assert text.count(" supply.packaging = ") == 2
+
+
 def test_all_that_is_wrong_is_said_at_once_before_anything_is_run(
     command: Command, minimal: str
 ) -> None:

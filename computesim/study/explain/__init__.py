@@ -4,7 +4,7 @@
     operations    what an inner node does to its operands
     world         the world of a run, kept
     inputs        leaves: values of the scenario, figures of the catalog
-    parts/        what families are made of: requests, FLOP, cells, fleet, networks, watts
+    parts/        what families are made of: usage, requests, FLOP, cells, fleet, limits, watts
     families/     one module for each family of variables
     registry      who explains which family
     figure        one figure with its tree, its sources and its estimates

@@ -14,7 +14,7 @@ from computesim.catalog.rows import Source
 from computesim.results import Results
 from computesim.results.families import VARIABLES
 from computesim.results.variables import VariableError, family, sums
-from computesim.study.explain.node import DEFINITION, Node, computed, total, walk
+from computesim.study.explain.node import DEFINITION, FIGURE, INPUT, Node, computed, total, walk
 from computesim.study.explain.registry import ExplainError, explainer_of
 from computesim.study.explain.world import World
 
@@ -162,6 +162,8 @@ def _tree(worlds: Sequence[World], variable: str, year: int, unit: str) -> Node:
     make, rest = explainer_of(variable)
     trees = [make(world, world.road.years.index(year), rest) for world in worlds]
     name = f"{variable} in {year}"
+    if len(trees) == 1 and trees[0].operation in (INPUT, FIGURE):  # whose own name is its place
+        return computed(name, unit, "sum", trees)
     if len(trees) == 1:
         return replace(trees[0], name=name, unit=unit)
     return computed(name, unit, "mean", trees)

@@ -62,8 +62,10 @@ def relief(world: World, t: int, rest: tuple[str, ...]) -> Node:
         for machine, count in zip(world.road.accelerators, more, strict=True)
         if count
     ]  # fmt: skip
-    told = "" if terms else "this limit does not bind, or another does at the same purchase"
-    return total(f"relief of {name}", "H100e", terms, note=told)
+    if not terms:
+        note = "this limit does not bind, or another does at the same purchase"
+        return _told(world, t, name, f"relief of {name}", 0.0, note, "H100e")
+    return total(f"relief of {name}", "H100e", terms)
 
 
 def _standing(world: World, t: int, name: str) -> Standing:

@@ -67,7 +67,7 @@ def _of_part(family: str, world: World, t: int, rest: tuple[str, ...]) -> Node:
         _size(family, world, index, fleet.units(world, t, Task(workload, part), index))
         for index in _at_work(world, t, Task(workload, part))
     ]
-    there = total(f"{family.lower()} of {workload}, {part}", _UNITS[family], terms)
+    there = total(f"{family} of {workload}, {part}", _UNITS[family], terms)
     return _required(family, world, t, workload, there)
 
 
@@ -80,7 +80,7 @@ def _of_product(family: str, world: World, t: int, rest: tuple[str, ...]) -> Nod
               share(world, t, name, task, index))
         for index in _at_work(world, t, task)
     ]  # fmt: skip
-    there = total(f"{family.lower()} of {workload}, {name}", _UNITS[family], terms)
+    there = total(f"{family} of {workload}, {name}", _UNITS[family], terms)
     return _required(family, world, t, workload, there)
 
 
@@ -100,7 +100,7 @@ def _size(family: str, world: World, index: int, *factors: Node) -> Node:
     machine = world.road.accelerators[index].name
     if family == "H100-equivalents":
         factors = (*factors, chips.weight(world, machine))
-    return product(f"{family.lower()}: {machine}", _UNITS[family], *factors)
+    return product(f"{family}: {machine}", _UNITS[family], *factors)
 
 
 def _required(family: str, world: World, t: int, workload: str, there: Node) -> Node:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from computesim.projection.world import IDLE
 from computesim.study.explain.families.machines import index_of
 from computesim.study.explain.inputs import HOURS_PER_YEAR, figure
 from computesim.study.explain.node import (
@@ -54,6 +55,8 @@ def mean_power(world: World, t: int, workload: str, facility: bool) -> Node:
         for index in fleet.kinds(world, t, workload)
     ]  # fmt: skip
     name = f"{what} of {workload}, end of {world.key(t)}"
+    if not terms and workload == IDLE:
+        return fleet.none_idle(world, t, name)
     return total(name, "W", terms, note="" if terms else "nothing works for it yet")
 
 

@@ -93,7 +93,7 @@ def asked_now(world: World, t: int, task: Task) -> Node:
     if task.workload == EXPERIMENTS:
         note = "measured in the final runs that they accompany"
         return constant(f"experiments of {task.part}", 1.0, note=note)
-    name = f"{task.workload} of {task.part} for today's software, end of {world.key(t)}"
+    name = f"{task.workload} of {task.part} for the measured software, end of {world.key(t)}"
     if task.workload in (PRETRAINING, RL):
         planned = pretraining_rate if task.workload == PRETRAINING else steps
         saved = [gains.left(world, t, gains.TRAINING)]

@@ -27,6 +27,11 @@ from computesim.study.explain.world import World, remembered
 _FAILURES = ("failures_per_node_day", "restart", "checkpoint_interval", "checkpoint_stall")
 
 
+def chip(world: World, index: int) -> tuple[Node, ...]:
+    """Return the figures of an accelerator on which a cell depends."""
+    return chips.figures(world, world.road.accelerators[index].name)
+
+
 @remembered
 def conditions(world: World, t: int, task: Task) -> tuple[Node, ...]:
     """Return what the cells of a task depend on beside the accelerator."""
@@ -69,7 +74,7 @@ def cell(world: World, t: int, task: Task, index: int, field: str, unit: str = "
 
     @cache
     def rests_on() -> tuple[Node, ...]:
-        return (*conditions(world, t, task), *chips.figures(world, name))
+        return (*conditions(world, t, task), *chip(world, index))
 
     return Node(label, found, unit, kind, note=f"end of {world.key(t)}", rests_on=rests_on)
 

@@ -209,6 +209,13 @@ def of_workload(world: World, t: int, workload: str, index: int) -> Node:
     return total(name, UNIT, [units(world, t, task, index) for task in tasks])
 
 
+def none_idle(world: World, t: int, name: str) -> Node:
+    """Return the watts of idle accelerators in a year in which all are at work."""
+    note = "what is in service is asked for"
+    return Node(name, 0.0, "W", ALLOCATED, origin=_PROGRAM, note=note,
+                rests_on=lambda: (bought(world, t), *bought(world, t).given))  # fmt: skip
+
+
 def kinds(world: World, t: int, workload: str) -> list[int]:
     """Return the accelerators that a workload has any of."""
     own = world.years[t].units().get(workload)
@@ -240,6 +247,9 @@ def _lacking(world: World, t: int, task: Task) -> Node:
     number = float(year.fleet.allocation.unmet[column])
     name = f"accelerators lacking for {task.workload}, {task.part}"
     whole = wanted(world, t, task)
+    if not number and year.fleet.standings:
+        return Node(name, 0.0, UNIT, ALLOCATED, origin=_PROGRAM, note="no limit holds it back",
+                    rests_on=lambda: (bought(world, t), whole))  # fmt: skip
     if not number or not whole.number() > number:
         return constant(name, 0.0, UNIT, note="" if not number else "nothing on sale does it")
     left = Node("work left undone", number, whole.unit, ALLOCATED, origin=_PROGRAM,

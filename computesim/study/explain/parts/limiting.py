@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from computesim.projection.demand import YEAR
-from computesim.projection.supply import _STEPS, ADDED, CAPITAL, HBM, MAKERS, PACKAGING, POWER
+from computesim.projection.supply import (
+    ADDED,
+    CAPITAL,
+    HBM,
+    MAKERS,
+    PACKAGING,
+    POWER,
+    STEPS_OF_YEAR,
+)
 from computesim.scenario.yaml_loader import dotted
 from computesim.study.explain.inputs import SECONDS_PER_YEAR, figure, value, value_at
 from computesim.study.explain.node import (
@@ -70,7 +78,7 @@ def _capacity(world: World, t: int) -> Node:
     """Return the mean packaging capacity of the year that ends a lead time before the sale."""
     lead = value(world, "supply.lead_time", t)
     end = world.key(t) - lead.number() / YEAR
-    times = np.linspace(end - 1.0, end, _STEPS + 1)
+    times = np.linspace(end - 1.0, end, STEPS_OF_YEAR + 1)
     points = [_known(world, "supply.packaging", float(time)) for time in times]
     name = "mean packaging capacity before the lead time"
     return computed(name, "wafer/s", "mean of a path", points, given=(lead,))

@@ -6,7 +6,7 @@ from functools import cache
 
 from computesim.projection.demand import COT
 from computesim.projection.policy import Followed
-from computesim.study.explain.inputs import branch, figure, value, word
+from computesim.study.explain.inputs import branch, figure, shipment_share, value, word
 from computesim.study.explain.node import BALANCED, Node, constant, product, quotient, total
 from computesim.study.explain.parts import chips
 from computesim.study.explain.parts.usage import (
@@ -74,6 +74,8 @@ def _grounds(world: World, t: int, lab: str) -> tuple[Node, ...]:
         found += _served(world, t, name)
     found += [value(world, key, t) for key in _OPERATION]
     found += [*branch(world, t, "prices."), *branch(world, t, "site.")]
+    kinds = range(len(world.road.accelerators))
+    found += [shipment_share(world, t, i) for i in kinds if world.road.mixes[t, i] > 0]
     machines = (solved(world, t, lab).rl_accelerator, solved(world, t, lab).serving_accelerator)
     for machine in dict.fromkeys(machines):
         found += [*chips.figures(world, machine), chips.price(world, machine, world.key(t))]

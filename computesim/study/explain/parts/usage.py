@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from computesim.projection.demand import COT
-from computesim.projection.usage import _MOST_OF_THE_CEILING
+from computesim.projection.usage import MOST_OF_THE_CEILING
 from computesim.scenario.diffusion import Diffusion, Observation
 from computesim.study.explain.inputs import ESTIMATE, shipment, value, value_at
 from computesim.study.explain.node import (
@@ -20,7 +20,7 @@ from computesim.study.explain.parts import chips, gains
 from computesim.study.explain.world import World, remembered
 
 MOST = constant(
-    "most of a ceiling that an observation may be", _MOST_OF_THE_CEILING, "1", ESTIMATE,
+    "most of a ceiling that an observation may be", MOST_OF_THE_CEILING, "1", ESTIMATE,
     "computesim/projection/usage.py",
 )  # fmt: skip
 
