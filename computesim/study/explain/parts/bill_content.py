@@ -6,8 +6,6 @@ from collections.abc import Callable
 
 from computesim.projection.bill_content import scaleup_capacity
 from computesim.projection.bill_ratios import TABLE, Ratios
-from computesim.projection.network import TORUS_DOMAIN
-from computesim.projection.roadmap import TORUS_FABRIC
 from computesim.study.explain.inputs import figure, word
 from computesim.study.explain.node import Node, constant, product, quotient, total
 from computesim.study.explain.parts import networks, ratios

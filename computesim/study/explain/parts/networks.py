@@ -140,10 +140,14 @@ def share(
     topology, fabric, ends, there, oversubscription, rails = _layout(world, t, index, own)
     hop = "optical" if torus else word(world, "network.first_hop", t).text
     chosen = [] if torus else [word(world, f"network.{k}", t) for k in ("topology", "fabric")]
-    at = {field: case for field in _PRICES}
+    at = dict.fromkeys(_PRICES, case)
     operation = _operation(topology, hop, item)
-    numbers = [ends, oversubscription, rails, *(
-        part(world, fabric, f, at.get(f, CENTRAL)) for f in _needs(item))]
+    numbers = [
+        ends,
+        oversubscription,
+        rails,
+        *(part(world, fabric, f, at.get(f, CENTRAL)) for f in _needs(item)),
+    ]
     whole = computed(f"{item.replace('_', ' ')} of a network", unit, operation, numbers,
                      given=chosen)  # fmt: skip
     return quotient(name, unit, whole, there)

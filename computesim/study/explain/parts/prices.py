@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from computesim.study.explain.inputs import figure, value
-from computesim.study.explain.node import Node, computed, constant, difference, product, quotient, total
+from computesim.study.explain.node import (
+    Node,
+    computed,
+    constant,
+    difference,
+    product,
+    quotient,
+    total,
+)
 from computesim.study.explain.parts import fleet, networks
 from computesim.study.explain.parts.draws import nameplate
 from computesim.study.explain.parts.ranges import CENTRAL, figure_at

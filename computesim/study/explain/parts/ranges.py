@@ -74,9 +74,7 @@ def dated(world: World, name: str, parameter: str, as_of: str, unit: str) -> Nod
     )  # fmt: skip
 
 
-def interpolated(
-    name: str, unit: str, when: float, points: Sequence[tuple[float, Node]]
-) -> Node:
+def interpolated(name: str, unit: str, when: float, points: Sequence[tuple[float, Node]]) -> Node:
     """Return a figure on straight lines between points, flat before the first and after the last.
 
     Parameters
