@@ -100,7 +100,9 @@ def tokens_of(stream: Stream) -> dict[str, float]:
 def _done(year: Year, demand: ServingDemand) -> float:
     """Return the requests/s that the pool of a demand serves at the year's end."""
     column = year.tasks.index(Task(demand.workload, demand.tier))
-    return float(year.wanted[column] - year.fleet.allocation.unmet[column])
+    done = float(year.wanted[column] - year.fleet.allocation.unmet[column])
+    progress = year.demand.progress  # by which less is wanted of the pool than is served
+    return done * progress.serving_software * progress.inference
 
 
 def _task(
