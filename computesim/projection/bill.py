@@ -223,8 +223,9 @@ def remarks(road: Roadmap, years: Sequence[Year], ratios: Ratios) -> list[str]:
         spent = float(year.fleet.shipped @ np.array(price)) * year.around.server_share
         share = short(np.full(3, spent), parts)
         if share < 1.0:
+            told = f"at {1 / share:.2f} times what is" if share > 0 else "where nothing is"
             found.append(
-                f"{year.year}: the rack model prices parts of servers at {1 / share:.2f} times "
-                "what is spent on servers; the bill cuts them to it"
+                f"{year.year}: the rack model prices parts of servers {told} spent on servers; "
+                "the bill cuts them to it"
             )
     return found

@@ -78,6 +78,7 @@ WORLDS = {
     "terms": ("finance.cost_of_capital={2025: 0, 2026: 0.1}", "finance.it_lifetime=4 year",
               "prices.accelerators={h100-sxm: 20000, gb200: 35000}",
               "prices.server_share={low: 0.01, central: 0.02, high: 0.03}"),
+    "slow fabric": ("network.fabric=infiniband-hdr",),
     "fabrics": ("network.fabric={2025: infiniband-hdr, 2026: infiniband-xdr-cpo}",),
 }  # fmt: skip
 MEMO = Memo(None)
