@@ -222,10 +222,9 @@ def remarks(road: Roadmap, years: Sequence[Year], ratios: Ratios) -> list[str]:
         price = [year.around.price.get(a.name, a.price) for a in road.accelerators]
         spent = float(year.fleet.shipped @ np.array(price)) * year.around.server_share
         share = short(np.full(3, spent), parts)
-        if share < 1.0:
-            told = f"at {1 / share:.2f} times what is" if share > 0 else "where nothing is"
+        if 0.0 < share < 1.0:  # 0: servers cost nothing, there is nothing to cut
             found.append(
-                f"{year.year}: the rack model prices parts of servers {told} spent on servers; "
-                "the bill cuts them to it"
+                f"{year.year}: the rack model prices parts of servers at {1 / share:.2f} times "
+                "what is spent on servers; the bill cuts them to it"
             )
     return found
