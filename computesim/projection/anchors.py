@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from computesim.projection.demand import COT, OTHER, OTHER_AI, YEAR
 from computesim.projection.reading import demand_at
-from computesim.results import Anchor, Results
+from computesim.results import Anchor, Results, unit_of
 
 if TYPE_CHECKING:
     from computesim.catalog import Catalog
@@ -52,7 +52,7 @@ def anchors(results: Results, scenario: Scenario, catalog: Catalog) -> list[Anch
     """
     found: list[Anchor] = []
     for target in TARGETS:
-        unit = "1" if target.variable == SHARE else results.unit(target.variable)
+        unit = "1" if target.variable == SHARE else unit_of(target.variable)
         for date, figure in catalog.series("history", target.series).items():
             ours = _ours(results, scenario, catalog, target, date)
             if ours is None:
@@ -92,6 +92,8 @@ def _ours(
         return None
     if target.variable == SHARE:
         return inference_share(results, int(year))
+    if target.variable not in results:
+        return 0.0  # modules of a speed that no network of the scenario has
     ours = results.series(target.variable).get(int(year), 0.0)
     if target.variable == "Energy":
         ours *= results.series("Power|IT")[int(year)] / results.series("Power|Facility")[int(year)]

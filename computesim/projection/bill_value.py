@@ -82,7 +82,7 @@ def servers(total: Floats, parts: Amounts) -> Amounts:
 def short(total: Floats, parts: Amounts) -> float:
     """Return what is spent on servers over what the rack model says their parts cost."""
     known = sum(value[1] for value in parts.values())
-    return float(total[1] / known) if known > 0 else np.inf
+    return float(total[1]) / float(known) if known > 0 else np.inf  # quietly, if it overflows
 
 
 def facility(new_watts: float, money: Money, ratios: Ratios) -> Amounts:

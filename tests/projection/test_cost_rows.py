@@ -164,6 +164,18 @@ def test_pools_that_are_used_half_as_well_double_the_cost_of_a_token(run: Run) -
     assert 1.9 < ratio < 2.0  # twice the machines; idle ones draw less
 
 
+def test_software_that_is_twice_as_fast_halves_what_a_token_and_a_run_cost(run: Run) -> None:
+    """The same tokens are served and the same runs are made, on half of the machines."""
+    one_kind = "fleet.shipments={2025: {h100-sxm: 1}}"
+    faster = ("progress.serving_software=2", "progress.training_software=2")
+    before, after = run(one_kind), run(one_kind, *faster)
+    assert at(after, "Tokens") == pytest.approx(at(before, "Tokens"))
+    for name in ("Cost of compute|CoT inference", "Cost of tokens|chat", "Cost of a request|chat",
+                 "Energy of a request|coding", "Cost of run|Pretraining|lab",
+                 "Accelerator-hours of run|RL post-training|lab"):  # fmt: skip
+        assert at(after, name) == pytest.approx(at(before, name) / 2, rel=1e-6), name
+
+
 def test_a_written_token_costs_more_than_a_read_one_and_a_cached_one_least(run: Run) -> None:
     for product in ("chat", "coding"):
         fresh, cached, output = (at(run(), f"Cost of tokens|{product}|{k}") for k in KINDS)

@@ -8,8 +8,9 @@ from functools import lru_cache, reduce
 
 from computesim.hardware.power import Site, facility_watts
 from computesim.hardware.reliability import availability
-from computesim.workload.adoption import bass, growing_prompts, logistic, logistic_through
+from computesim.workload.adoption import growing_prompts
 from computesim.workload.attention import attended_tokens
+from computesim.workload.diffusion import bass, logistic, logistic_through
 from computesim.workload.reasoning import lognormal_length, representative_lengths
 
 Operation = Callable[..., float]

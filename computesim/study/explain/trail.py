@@ -46,7 +46,7 @@ def rows(roots: Sequence[Node], given: bool = True) -> Iterator[tuple[object, ..
     ------
     tuple
         In the order of `COLUMNS`. `kind` is final, derived, input, constant, or that of the leaf
-        (simulated, training model, linear program); `#7` stands for the node of that id.
+        (simulated, training or step model, linear program); `#7` stands for the node of that id.
     """
     nodes = _ordered(roots, given)
     ids = {id(node): number for number, node in enumerate(nodes, 1)}

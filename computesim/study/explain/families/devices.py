@@ -98,7 +98,7 @@ def _needed(world: World, t: int) -> Node:
 
 
 _DEVICES: dict[str, Callable[[World, int], Node]] = {
-    "Shipped": lambda world, t: _read(world, t, "shipments"),
+    "Shipped": lambda world, t: total("devices shipped", "device", [_read(world, t, "shipments")]),
     "In use": _in_use,
     "Used": lambda world, t: product(
         "devices used", "device", _in_use(world, t), _read(world, t, "use")

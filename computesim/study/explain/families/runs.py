@@ -7,7 +7,7 @@ from computesim.projection.demand import PRETRAINING
 from computesim.study.explain.inputs import SECONDS_PER_YEAR, value
 from computesim.study.explain.node import Node, constant, product, quotient, total
 from computesim.study.explain.parts import fleet
-from computesim.study.explain.parts.asked import per_year, steps
+from computesim.study.explain.parts.asked import per_year, pretraining_rate, steps
 from computesim.study.explain.parts.cells import kept
 from computesim.study.explain.parts.ownership import at_work, done, drawn, paid
 from computesim.study.explain.registry import explains
@@ -19,17 +19,19 @@ SECONDS = constant("seconds in an hour", 3600.0, "s/h")
 @remembered
 def _work(world: World, t: int, task: Task) -> Node:
     """Return the work of one run in the unit of its task: FLOP, or RL steps."""
-    if task.workload == PRETRAINING:
-        return value(world, f"labs.{task.part}.pretraining.flop", t)
-    runs = quotient("runs/s", "run/s", per_year(world, t, task.part, "post_training"),
-                    SECONDS_PER_YEAR)  # fmt: skip
-    return quotient("RL steps of a run", "step/run", steps(world, t, task.part), runs)
+    first = task.workload == PRETRAINING
+    stage = "pretraining" if first else "post_training"
+    runs = quotient("runs/s", "run/s", per_year(world, t, task.part, stage), SECONDS_PER_YEAR)
+    rate = pretraining_rate if first else steps
+    unit = "FLOP/run" if first else "step/run"
+    return quotient("work of a run", unit, rate(world, t, task.part), runs)
 
 
 @remembered
 def _hours(world: World, t: int, task: Task) -> Node:
     """Return the hours in which a group of labs does the work of one run."""
-    hourly = product("work of an hour", "1/h", done(world, t, task), SECONDS)
+    software = value(world, "progress.training_software", t)
+    hourly = product("work of an hour", "1/h", done(world, t, task), software, SECONDS)
     return quotient("hours of a run", "h/run", _work(world, t, task), hourly)
 
 

@@ -143,7 +143,8 @@ def hourly_requests(world: World, t: int, own: Own) -> Node:
                   demand.requests)  # fmt: skip
     share = quotient("share of the requests", "1", every[own.place], whole)
     name = f"requests of {own.stream(world, t).product} in an hour"
-    return product(name, "request/h", done(world, t, own.task), share, SECONDS)
+    saved = [value(world, f"progress.{k}", t) for k in ("serving_software", "algorithms.inference")]
+    return product(name, "request/h", done(world, t, own.task), *saved, share, SECONDS)
 
 
 @remembered
