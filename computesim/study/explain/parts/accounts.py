@@ -75,7 +75,9 @@ def _seconds(world: World, t: int, own: Own, index: int, kind: str) -> Node:
     task = own.task
     number = getattr(_measured(world, t, task, index), _FIELDS[kind])[own.place]
     product_ = own.stream(world, t).product
-    label = f"{_WHAT[kind]} of {product_} on {world.road.accelerators[index].name}"
+    label = (
+        f"{_WHAT[kind]} of {product_}, {task.workload}, on {world.road.accelerators[index].name}"
+    )
 
     @cache
     def rests_on() -> tuple[Node, ...]:
@@ -117,7 +119,7 @@ def usd(world: World, t: int, own: Own, kind: str) -> Node:
                 paid(world, t, own.task, index, ""), _share(world, t, own, index, kind))
         for index in at_work(world, t, own.task)
     ]  # fmt: skip
-    return total(f"{kind} of {own.stream(world, t).product}", HOUR, terms)
+    return total(f"{kind} of {own.stream(world, t).product}, {own.task.workload}", HOUR, terms)
 
 
 @remembered
@@ -142,7 +144,7 @@ def hourly_requests(world: World, t: int, own: Own) -> Node:
     whole = total(f"requests/s on tier {own.task.part}, {workload}", "request/s", every,
                   demand.requests)  # fmt: skip
     share = quotient("share of the requests", "1", every[own.place], whole)
-    name = f"requests of {own.stream(world, t).product} in an hour"
+    name = f"requests of {own.stream(world, t).product} in an hour, {workload}"
     saved = [value(world, f"progress.{k}", t) for k in ("serving_software", "algorithms.inference")]
     return product(name, "request/h", done(world, t, own.task), *saved, share, SECONDS)
 
