@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 _BY_WORKLOAD = ("H100-equivalents", "Accelerators|Required", "Power|Facility", "Power|Provisioned",
                 "Energy")  # fmt: skip
-_HEADS = ("compute", "accelerators", "mean power", "to be built", "electricity")
+#: compute and accelerators are what is asked, watts and energy what a limited fleet draws
+_HEADS = ("compute required", "accelerators required", "mean power", "to be built", "electricity")
 _MOST_WARNINGS = 8
 
 
@@ -92,7 +93,7 @@ def _anchor_row(anchor: Anchor) -> list[str]:
     numbers = [rounded(ours / size), rounded(actual / size)]
     ratio = rounded(ours / actual) if actual else "–"
     verdict = "inside" if anchor["within"] else "OUTSIDE"
-    label = f"{anchor['name']}, {unit}"
+    label = f"{anchor['name']}, {unit}" if unit else anchor["name"]
     return [label, str(anchor["year"]), *numbers, ratio, f"÷ or × {factor:.3g}", verdict]
 
 

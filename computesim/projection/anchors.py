@@ -95,9 +95,13 @@ def _ours(
     if target.variable not in results:
         return 0.0  # modules of a speed that no network of the scenario has
     ours = results.series(target.variable).get(int(year), 0.0)
-    if target.variable == "Energy":
-        ours *= results.series("Power|IT")[int(year)] / results.series("Power|Facility")[int(year)]
-    return ours
+    return ours * it_share(results, int(year)) if target.variable == "Energy" else ours
+
+
+def it_share(results: Results, year: int) -> float:
+    """Return IT watts over facility watts at the year's end; 1 where nothing draws power."""
+    facility = results.series("Power|Facility")[year]
+    return results.series("Power|IT")[year] / facility if facility > 0 else 1.0
 
 
 def _month(date: str) -> str:

@@ -15,6 +15,7 @@ from computesim.projection.bill_value import PARTS, Money, facility, short, spli
 from computesim.projection.cost import additions
 from computesim.projection.network import Plan, share_of
 from computesim.projection.power import nameplate
+from computesim.projection.regions import build_cost_range
 from computesim.results import Row, unit_of
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ def prices(scenario: Scenario, road: Roadmap, year: Year, ratios: Ratios) -> Mon
     if own.facility:
         built = own.facility.at(at, "low"), own.facility.at(at, "high")
     else:
-        built = ratios.catalog.figure("sites", scenario.site.name.at(at), "build_cost").bounds
+        built = build_cost_range(scenario, ratios.catalog, at)
     server = own.server_share.at(at, "low"), own.server_share.at(at, "high")
     return Money(
         np.array(central)[:, None] * np.array(ranges),

@@ -81,6 +81,28 @@ def mean_site(parts: Parts) -> Site:
     )
 
 
+def build_cost_range(scenario: Scenario, catalog: Catalog, year: float) -> tuple[float, float]:
+    """Return the low and the high end of what building costs where the fleet stands.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    catalog : Catalog
+    year : float
+
+    Returns
+    -------
+    tuple of float and float, USD/W
+        Means over the IT load of the ends of every region, as `mean_site` takes the middle: all
+        regions are cheap or dear together.
+    """
+    parts = sites_at(scenario, catalog, year)
+    ends = [catalog.figure("sites", site.name, "build_cost").bounds for _, site in parts]
+    shares = [s for s, _ in parts]
+    low, high = (sum(s * e[k] for s, e in zip(shares, ends, strict=True)) for k in (0, 1))
+    return low, high
+
+
 def energy_shares(parts: Parts) -> dict[str, float]:
     """Return the share of each region in the energy at the meter.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from computesim.projection.anchors import inference_share, tokens_at
+from computesim.projection.anchors import inference_share, it_share, tokens_at
 from computesim.projection.demand import OTHER_AI, YEAR
 from computesim.projection.others import LARGEST_RUN, largest_run
 from computesim.projection.power import HOURS, energy
@@ -121,14 +121,13 @@ def energy_as_sold(sold: Figures, results: Results, scenario: Scenario) -> Figur
 
 def _it_energy(results: Results, scenario: Scenario, year: int) -> float:
     """Return the electricity of the IT equipment alone, Wh/year."""
-    share = results.series("Power|IT")[year] / results.series("Power|Facility")[year]
-    return results.series("Energy")[year] * share
+    return results.series("Energy")[year] * it_share(results, year)
 
 
 def _load_factor(results: Results, scenario: Scenario, year: int) -> float | None:
     """Return energy over the mean of the capacity at both ends of the year."""
     built = results.series("Power|Provisioned")
-    if year - 1 not in built:
+    if not built.get(year - 1, 0.0) + built[year] > 0 or year - 1 not in built:
         return None
     return results.series("Energy")[year] / (HOURS * (built[year - 1] + built[year]) / 2.0)
 
