@@ -83,7 +83,7 @@ WORLDS = {
     "progress": ("progress.serving_software={2025: 1, 2026: 1.4}",
                  "progress.training_software={2025: 1.1, 2026: 1.3}",
                  "progress.algorithms.training={2025: 1, 2026: 2}",
-                 "progress.algorithms.inference={2025: 1, 2026: 1.6}",
+                 "progress.algorithms.inference={2025: 1, 2026: 1.1}",
                  "products.coding.price={follows: software, reference_year: 2025, "
                  "elasticity: 0.5}"),
     "least cost": ("labs.lab.policy={kind: least_cost, skill: aime-2024, target: 0.75, products: "
