@@ -35,7 +35,6 @@ def rows(scenario: Scenario, road: Roadmap, year: Year, hour: Hours) -> Iterator
     for task, work in _runs(scenario, year).items():
         column = year.tasks.index(task)
         done = float(year.wanted[column] - year.fleet.allocation.unmet[column])
-        done *= year.demand.progress.training_software  # what is wanted is less than what is done
         if done <= 0 or work <= 0:
             continue
         paid = task_cost(road, year, task, hour)

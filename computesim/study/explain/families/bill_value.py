@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from computesim.projection.bill_value import BUILDINGS, ELECTRICAL, HOSTS, MECHANICAL
 from computesim.study.explain.families.bill import bought, each_case, of_shipped
-from computesim.study.explain.inputs import word
 from computesim.study.explain.node import (
     Node,
     complement,
@@ -18,7 +17,7 @@ from computesim.study.explain.node import (
 from computesim.study.explain.parts import bill_content, networks, ratios
 from computesim.study.explain.parts.prices import risen
 from computesim.study.explain.parts.ranges import CENTRAL, end_of, figure_at
-from computesim.study.explain.parts.sites import facility_price
+from computesim.study.explain.parts.sites import facility_price, places
 from computesim.study.explain.world import World, remembered
 
 USD = "USD/year"
@@ -85,8 +84,12 @@ def _spent(world: World, t: int, case: int) -> Node:
     elif world.scenario.prices.facility is not None:
         price = end_of(world, "prices.facility", t, case)
     else:
-        site = world.catalog.resolve("sites", word(world, "site.name", t).text)
-        price = figure_at(world, "sites", site, "build_cost", "USD/W", case)
+        terms = [
+            product(f"by {place.name}", "USD/W", place.share,
+                    figure_at(world, "sites", place.name, "build_cost", "USD/W", case))
+            for place in places(world, t)
+        ]  # fmt: skip
+        price = total("cost of building in all regions", "USD/W", terms)
     return product("facilities", USD, risen(world, t, metered=False), price)
 
 

@@ -20,7 +20,7 @@ from computesim.study.explain.node import (
     quotient,
     total,
 )
-from computesim.study.explain.parts import chips
+from computesim.study.explain.parts import chips, policies, usage
 from computesim.study.explain.parts.asked import requests
 from computesim.study.explain.parts.cells import cell, conditions
 from computesim.study.explain.parts.ownership import HOUR, at_work, done, drawn, paid
@@ -154,18 +154,20 @@ def _each(world: World, t: int, own: Own, kind: str) -> Node:
     """Return the tokens of a request of a kind."""
     stream = own.stream(world, t)
 
-    def read(key: str) -> Node:
-        return value(world, f"products.{stream.product}.{key}", t)
-
-    name, said = f"{kind} of a request of {stream.product}", tokens_of(stream)[kind]
+    product_name = stream.product
+    name, said = f"{kind} of a request of {product_name}", tokens_of(stream)[kind]
     if kind in (FRESH, CACHED):
-        share = read("cached_share")
+        share = usage.cached_share(world, t, product_name)
         part = share if kind == CACHED else complement("share that is read", share)
-        return product(name, "token/request", read("prompt_tokens"), part, value=said)
+        return product(name, "token/request", usage.prompt(world, t, product_name), part,
+                       value=said)  # fmt: skip
+    answer = value(world, f"products.{product_name}.answer_tokens", t)
     if own.task.workload != COT:
-        return read("answer_tokens")
-    chain = total("tokens of a chain", "token", (read("reasoning_tokens"), read("answer_tokens")))
-    return product(name, "token/request", read("samples"), chain, value=said)
+        return answer
+    chain = total("tokens of a chain", "token",
+                  (policies.reasoning_tokens(world, t, product_name), answer))  # fmt: skip
+    return product(name, "token/request", policies.samples(world, t, product_name), chain,
+                   value=said)  # fmt: skip
 
 
 @remembered

@@ -8,7 +8,7 @@ from computesim.projection.demand import COT
 from computesim.projection.policy import Followed
 from computesim.study.explain.inputs import branch, figure, shipment_share, value, word
 from computesim.study.explain.node import BALANCED, Node, constant, product, quotient, total
-from computesim.study.explain.parts import chips
+from computesim.study.explain.parts import chips, gains
 from computesim.study.explain.parts.usage import (
     cached_share,
     prompt,
@@ -118,11 +118,10 @@ def requests(world: World, t: int, lab: str) -> Node:
 @remembered
 def rl_flop(world: World, t: int, lab: str) -> Node:
     """Return the RL compute of one run of a lab that follows the least cost."""
-    own = balanced(world, t, lab, "rl_flop", "FLOP")
-    if world.scenario.labs[lab].policy.rl_scale is None:
-        return own
-    scale = value(world, f"labs.{lab}.policy.rl_scale", t)
-    return product(f"RL compute of a run of {lab}", "FLOP", scale, own,
+    parts = [balanced(world, t, lab, "rl_flop", "FLOP"), gains.left(world, t, gains.OF_TRAINING)]
+    if world.scenario.labs[lab].policy.rl_scale is not None:
+        parts.append(value(world, f"labs.{lab}.policy.rl_scale", t))
+    return product(f"RL compute of a run of {lab}", "FLOP", *parts,
                    value=solved(world, t, lab).rl_flop)  # fmt: skip
 
 
