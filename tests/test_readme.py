@@ -77,7 +77,9 @@ def test_every_command_of_the_readme_runs(folder: Path) -> None:
     assert len(commands) >= 9
     for line in commands:
         run(line)
-    assert len(list((folder / "out").glob("*/report.html"))) == 2  # with and without --set
+    assert (
+        len(list((folder / "out").glob("*/report.html"))) == 3
+    )  # as is, with samples, in two regions
     assert (folder / "out" / "compare.html").exists()
 
 

@@ -74,7 +74,7 @@ def build(
     for t, year in enumerate(years):
         share = 1.0 if available is None else float(available[t])
         before = _alive(cohorts, t, lifetime, mixes.shape[1])
-        retired = _alive(cohorts, t - 1, lifetime, mixes.shape[1]) - before
+        retired = (fleet[-1].installed if fleet else 0.0) - before
         asked = Asked(t, mixes[t], before, share, goodput[t], demand[t])
         bought, allocation, standings = _buy(asked, limits, makers, built)
         cohorts.append(bought)

@@ -86,9 +86,10 @@ def test_a_cohort_retires_at_its_age_and_is_replaced() -> None:
     assert all(f.installed.sum() == pytest.approx(100, rel=1e-5) for f in fleet)
 
 
-def test_stock_changes_only_by_what_is_shipped_and_retired() -> None:
+@pytest.mark.parametrize("lifetime", [0.5, 1.5])
+def test_stock_changes_only_by_what_is_shipped_and_retired(lifetime: float) -> None:
     demand = np.array([[10.0], [40.0], [90.0], [120.0]])
-    fleet = build([1, 2, 3, 4], np.ones((4, 1)), np.ones((4, 1, 1)), demand, lifetime=1.5)
+    fleet = build([1, 2, 3, 4], np.ones((4, 1)), np.ones((4, 1, 1)), demand, lifetime=lifetime)
     for before, after in itertools.pairwise(fleet):
         change = after.shipped - after.retired
         assert after.installed == pytest.approx(before.installed + change)

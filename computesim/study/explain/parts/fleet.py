@@ -27,6 +27,9 @@ UNIT = "accelerator"
 _PROGRAM = "computesim/projection/fleet.py"
 
 
+_WHOLE = constant("all of a cohort in its first year", 1.0)
+
+
 @remembered
 def lifetime(world: World) -> Node:
     """Return the age at which a cohort is retired, in years."""
@@ -149,7 +152,7 @@ def retired(world: World, t: int, index: int) -> Node:
             difference(
                 f"share that leaves at age {t - born}",
                 "1",
-                in_service(world, t - 1 - born),
+                in_service(world, t - 1 - born) if born < t - 1 else _WHOLE,
                 in_service(world, t - born),
             ),
         )
