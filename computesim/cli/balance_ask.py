@@ -203,7 +203,8 @@ class Reader:
             return None
         option = f"--{name.replace('_', '-')}"
         about = f"a number in {unit}" if unit != "1" else "a number"
-        accepted = about if high >= 1e18 else f"{about} from {low:g} to {high:g}"
+        upwards = f"{about}, {low:g} or more"
+        accepted = upwards if high >= 1e18 else f"{about} from {low:g} to {high:g}"
         try:
             value = parse(text, unit)
         except UnitError as error:
