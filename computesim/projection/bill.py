@@ -16,7 +16,7 @@ from computesim.projection.cost import additions
 from computesim.projection.network import Plan, share_of
 from computesim.projection.power import nameplate
 from computesim.projection.regions import build_cost_range
-from computesim.results import Row, unit_of
+from computesim.results import Row, rows_of
 
 if TYPE_CHECKING:
     from computesim.catalog import Catalog
@@ -52,10 +52,7 @@ def rows(
     found = []
     for year, watts in zip(years, built, strict=True):
         amounts = bill(scenario, road, year, watts, ratios)
-        found += [
-            Row(name, unit_of(name), year.year, value, replication)
-            for name, value in named(amounts)
-        ]
+        found += rows_of(named(amounts), year.year, replication)
     return found
 
 

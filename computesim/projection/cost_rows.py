@@ -12,7 +12,7 @@ from computesim.projection.power import HOURS
 from computesim.projection.regions import by_region, sites_at
 from computesim.projection.roadmap import Roadmap
 from computesim.projection.world import Year, draws, energies
-from computesim.results import Row, unit_of
+from computesim.results import Row, rows_of
 
 if TYPE_CHECKING:
     from computesim.catalog import Catalog
@@ -61,7 +61,7 @@ def rows(
             *cost_runs.rows(scenario, road, year, hour),
             *by_region(parts, sum(energy[t].values()), sum(power[t].values())).items(),
         ]
-        found += [Row(n, unit_of(n), year.year, float(v), replication) for n, v in pairs]
+        found += rows_of(pairs, year.year, replication)
     return found
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from computesim.hardware.device import Device
 from computesim.projection.bill_ratios import CASES
 from computesim.projection.demand import DAY, YEAR, Demand
-from computesim.results import Row, unit_of
+from computesim.results import Row, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,9 +35,11 @@ def rows(scenario: Scenario, years: Sequence[Year], replication: int) -> list[Ro
     list of Row
     """
     return [
-        Row(name, unit_of(name), year.year, float(value), replication)
+        row
         for year in years
-        for name, value in figures(scenario.devices, year.demand, year.year)
+        for row in rows_of(
+            figures(scenario.devices, year.demand, year.year), year.year, replication
+        )
     ]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from computesim.projection.policy import Followed
 from computesim.projection.world import Year
-from computesim.results import Row, unit_of
+from computesim.results import Row, rows_of
 
 
 def rows(years: Sequence[Year], replication: int) -> list[Row]:
@@ -22,10 +22,10 @@ def rows(years: Sequence[Year], replication: int) -> list[Row]:
     list of Row
     """
     return [
-        Row(name, unit_of(name), year.year, value, replication)
+        row
         for year in years
         for lab, solved in year.demand.policies.items()
-        for name, value in _pairs(lab, solved)
+        for row in rows_of(_pairs(lab, solved), year.year, replication)
     ]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from computesim.projection.demand import OTHER_AI, Progress
 from computesim.projection.purchase import Floats
-from computesim.results import Row, unit_of
+from computesim.results import Row, rows_of
 
 if TYPE_CHECKING:
     from computesim.catalog import Catalog
@@ -127,9 +127,8 @@ def rows(road: Roadmap, years: Sequence[Year], replication: int) -> list[Row]:
         if t < len(hardware):
             pairs["Hardware|Per accelerator"] = hardware[t].per_accelerator
             pairs["Hardware|Per USD"] = hardware[t].per_usd
-        for name, value in pairs.items():
-            full = f"Progress|{name}"
-            found.append(Row(full, unit_of(full), year.year, value, replication))
+        named = ((f"Progress|{name}", value) for name, value in pairs.items())
+        found += rows_of(named, year.year, replication)
     return found
 
 

@@ -19,7 +19,7 @@ from computesim.hardware.fabric import Fabric, speed_name
 from computesim.projection.demand import YEAR
 from computesim.projection.network import Plan, Share, share_of
 from computesim.projection.roadmap import network_at
-from computesim.results import Row, unit_of
+from computesim.results import Row, rows_of
 
 if TYPE_CHECKING:
     from computesim.catalog import Catalog, Figure
@@ -65,8 +65,8 @@ def rows(
         units = {
             a.name: float(n) for a, n in zip(road.accelerators, year.fleet.shipped, strict=True)
         }
-        for name, value in revenue(units, year.year, scenario, catalog).items():
-            found.append(Row(name, unit_of(name), year.year, value, replication))
+        taken = revenue(units, year.year, scenario, catalog)
+        found += rows_of(taken.items(), year.year, replication)
     return found
 
 

@@ -11,7 +11,7 @@ from computesim.projection.cells import Task
 from computesim.projection.demand import COT, EXPERIMENTS, OTHER, PRETRAINING, RL, Demand
 from computesim.projection.purchase import Floats
 from computesim.projection.variables import token_kinds
-from computesim.results import Row, unit_of
+from computesim.results import Row, rows_of
 from computesim.workload.adoption import TokenFlow
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def rows(
     found = []
     for year in years:
         pairs = [*_asked(year.demand), *_machines(road, year, known)]
-        found += [Row(n, unit_of(n), year.year, float(v), replication) for n, v in pairs]
+        found += rows_of(pairs, year.year, replication)
     return found
 
 

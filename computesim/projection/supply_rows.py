@@ -10,7 +10,7 @@ import numpy as np
 from computesim.projection.roadmap import Roadmap
 from computesim.projection.variables import rows
 from computesim.projection.world import Year
-from computesim.results import Row, unit_of
+from computesim.results import Row, rows_of
 
 PREFIX = "Unconstrained|"
 #: what is told of a world without limits
@@ -42,13 +42,9 @@ def supply_rows(road: Roadmap, years: Sequence[Year], replication: int) -> list[
     found = []
     for row in rows(road, freed, replication):
         if row.variable.startswith(tuple(f"{group}|" for group in GROUPS)):
-            name = PREFIX + row.variable
-            found.append(Row(name, unit_of(name), row.year, row.value, replication))
+            found += rows_of([(PREFIX + row.variable, row.value)], row.year, replication)
     for year in years:
-        found += [
-            Row(name, unit_of(name), year.year, float(value), replication)
-            for name, value in _standings(road, year)
-        ]
+        found += rows_of(_standings(road, year), year.year, replication)
     return found
 
 

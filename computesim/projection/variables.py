@@ -22,7 +22,7 @@ from computesim.projection.demand import (
 from computesim.projection.power import nameplate
 from computesim.projection.roadmap import Roadmap
 from computesim.projection.world import IDLE, Year, capex, draws, energies
-from computesim.results import Row, unit_of
+from computesim.results import Row, rows_of
 from computesim.workload.adoption import TokenFlow
 
 Pairs = Iterator[tuple[str, float]]
@@ -60,7 +60,7 @@ def rows(road: Roadmap, years: Sequence[Year], replication: int) -> list[Row]:
             *((f"Capex|{part}", value) for part, value in spending[t].items()),
             *_quality(road, year),
         ]
-        found += [Row(n, unit_of(n), year.year, float(v), replication) for n, v in pairs]
+        found += rows_of(pairs, year.year, replication)
     return found
 
 

@@ -14,7 +14,7 @@ from computesim.results.manifest import (
 )
 from computesim.results.rows import COLUMNS, Difference, Row, SumFault
 from computesim.results.table import Results
-from computesim.results.variables import WORKLOADS, VariableError, family, unit_of
+from computesim.results.variables import WORKLOADS, VariableError, family, rows_of, unit_of
 
 __all__ = [
     "COLUMNS",
@@ -36,6 +36,7 @@ __all__ = [
     "family",
     "load_results",
     "output_folder",
+    "rows_of",
     "save_results",
     "unit_of",
     "written_whole",

@@ -7,10 +7,12 @@ whose parts are three ways to measure the same watts) is never summed.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 
 from computesim.errors import ComputesimError, near_miss
 from computesim.results.families import VARIABLES, Variable
+from computesim.results.rows import Row
 
 PRETRAINING = "Pretraining"
 RL = "RL post-training"
@@ -61,6 +63,28 @@ def unit_of(name: str) -> str:
         hint = near_miss(name.split("|")[0], [v.prefix for v in VARIABLES])
         raise VariableError(f"no family of variables holds '{name}' {hint}".strip())
     return found.unit
+
+
+def rows_of(pairs: Iterable[tuple[str, float]], year: int, replication: int = 0) -> list[Row]:
+    """Return named numbers of a year as rows of the table, each in the unit of its family.
+
+    Parameters
+    ----------
+    pairs : iterable of tuple of str and float
+        Full name and value, in the unit in which the variable is stored.
+    year : int
+    replication : int
+
+    Returns
+    -------
+    list of Row
+
+    Raises
+    ------
+    VariableError
+        If no family of variables holds a name.
+    """
+    return [Row(name, unit_of(name), year, float(value), replication) for name, value in pairs]
 
 
 def sums(name: str) -> bool:
