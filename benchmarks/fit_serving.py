@@ -23,12 +23,12 @@ import numpy as np
 from scipy.optimize import least_squares
 
 from computesim.catalog import load_catalog
+from computesim.cells.serving import as_service
 from computesim.hardware.serving import serving_step
 from computesim.hardware.serving_efficiency import ENGINES, KERNELS, Engine, ServingKernels
-from computesim.projection.serving import as_service
-from computesim.study import closed_loop
-from computesim.study.cases import SERVING, Case, read_cases
-from computesim.study.verify_serving import Benchmark, benchmark_of, lengths, measured
+from computesim.study.verify.cases import SERVING, Case, read_cases
+from computesim.study.verify import closed_loop
+from computesim.study.verify.serving import Benchmark, benchmark_of, lengths, measured
 
 CASES = Path(__file__).resolve().parents[2] / "shared" / "cases" / "serving.csv.gz"
 FITTED = ("llama-3.1-70b", "deepseek-r1", "deepseek-v3", "gpt-oss-120b")

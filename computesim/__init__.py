@@ -13,6 +13,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from computesim.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from computesim.catalog import Catalog, load_catalog
     from computesim.errors import ComputesimError
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from computesim.results import Results, load_results
     from computesim.scenario import Scenario, load_scenario
 
-__version__ = "0.1.0"
 
 _HOME = {
     "Catalog": "computesim.catalog",

@@ -13,7 +13,7 @@ def pages() -> dict[str, Callable[[], str]]:
     """Return what writes the generated pages, by file name."""
     from computesim.cli.reference import reference_page
     from computesim.scenario import format_page
-    from computesim.study.verify_text import page
+    from computesim.study.verify.text import page
 
     return {
         "scenario-format.md": format_page,

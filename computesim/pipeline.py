@@ -6,32 +6,30 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from computesim.projection import (
-    bill,
-    bill_checks,
-    cost_rows,
-    devices,
-    policy_rows,
-    revenue,
-    split,
-)
-from computesim.projection.anchors import anchors
-from computesim.projection.bill_ratios import Ratios
-from computesim.projection.cells import measure
-from computesim.projection.memo import Memo, default_folder
-from computesim.projection.others import overlays
-from computesim.projection.progress import rows as progress_rows
-from computesim.projection.reading import demand_at
-from computesim.projection.roadmap import network_at, operation_at, roadmap, site_at
-from computesim.projection.supply import available
-from computesim.projection.supply_rows import supply_rows
-from computesim.projection.variables import remarks, rows
-from computesim.projection.world import Surroundings, Year, stock
+from computesim.accounts import devices, revenue, split
+from computesim.accounts import policy as policy_rows
+from computesim.accounts.bill import rows as bill
+from computesim.accounts.bill.ratios import Ratios
+from computesim.accounts.cost import rows as cost_rows
+from computesim.accounts.progress import rows as progress_rows
+from computesim.accounts.supply import supply_rows
+from computesim.accounts.variables import remarks, rows
+from computesim.cells.measured import measure
+from computesim.cells.memo import Memo, default_folder
+from computesim.cells.operation import operation_at
+from computesim.cells.sites import site_at
+from computesim.demand.asked import demand_at
+from computesim.fleet.roadmap import network_at, roadmap
+from computesim.fleet.supply import available
+from computesim.fleet.world import Surroundings, Year, stock
+from computesim.published import bill_checks
+from computesim.published.anchors import anchors
+from computesim.published.others import overlays
 from computesim.results import Manifest, Results, Row, Source
 
 if TYPE_CHECKING:
     from computesim.catalog import Catalog
-    from computesim.projection.roadmap import Roadmap
+    from computesim.fleet.roadmap import Roadmap
     from computesim.scenario import Scenario
 
 Progress = Callable[[int, int, str], None]
@@ -161,7 +159,7 @@ def _manifest(scenario: Scenario, catalog: Catalog, warnings: list[str]) -> Mani
     """Return where the numbers come from."""
     from importlib.metadata import version
 
-    from computesim import __version__
+    from computesim.version import __version__
 
     return Manifest(
         version=__version__,

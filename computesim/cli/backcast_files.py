@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from computesim.study.backcast import Backcast
+    from computesim.study.backcast.checks import Backcast
 
 
 def write_backcast(found: Backcast, folder: Path, formats: Sequence[str]) -> list[Path]:

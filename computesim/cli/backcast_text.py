@@ -9,7 +9,7 @@ from computesim.report.scales import rounded, scaled
 from computesim.report.tables import aligned
 
 if TYPE_CHECKING:
-    from computesim.study.backcast import Backcast, Comparison
+    from computesim.study.backcast.checks import Backcast, Comparison
 
 _HEAD = ("", "date", "ours", "published", "low–high", "ratio", "accepted", "", "ours, as sold",
          "")  # fmt: skip

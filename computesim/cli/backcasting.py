@@ -12,7 +12,7 @@ from computesim.cli.app import CHECK_FAILED, app
 from computesim.cli.output import print_json, progress
 
 if TYPE_CHECKING:
-    from computesim.study.backcast import Backcast
+    from computesim.study.backcast.checks import Backcast
 
 
 @app.command()
@@ -45,8 +45,8 @@ def backcast(
 
     Example: computesim backcast baseline --out out --tolerate 40
     """
-    from computesim.study.backcast import backcast as run
-    from computesim.study.backcast import past
+    from computesim.study.backcast.checks import backcast as run
+    from computesim.study.backcast.checks import past
 
     kinds = options.formats(charts)
     read = past(scenario, overrides or (), catalog, whole=out is not None)

@@ -12,9 +12,9 @@ from computesim.errors import FaultyInputError
 
 if TYPE_CHECKING:
     from computesim.catalog import Catalog
+    from computesim.demand.spending import Hired
     from computesim.errors import Fault
-    from computesim.projection.spending import Hired
-    from computesim.study.balance import Question
+    from computesim.study.balance.answers import Question
 
 #: option -> unit, least, most in this unit; what is left empty is not asked
 NUMBERS: Final[dict[str, tuple[str, float, float]]] = {
@@ -119,7 +119,7 @@ class Reader:
     def _things(self) -> dict[str, Any] | None:
         """Return skill, model, accelerators with their rents, and site."""
         from computesim.errors import CatalogError
-        from computesim.study.capacity_figures import machine_of
+        from computesim.study.capacity.figures import machine_of
         from computesim.workload.skill_range import skill_range
 
         asked, catalog = self.asked, self.catalog
@@ -155,7 +155,7 @@ class Reader:
 
     def _question(self, things: dict[str, Any], name: str) -> Question:
         """Return the question for one accelerator."""
-        from computesim.study.balance import Question, Rollouts
+        from computesim.study.balance.answers import Question, Rollouts
         from computesim.workload.rl_recipe import STALENESS
 
         asked, known = self.asked, self.known
@@ -188,7 +188,7 @@ class Reader:
 
     def _hired(self, things: dict[str, Any], name: str, price: float | None, use: str) -> Hired:
         """Return an accelerator at its price."""
-        from computesim.projection.spending import Hired
+        from computesim.demand.spending import Hired
 
         machine = things[f"--accelerator {name}"]
         rent = machine.rent if price is None else price

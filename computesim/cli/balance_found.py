@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from computesim.cli.output import Progress
     from computesim.scenario import Scenario
-    from computesim.study.balance import Question
+    from computesim.study.balance.answers import Question
 
 
 def found(
@@ -36,7 +36,7 @@ def found(
         If nothing reaches the target, or no accelerator serves the model.
     """
     from computesim.errors import CapacityError
-    from computesim.study import balance_sweep
+    from computesim.study.balance import sweep as balance_sweep
 
     answers = balance_sweep.by_hardware(questions, target, budget)
     pairs = [(q, row) for q, row in zip(questions, answers, strict=True) if "reason" not in row]
@@ -80,7 +80,7 @@ def _between(results: dict[str, Any]) -> tuple[float, float]:
 
 def _question(question: Question, target: float | None, budget: float | None) -> dict[str, Any]:
     """Return what is asked."""
-    from computesim.projection.spending import OBJECTIVES
+    from computesim.demand.spending import OBJECTIVES
 
     return {
         "skill": question.skill.name,
@@ -123,10 +123,10 @@ def of_scenario(scenario: Scenario) -> list[dict[str, Any]]:
     ScenarioError
         With what is wrong with a policy, or if no lab has one.
     """
+    from computesim.demand.asked import demand_at
+    from computesim.demand.policy import LEAST_COST
     from computesim.errors import Fault, ScenarioError
-    from computesim.projection.policy import LEAST_COST
-    from computesim.projection.reading import demand_at
-    from computesim.study.balance_range import beyond
+    from computesim.study.balance.range import beyond
     from computesim.workload.skill_range import skill_range
 
     if all(lab.policy.kind != LEAST_COST for lab in scenario.labs.values()):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from computesim.calendar import DAY
 from computesim.cli.output import columns
 
-DAY: Final = 86400.0
 MARK: Final = "*"  #: beside what lies outside of the points that a skill was fitted to
 _AXES: Final = {"rl_flop": "RL compute", "tokens": "tokens", "samples": "samples",
                "pretraining": "pretraining of the base model"}  # fmt: skip

@@ -14,7 +14,7 @@ from computesim.cli.output import print_json, progress
 
 if TYPE_CHECKING:
     from computesim.cli.capacity_ask import Asked
-    from computesim.study.capacity_demand import Question
+    from computesim.study.capacity.demand import Question
 
 _DRAWN = "Mean of the requests that are drawn."
 _DEGREE = "parallel size; all three left out, the best layout is chosen."
@@ -146,7 +146,7 @@ def capacity(
 def _answers(asked: Asked, question: Question, as_json: bool, quiet: bool) -> None:
     """Find and print what each accelerator needs."""
     from computesim.cli import capacity_ask, capacity_text
-    from computesim.study.capacity import Goal, capacity
+    from computesim.study.capacity.answers import Goal, capacity
 
     goal: Goal = "fewest"
     if asked.replicas:
@@ -177,7 +177,7 @@ def _front(
 ) -> None:
     """Find, print and draw the Pareto front of each accelerator."""
     from computesim.cli import capacity_ask, capacity_chart, capacity_text
-    from computesim.study.capacity_front import front
+    from computesim.study.capacity.front import front
 
     load, machines, layouts = _machines(asked)
     points = []
@@ -201,7 +201,7 @@ def _machines(asked: Asked) -> tuple[Any, list[Any], list[Any] | None]:
     """Return the model's load, the accelerators, and the layout that was given."""
     from computesim import load_catalog
     from computesim.cli import capacity_ask
-    from computesim.study.capacity_figures import machine_of
+    from computesim.study.capacity.figures import machine_of
     from computesim.workload.transformer import serving_load
 
     catalog = load_catalog(asked.overlay)

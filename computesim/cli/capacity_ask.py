@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from computesim.cli.recorded import Excerpt
     from computesim.errors import Fault
     from computesim.hardware.serving import ServingLayout
-    from computesim.study.capacity_demand import Question, RequestClass
-    from computesim.study.capacity_pool import Policy
+    from computesim.study.capacity.demand import Question, RequestClass
+    from computesim.study.capacity.pool import Policy
 
 #: key of a class -> field of `RequestClass` or `ServiceLevel`, unit, least, most
 KEYS: Final[dict[str, tuple[str, str, float, float]]] = {
@@ -76,7 +76,7 @@ class Reader:
         """
         from computesim.cli.recorded import recorded
         from computesim.errors import FaultyInputError
-        from computesim.study.capacity_demand import Question, of_recorded
+        from computesim.study.capacity.demand import Question, of_recorded
 
         asked = self.asked
         classes = self._classes()
@@ -109,7 +109,7 @@ class Reader:
     def _made(self, name: str, values: dict[str, float]) -> RequestClass:
         """Return a class of its values."""
         from computesim.sim.levels import ServiceLevel
-        from computesim.study.capacity_demand import RequestClass
+        from computesim.study.capacity.demand import RequestClass
 
         level = ServiceLevel(**{key: values[key] for key in _PROMISES if key in values})
         own = {KEYS[key][0]: value for key, value in values.items() if key not in _PROMISES}
@@ -285,7 +285,7 @@ def policy(asked: Asked) -> Policy:
     asked : Asked
     """
     from computesim.sim.service import PROMISE, RECOMPUTE
-    from computesim.study.capacity_pool import Policy
+    from computesim.study.capacity.pool import Policy
 
     gives_way = asked.when_full == "recompute"
     return Policy(RECOMPUTE if gives_way else PROMISE, 16 if gives_way else 1, *asked.limits)

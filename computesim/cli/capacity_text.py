@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from computesim.cli.output import columns
 
 if TYPE_CHECKING:
-    from computesim.study.capacity import Answer
-    from computesim.study.capacity_demand import Question
-    from computesim.study.capacity_front import FrontPoint
+    from computesim.study.capacity.answers import Answer
+    from computesim.study.capacity.demand import Question
+    from computesim.study.capacity.front import FrontPoint
 
 _NAMES = {"ttft": "TTFT", "tpot": "TPOT", "e2e": "end to end"}
 

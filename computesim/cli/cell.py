@@ -12,12 +12,13 @@ from computesim.cli.traffic import Asked
 from computesim.errors import SimulationError
 
 if TYPE_CHECKING:
+    from computesim.arrays import Floats
     from computesim.hardware.accelerator import Accelerator
     from computesim.hardware.serving import ServingLayout, StepModel
     from computesim.quantities import ServingLoad
     from computesim.sim.engine import ServingRun
     from computesim.sim.operation import DecodePool, Operation
-    from computesim.sim.service import Floats, Service
+    from computesim.sim.service import Service
     from computesim.sim.trace import Trace
 
 _LAYOUT_TPOT = 0.05  # s/token that the choice of a layout aims at where nothing is promised
@@ -129,7 +130,7 @@ def inputs_of(pool: Pool, asked: Asked, how: How, seed: int) -> Inputs:
     how : How
     seed : int
     """
-    from computesim.projection.serving import as_service
+    from computesim.cells.serving import as_service
     from computesim.sim.capacity import in_flight
     from computesim.sim.fluid import mean_lengths, steady_state
     from computesim.sim.service import check_service

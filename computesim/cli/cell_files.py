@@ -14,7 +14,7 @@ from computesim.cli.cell import Played, Pool
 from computesim.cli.traffic import Asked
 
 if TYPE_CHECKING:
-    from computesim.projection.serving_power import PowerTimeline
+    from computesim.cells.serving_power import PowerTimeline
     from computesim.sim.steplog import StepLog
 
 _MICRO = 1e6  # the format counts microseconds
@@ -43,7 +43,7 @@ def timeline_rows(played: Played, power: PowerTimeline) -> list[dict[str, Any]]:
         `pool`, `start_s`, `seconds`; seconds of work summed over replicas; `running` sequences
         and `replicas_on` on average; tokens; watts at the meter by phase, and of IT.
     """
-    from computesim.projection.serving_power import PHASES
+    from computesim.cells.serving_power import PHASES
 
     timeline = played.run.timeline
     assert timeline is not None
@@ -84,7 +84,7 @@ def write_timeline(
     -------
     list of Path
     """
-    from computesim.projection.serving_power import PHASES
+    from computesim.cells.serving_power import PHASES
     from computesim.report.export import draw
     from computesim.report.serving_figures import pool_charts
     from computesim.results.files import written_whole

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from computesim.arrays import Floats
 from computesim.cli.cell import Played, Pool, Promise
 from computesim.cli.operating import How
 from computesim.cli.traffic import Asked
 from computesim.errors import CaseError, Fault
 
 if TYPE_CHECKING:
+    from computesim.cells.serving_power import PowerTimeline
     from computesim.hardware.power import Site
-    from computesim.projection.serving_power import PowerTimeline
-
-Floats = npt.NDArray[np.float64]
 
 
 def found_of(
@@ -237,7 +236,7 @@ def power_of(pool: Pool, asked: Asked, played: Played, site: Site) -> PowerTimel
         With a timeline.
     site : Site
     """
-    from computesim.projection.serving_power import power_over_time, token_flop
+    from computesim.cells.serving_power import power_over_time, token_flop
     from computesim.sim.fluid import mean_lengths
 
     assert played.run.timeline is not None

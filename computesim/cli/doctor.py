@@ -111,7 +111,7 @@ def _kernels() -> Iterator[Finding]:
 
 def _memo() -> Iterator[Finding]:
     """Look whether measured cells can be kept between runs."""
-    from computesim.projection.memo import default_folder
+    from computesim.cells.memo import default_folder
 
     folder = default_folder()
     if folder is None:

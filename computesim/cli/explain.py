@@ -79,8 +79,8 @@ def _explained(
 ) -> tuple[Explanation, str, str]:
     """Return a figure with its tree, and the name and hash of the scenario."""
     from computesim import load_scenario
+    from computesim.cells.memo import Memo, default_folder
     from computesim.pipeline import project
-    from computesim.projection.memo import Memo, default_folder
     from computesim.study.explain import explain as explained
     from computesim.study.explain import unknown_head, world_of
 

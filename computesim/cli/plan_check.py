@@ -82,7 +82,7 @@ def _unused(asked: Asked) -> Iterator[Fault]:
 def _job(asked: Asked) -> Iterator[Fault]:
     """Yield what is missing, what excludes one another, and values that cannot be."""
     from computesim.errors import Fault, UnitError
-    from computesim.study.batch import batch_schedule
+    from computesim.study.plan.batch import batch_schedule
 
     if asked.tokens is not None and asked.flop is not None:
         yield Fault("--tokens, --flop", "both are given", "give one of both")

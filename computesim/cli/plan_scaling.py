@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from computesim.report.chart import Chart
-    from computesim.study.scaling import Scaling
+    from computesim.study.plan.scaling import Scaling
 
 
 def scaling(
@@ -23,9 +23,13 @@ def scaling(
         Folder of the user's own catalog tables.
     """
     from computesim import load_catalog
-    from computesim.study.batch import batch_for_compute
-    from computesim.study.run_level import Reliability
-    from computesim.study.scaling import BUDGETS, LARGEST_BATCH, utilisation_against_compute
+    from computesim.study.plan.batch import batch_for_compute
+    from computesim.study.plan.run_level import Reliability
+    from computesim.study.plan.scaling import (
+        BUDGETS,
+        LARGEST_BATCH,
+        utilisation_against_compute,
+    )
 
     catalog = load_catalog(overlay)
     arch, chip = catalog.model(model), catalog.accelerator(accelerator)

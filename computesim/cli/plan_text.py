@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from computesim.calendar import DAY
 from computesim.cli.output import columns
 from computesim.units import show
 
-_DAY = 86400.0
 _HEAD = (
     "layout", "step", "MFU", "tokens/s each", "bubble", "exposed", "memory", "verdict",
 )  # fmt: skip
@@ -82,7 +82,7 @@ def _run_rows(run: dict[str, Any]) -> list[tuple[str, str]]:
     rows = [
         ("run", f"{show(run['tokens'])} tokens, {run['flop']:.3g} FLOP in "
                 f"{run['steps']:,.0f} steps"),
-        ("wall time", f"{run['seconds'] / _DAY:.1f} days, {run['running'] / _DAY:.1f} of them in "
+        ("wall time", f"{run['seconds'] / DAY:.1f} days, {run['running'] / DAY:.1f} of them in "
                       "steps at full speed"),
         ("goodput", f"{good['share']:.1%}: {good['effective']:.1%} of the time with progress (a "
                     f"failure every {good['mtbf'] / 3600:.3g} h, a checkpoint every "
@@ -114,7 +114,7 @@ def scaling_text(data: dict[str, Any]) -> str:
          *(f"{growing[k][i] * 100:.1f} %" for k in keys[4:]), f"{fixed['mfu'][i] * 100:.1f} %")
         for i in range(len(growing["flop"]))
     ]  # fmt: skip
-    days = data["duration"] / _DAY
+    days = data["duration"] / DAY
     title = f"{data['accelerator']}, models like {data['model']}, runs of {days:.0f} days"
     limits = [("", "batch grows", f"batch of {fixed['batch_tokens'][0] / 1e6:.3g} M tokens")]
     limits += [

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from computesim.catalog import Catalog
     from computesim.hardware.parallel import TrainingStep
-    from computesim.study.batch import BatchStage
-    from computesim.study.plan import LayoutTable
-    from computesim.study.run_level import RunCost
+    from computesim.study.plan.batch import BatchStage
+    from computesim.study.plan.layouts import LayoutTable
+    from computesim.study.plan.run_level import RunCost
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def plan(asked: Asked, overlay: Path | None) -> dict[str, Any]:
         Folder of the user's own catalog tables.
     """
     from computesim.hardware.parallel import no_fit
-    from computesim.study.plan import rank_layouts
+    from computesim.study.plan.layouts import rank_layouts
 
     job = _job(asked, overlay)
     count = _machine(job) if asked.deadline else asked.count
@@ -119,8 +119,8 @@ def _notes(job: _Job, table: LayoutTable) -> list[str]:
 def _job(asked: Asked, overlay: Path | None) -> _Job:
     """Look everything up."""
     from computesim import load_catalog
-    from computesim.study.batch import BatchStage, batch_for_compute, batch_schedule
-    from computesim.study.scaling import TOKENS_PER_PARAMETER
+    from computesim.study.plan.batch import BatchStage, batch_for_compute, batch_schedule
+    from computesim.study.plan.scaling import TOKENS_PER_PARAMETER
     from computesim.workload.parameters import parameter_count
     from computesim.workload.transformer import training_load
 
@@ -159,8 +159,8 @@ def _about(job: _Job, count: int) -> dict[str, Any]:
 
 def _machine(job: _Job) -> int:
     """Return the accelerators of the smallest machine that meets the deadline."""
-    from computesim.study.machine import LARGEST_MACHINE, smallest_machine
-    from computesim.study.run_level import Reliability
+    from computesim.study.plan.machine import LARGEST_MACHINE, smallest_machine
+    from computesim.study.plan.run_level import Reliability
 
     asked = job.asked
     assert job.tokens is not None
@@ -175,7 +175,7 @@ def _machine(job: _Job) -> int:
 def _run(job: _Job, count: int) -> RunCost:
     """Return time, hours, energy and rent of a run on so many accelerators."""
     from computesim.hardware.parallel import best_layout
-    from computesim.study.run_level import Reliability, run_cost
+    from computesim.study.plan.run_level import Reliability, run_cost
 
     def step_for(batch: float) -> TrainingStep:
         return best_layout(

@@ -12,7 +12,7 @@ from computesim.cli.app import app
 from computesim.cli.output import print_json, progress
 
 if TYPE_CHECKING:
-    from computesim.projection.memo import Memo
+    from computesim.cells.memo import Memo
     from computesim.results import Results
     from computesim.scenario import Scenario
 
@@ -35,8 +35,8 @@ def run(
     Example: computesim run baseline --out out
     """
     from computesim import load_scenario
+    from computesim.cells.memo import Memo, default_folder
     from computesim.pipeline import project
-    from computesim.projection.memo import Memo, default_folder
     from computesim.results import output_folder
 
     kinds = options.formats(charts)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from computesim.arrays import Ints
 from computesim.cli.faults import Faults
 from computesim.cli.recorded import Excerpt, recorded
 from computesim.errors import near_miss
@@ -15,8 +15,6 @@ from computesim.errors import near_miss
 if TYPE_CHECKING:
     from computesim.sim.chains import Chains
     from computesim.sim.trace import Trace
-
-Ints = npt.NDArray[np.int64]
 
 
 class Drawn(NamedTuple):

@@ -65,11 +65,11 @@ class _Found:
 
 def _found(name: str, cases: Path | None, catalog: Path | None) -> _Found:
     """Return the findings of one kind."""
-    from computesim.study import verify_text
+    from computesim.study.verify import text as verify_text
 
     if name in WITH_CASES:
-        from computesim.study.quality_o1 import o1_figures
-        from computesim.study.verify import verify as compare
+        from computesim.study.verify.checks import verify as compare
+        from computesim.study.verify.quality_o1 import o1_figures
 
         with progress() as tell:
             found = compare(name, cases, catalog, tell)
@@ -83,7 +83,7 @@ def _found(name: str, cases: Path | None, catalog: Path | None) -> _Found:
             tables.append(verify_text.o1_rows())
             data["o1"] = [figure.row for figure in o1_figures()]
         return _Found(data, tables)
-    from computesim.study.verify_sim import CHECKS
+    from computesim.study.verify.sim import CHECKS
 
     checks = CHECKS[name]()
     failed = sum(not check.holds for check in checks)

@@ -11,6 +11,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from computesim.arrays import Ints
+
 RECOMPUTE: Final = ("none", "selective", "full")  #: what the backward pass computes again
 OFFLOAD: Final = ("none", "optimiser", "all")  #: what host memory holds: Adam, or all of the state
 LARGEST_TP: Final = 16
@@ -22,8 +24,6 @@ MOST_STAGES: Final = 128  #: and on more
 MANY: Final = 2048
 SHORTEST_CP_SHARD: Final = 1024  #: tokens of a sequence on one context rank, at the least
 LONGEST_CP_SHARD: Final = 8192  #: tokens of a sequence on one context rank before cp is tried
-
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)

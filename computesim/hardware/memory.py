@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from computesim.arrays import Floats
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.efficiency import Efficiency
 from computesim.hardware.layout import LayoutGrid
 from computesim.quantities import TrainingLoad
 
-Floats = npt.NDArray[np.float64]
 LOGIT_BYTES: Final = 6.0  #: of one logit at the last stage: bf16 and its fp32 gradient, B
 
 

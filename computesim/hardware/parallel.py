@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
-
+from computesim.arrays import Floats
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.efficiency import Efficiency
@@ -13,8 +11,6 @@ from computesim.hardware.memory import Recipe
 from computesim.hardware.training_job import TrainingJob
 from computesim.hardware.training_job import TrainingStep as TrainingStep
 from computesim.quantities import TrainingLoad
-
-Floats = npt.NDArray[np.float64]
 
 
 def training_step(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from computesim.arrays import Floats
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.efficiency import Efficiency, ceiling
 from computesim.hardware.serving_efficiency import (
@@ -22,8 +22,6 @@ from computesim.quantities import DTYPE_BYTES, ServingLoad
 NARROW: Final = ("fp4", "int4")
 
 ACTIVATION_BYTES: Final = 2.0  #: activations are bf16, in memory and on the wire, B/element
-
-Floats: TypeAlias = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

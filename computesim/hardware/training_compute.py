@@ -13,15 +13,14 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from computesim.arrays import Floats
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.efficiency import Efficiency, ceiling, sustained
 from computesim.hardware.layout import LayoutGrid
 from computesim.hardware.memory import Recipe, parameters_per_rank
 from computesim.quantities import TrainingLoad
 
-Floats = npt.NDArray[np.float64]
 ELEMENT: Final = 2.0  #: bytes of an activation, bf16
 MATRICES: Final = 4.0  #: matrices of a dense layer that share its width: qkv, output, up, down
 WIDE: Final = ("bf16", "fp16", "fp32")  #: dtypes whose operands need no conversion

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from computesim.arrays import Floats
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.efficiency import Efficiency
 from computesim.hardware.layout import LayoutGrid
 from computesim.hardware.memory import Recipe, updated_parameters
 from computesim.quantities import TrainingLoad
-
-Floats = npt.NDArray[np.float64]
 
 
 def optimiser_bytes_moved(recipe: Recipe) -> float:

@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from computesim.arrays import Floats
 from computesim.errors import CapacityError, near_miss
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.efficiency import Efficiency, efficiency
@@ -37,7 +38,6 @@ from computesim.hardware.training_wire import (
 )
 from computesim.quantities import TrainingLoad
 
-Floats = npt.NDArray[np.float64]
 OFFLOADING: Final = ("auto", "never", *OFFLOAD[1:])  #: when host memory is used
 
 

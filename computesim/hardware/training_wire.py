@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from computesim.arrays import Floats
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.collective import (
     Link,
@@ -21,7 +22,6 @@ from computesim.hardware.layout import LayoutGrid
 from computesim.hardware.memory import Recipe, expert_replicas, parameters_per_rank
 from computesim.quantities import TrainingLoad
 
-Floats = npt.NDArray[np.float64]
 ACTIVATION_BYTES: Final = 2.0  #: of one activation on the wire, bf16, B
 FP8_DISPATCH_BYTES: Final = 1.5  #: mean of fp8 dispatch and bf16 combine, B
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from computesim.calendar import DAY
 from computesim.report.chart import Chart, Points, Series
 from computesim.report.scales import accelerator_label, power_text
 from computesim.report.theme import BAD, CYCLE, GOOD, INK
 
 Row = Mapping[str, Any]
-DAY: Final = 86400.0
 MARKED: Final = 5  #: volumes whose optimum is marked on a curve
 TALLEST: Final = 300.0  #: times the shortest chain of a curve, above which it is not drawn
 LEAST: Final = 1e-3  #: elasticity below which nothing is exchanged any more

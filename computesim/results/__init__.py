@@ -1,7 +1,8 @@
 """The results of a run: one long table, a manifest, and the files they live in."""
 
 from computesim.results.families import VARIABLES
-from computesim.results.files import load_results, output_folder, save_results, written_whole
+from computesim.results.files import output_folder, save_results, written_whole
+from computesim.results.loading import load_results
 from computesim.results.manifest import (
     Anchor,
     Assumption,

@@ -6,16 +6,25 @@ import csv
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
-from computesim.errors import CaseError, Fault
 from computesim.results.manifest import Manifest, plain
 from computesim.results.rows import COLUMNS
-from computesim.results.table import Results
+
+
+class Table(Protocol):
+    """What is written: columns and a manifest."""
+
+    manifest: Manifest
+
+    def columns(self) -> Mapping[str, Sequence[Any]]:
+        """Return the columns of the long table."""
+        ...
+
 
 FORMATS = ("parquet", "csv")
 
@@ -71,7 +80,7 @@ def output_folder(out: Path | str, name: str, digest: str) -> Path:
     return Path(out) / f"{slug[:80]}-{digest[:8]}"
 
 
-def _write_parquet(results: Results, path: Path) -> None:
+def _write_parquet(results: Table, path: Path) -> None:
     """Write the long table with pyarrow, texts dictionary-encoded.
 
     It takes the way over CSV, which keeps every float: arrays made of lists import pandas.
@@ -95,13 +104,13 @@ def _write_parquet(results: Results, path: Path) -> None:
         pq.write_table(table, draft)
 
 
-def _write_csv(results: Results, path: Path) -> None:
+def _write_csv(results: Table, path: Path) -> None:
     """Write the long table as CSV."""
     with written_whole(path) as draft, draft.open("w", encoding="utf-8", newline="") as file:
         _write_rows(results, file)
 
 
-def _write_rows(results: Results, file: TextIO) -> None:
+def _write_rows(results: Table, file: TextIO) -> None:
     """Write the long table; a float is written so that it reads back as the same float."""
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -109,7 +118,7 @@ def _write_rows(results: Results, file: TextIO) -> None:
 
 
 def save_results(
-    results: Results, folder: Path | str, formats: Sequence[str] = FORMATS
+    results: Table, folder: Path | str, formats: Sequence[str] = FORMATS
 ) -> list[Path]:
     """Write the table and the manifest into a folder.
 
@@ -141,54 +150,3 @@ def save_results(
         writers[name](results, paths[-1])
     manifest = json.dumps(plain(results.manifest), indent=1, ensure_ascii=False, allow_nan=False)
     return [*paths, write_text(Path(folder) / "manifest.json", manifest + "\n")]
-
-
-def _read_parquet(path: Path) -> dict[str, list[Any]]:
-    """Read the columns of a Parquet file as lists."""
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(path, columns=list(COLUMNS))
-    return {name: table.column(name).to_pylist() for name in COLUMNS}
-
-
-def _read_csv(path: Path) -> dict[str, list[Any]]:
-    """Read the columns of a CSV file as lists."""
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.reader(file))
-    if not rows or tuple(rows[0]) != COLUMNS:
-        found = ",".join(rows[0]) if rows else "an empty file"
-        raise CaseError([Fault("header", found, f"expected {','.join(COLUMNS)}", str(path), 1)])
-    parts = list(zip(*rows[1:], strict=True)) or [()] * len(COLUMNS)
-    readers = (str, str, str, int, int, float)
-    return {
-        name: [read(cell) for cell in cells]
-        for name, read, cells in zip(COLUMNS, readers, parts, strict=True)
-    }
-
-
-def load_results(folder: Path | str) -> Results:
-    """Read what `save_results` wrote.
-
-    Parameters
-    ----------
-    folder : Path or str
-        Holds `manifest.json` and one of `results.parquet` and `results.csv`.
-
-    Returns
-    -------
-    Results
-        Equal to what was saved.
-
-    Raises
-    ------
-    CaseError
-        If the folder does not hold results.
-    """
-    place = Path(folder)
-    readers = {"results.parquet": _read_parquet, "results.csv": _read_csv}
-    found = [name for name in readers if (place / name).is_file()]
-    if not found or not (place / "manifest.json").is_file():
-        accepted = "expected manifest.json with results.parquet or results.csv (computesim run)"
-        raise CaseError([Fault(str(place), "no results here", accepted)])
-    manifest: Manifest = json.loads((place / "manifest.json").read_text(encoding="utf-8"))
-    return Results(readers[found[0]](place / found[0]), manifest)

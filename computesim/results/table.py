@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from html import escape
 from typing import TYPE_CHECKING, Any, Literal
 
+from computesim.results.files import save_results
 from computesim.results.manifest import Manifest
 from computesim.results.rows import COLUMNS, Difference, Row, SumFault
 from computesim.results.tree import Tree
@@ -317,8 +318,6 @@ class Results:
         list of Path
             The files.
         """
-        from computesim.results.files import save_results
-
         return save_results(self, folder)
 
     def _facts(self) -> list[tuple[str, str]]:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from computesim.scenario.document import format_page
     from computesim.scenario.editor_schema import json_schema
+    from computesim.scenario.entries import Origin
     from computesim.scenario.load import load_scenario
-    from computesim.scenario.scenario import Origin, Scenario
+    from computesim.scenario.scenario import Scenario
     from computesim.scenario.shipped import shipped_scenarios
     from computesim.scenario.show import Row, describe
     from computesim.scenario.template import starter

@@ -6,13 +6,15 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from pydantic import PrivateAttr
 
+from computesim.scenario.entries import Leaf, Origin
 from computesim.scenario.part import Part
 from computesim.scenario.schema import Tree
 from computesim.scenario.shapes import Case
+from computesim.scenario.show import Row, describe
 from computesim.scenario.values import Choice, Mix, Value
 from computesim.scenario.yaml_loader import Key, Place, dotted, split
 
@@ -21,24 +23,6 @@ if TYPE_CHECKING:
     from computesim.scenario.show import Row
 
 DEFAULT = "default"  #: the file of what no file says
-
-
-class Origin(NamedTuple):
-    """Where a value was written: a file and a line, `--set`, or `default`."""
-
-    file: str
-    line: int = 0
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}" if self.line else self.file
-
-
-class Leaf(NamedTuple):
-    """One entry of the tree that is not a mapping of others."""
-
-    key: Key
-    value: Any
-    description: str
 
 
 class Scenario(Tree):
@@ -159,8 +143,6 @@ class Scenario(Tree):
 
     def assumptions(self) -> list[Row]:
         """Return one row for every number, word and mix: the assumptions table of a report."""
-        from computesim.scenario.show import describe
-
         kinds = (Value, Choice, Mix)
         keys = {dotted(leaf.key) for leaf in self.leaves() if isinstance(leaf.value, kinds)}
         return [row for row in describe(self) if row.key in keys]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from computesim import units
 from computesim.scenario.context import ESTIMATE
-from computesim.scenario.scenario import Scenario
+from computesim.scenario.entries import Leaf, Origin
 from computesim.scenario.shapes import Case, Path
 from computesim.scenario.values import Choice, Mix, Value
 from computesim.scenario.yaml_loader import dotted
@@ -18,6 +18,23 @@ _TIMES: Mapping[str, float] = {
 }
 _MAGNITUDES = ((1e15, "quadrillion"), (1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
 _PREFIXED = ("B", "FLOP", "W", "J")
+
+
+class Entries(Protocol):
+    """What is described: a scenario."""
+
+    @property
+    def years(self) -> tuple[int, ...]:
+        """The calendar years."""
+        ...
+
+    def leaves(self) -> Iterable[Leaf]:
+        """Return every entry."""
+        ...
+
+    def origin(self, key: str) -> Origin:
+        """Return where an entry was written."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +52,14 @@ class Row:
     description: str
 
 
-def describe(scenario: Scenario) -> list[Row]:
+def describe(scenario: Entries) -> list[Row]:
     """Return a row for every entry of a scenario, in the order of the schema."""
     return [
         _row(scenario, dotted(leaf.key), leaf.value, leaf.description) for leaf in scenario.leaves()
     ]
 
 
-def _row(scenario: Scenario, key: str, value: Any, description: str) -> Row:
+def _row(scenario: Entries, key: str, value: Any, description: str) -> Row:
     """Return the row of one entry."""
     origin = str(scenario.origin(key))
     years = tuple(map(float, scenario.years))

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from computesim.arrays import Floats, Ints
 from computesim.errors import SimulationError
-from computesim.sim.records import STAGE, Floats, Ints, Records
+from computesim.sim.records import STAGE, Records
 from computesim.sim.trace import Trace
 
 Flags = npt.NDArray[np.bool_]

@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from computesim.arrays import Floats, Ints
 from computesim.errors import SimulationError
 from computesim.sim.chains import Chains
 from computesim.sim.opening import (
@@ -26,12 +27,7 @@ from computesim.sim.opening import (
     requests_of,
 )
 from computesim.sim.operation import Operation, Routing
-from computesim.sim.records import (
-    OUTCOME,
-    TOTALS,
-    Floats,
-    Ints,
-)
+from computesim.sim.records import OUTCOME, TOTALS
 from computesim.sim.runs import QueueRun, RolloutRun, ServingRun
 from computesim.sim.service import Service, check_service, service_rows
 from computesim.sim.trace import Trace

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from computesim.sim.service import PROMISE, Floats, Service
+from computesim.arrays import Floats
+from computesim.sim.service import PROMISE, Service
 from computesim.sim.trace import Trace
 
 

@@ -8,10 +8,10 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from computesim.arrays import Floats, Ints
 from computesim.sim.engine import ServingRun
 from computesim.sim.output import Latencies, latencies, quantile, saturated
 from computesim.sim.records import Records
-from computesim.sim.service import Floats, Ints
 
 METRICS: Final = ("ttft", "tpot", "e2e")
 

@@ -16,8 +16,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from computesim.arrays import Floats
 from computesim.errors import SimulationError
-from computesim.sim.service import Floats
 
 
 @dataclass(frozen=True, slots=True)

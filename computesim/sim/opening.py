@@ -10,19 +10,11 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from computesim.arrays import Floats
 from computesim.errors import SimulationError
 from computesim.sim.chains import Chains
 from computesim.sim.operation import Operation
-from computesim.sim.records import (
-    LANE,
-    OUTCOME,
-    REPLICA,
-    REQUEST,
-    STAGE,
-    TOTALS,
-    Floats,
-    Records,
-)
+from computesim.sim.records import LANE, OUTCOME, REPLICA, REQUEST, STAGE, TOTALS, Records
 from computesim.sim.runs import ServingRun, Timeline
 from computesim.sim.service import Service, check_service, service_rows
 from computesim.sim.trace import Trace

@@ -9,6 +9,7 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
+from computesim.arrays import Ints
 from computesim.errors import SimulationError
 from computesim.sim.records import (
     BIN,
@@ -21,7 +22,6 @@ from computesim.sim.records import (
     SHORTEST,
     TWO_CHOICES,
     Extras,
-    Ints,
     Records,
 )
 from computesim.sim.service import Service

@@ -12,10 +12,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from computesim.arrays import Floats
 from computesim.errors import SimulationError
 from computesim.quantities import Estimate
 from computesim.sim.engine import ServingRun
-from computesim.sim.records import Floats, Records
+from computesim.sim.records import Records
 
 
 class Latencies(NamedTuple):

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from computesim.arrays import Floats
 from computesim.sim.fluid import MeanLengths, fluid_rate, steady_state
 from computesim.sim.operation import DecodePool, Operation, Routing
-from computesim.sim.service import Floats, Service
+from computesim.sim.service import Service
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+from computesim.arrays import Floats, Ints
+
 Records = npt.NDArray[np.void]
 
 #: state of a request: to be read, read elsewhere, swapped out; admitted and being read, decoding

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from computesim.sim.records import Floats, Records
+from computesim.arrays import Floats
+from computesim.sim.records import Records
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,18 +17,9 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from computesim.arrays import Floats, Ints
 from computesim.errors import SimulationError
-from computesim.sim.records import (
-    PROMISE,
-    RECOMPUTE,
-    REPLICA,
-    REQUEST,
-    SWAP,
-    TOTALS,
-    Floats,
-    Ints,
-    Records,
-)
+from computesim.sim.records import PROMISE, RECOMPUTE, REPLICA, REQUEST, SWAP, TOTALS, Records
 
 __all__ = [
     "PROMISE",

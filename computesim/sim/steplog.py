@@ -9,12 +9,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from computesim.arrays import Floats
 from computesim.errors import SimulationError
 from computesim.sim.chains import Chains
 from computesim.sim.engine import simulate_serving
 from computesim.sim.opening import kinds_of, lanes_of, play_pool, player, requests_of
 from computesim.sim.operation import Operation, Routing
-from computesim.sim.records import Floats, Records
+from computesim.sim.records import Records
 from computesim.sim.runs import ServingRun
 from computesim.sim.service import Service
 from computesim.sim.trace import Trace

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from computesim.arrays import Floats, Ints
 from computesim.errors import SimulationError
 from computesim.quantities import Estimate
 from computesim.sim.engine import ServingRun
@@ -19,7 +20,7 @@ from computesim.sim.output import (
     times_of,
     warm_up_length,
 )
-from computesim.sim.records import Floats, Ints, Records
+from computesim.sim.records import Records
 
 PERCENTS = (50, 90, 99)
 BATCHES = 20

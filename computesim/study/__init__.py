@@ -1,1 +1,1 @@
-"""Questions put to the models: verification against published figures, plans."""
+"""Questions put to the models, a room each."""

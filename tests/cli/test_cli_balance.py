@@ -14,7 +14,7 @@ from typer.testing import Result
 Command = Callable[..., Result]
 ASK = ("balance", "aime-2024", "--model", "llama-3.1-8b", "--accelerator", "h100-sxm",
        "--requests", "1e6", "--method", "single")  # fmt: skip
-SMALL = Path(__file__).parents[1] / "projection" / "data" / "small.yaml"
+SMALL = Path(__file__).parents[1] / "data" / "small.yaml"
 
 
 def asked(command: Command, *options: object, code: int = 0) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from computesim.catalog import load_catalog
-from computesim.projection.bill_checks import segments
+from computesim.published.bill_checks import segments
 from computesim.report.overlay_figures import KEYS
 from computesim.results import Manifest, Overlay, Results, Row, Told, unit_of
 from computesim.results.variables import COT, OTHER_INFERENCE, RL, WORKLOADS

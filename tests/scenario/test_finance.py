@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from computesim.accounts.cost.tco import terms_at
+from computesim.cells.sites import sites_at
 from computesim.errors import ScenarioError
-from computesim.projection.regions import sites_at
-from computesim.projection.tco import terms_at
 from computesim.scenario import load_scenario
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from computesim import Results, load_catalog, load_scenario, project
-from computesim.projection.progress import hardware_per_usd, progress_at
-from computesim.projection.usage import requests_at, users_at
+from computesim.demand.progress import hardware_per_usd, progress_at
+from computesim.demand.usage import requests_at, users_at
 from computesim.scenario.shipped import shipped_scenarios
 
 FILES = shipped_scenarios()

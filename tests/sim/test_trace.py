@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from computesim.calendar import DAY
 from computesim.errors import SimulationError
 from computesim.sim.streams import stream
 from computesim.sim.trace import (
-    DAY,
     Lengths,
     Trace,
     bursty_arrivals,

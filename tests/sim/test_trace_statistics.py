@@ -12,10 +12,10 @@ from bulk import trace_file
 from numpy.testing import assert_allclose
 from scipy import optimize, stats
 
+from computesim.calendar import DAY
 from computesim.errors import CaseError, SimulationError
 from computesim.sim.streams import stream
 from computesim.sim.trace import (
-    DAY,
     Client,
     Lengths,
     Mixture,

@@ -10,12 +10,12 @@ import pytest
 from computesim import load_catalog, load_scenario
 from computesim.catalog.rows import shipped_sources
 from computesim.errors import CaseError
-from computesim.projection.shipments import sold
+from computesim.published.shipments import sold
 from computesim.results import Results, Row
-from computesim.study.backcast import LAST_YEAR, Backcast, compare, past
-from computesim.study.backcast_judge import judge, published
-from computesim.study.backcast_ours import energy_as_sold, unit_of_variable
-from computesim.study.backcast_table import COLUMNS, read_table, shipped_table
+from computesim.study.backcast.checks import LAST_YEAR, Backcast, compare, past
+from computesim.study.backcast.judge import judge, published
+from computesim.study.backcast.ours import energy_as_sold, unit_of_variable
+from computesim.study.backcast.table import COLUMNS, read_table, shipped_table
 
 MINIMAL = str(Path(__file__).parents[1] / "scenario" / "data" / "minimal.yaml")
 

@@ -8,12 +8,12 @@ from itertools import pairwise
 import pytest
 
 from computesim import load_catalog
+from computesim.demand.spending import Hired
 from computesim.errors import CapacityError, UnreachableError
-from computesim.projection.spending import Hired
-from computesim.study import balance_sweep
-from computesim.study.balance import Question, Rollouts, bill, solve
-from computesim.study.balance_range import outside
-from computesim.study.capacity_figures import machine_of
+from computesim.study.balance.answers import Question, Rollouts, bill, solve
+from computesim.study.balance import sweep as balance_sweep
+from computesim.study.balance.range import outside
+from computesim.study.capacity.figures import machine_of
 from computesim.workload.balance import Balance, made
 from computesim.workload.skill_range import skill_range
 

@@ -15,11 +15,11 @@ from computesim.hardware.serving import ServingLayout, serving_layouts
 from computesim.sim.levels import ServiceLevel
 from computesim.sim.service import RECOMPUTE
 from computesim.sim.trace import Trace
-from computesim.study.capacity import Answer, capacity, layout_text
-from computesim.study.capacity_demand import Question, RequestClass, of_recorded
-from computesim.study.capacity_figures import Machine, machine_of
-from computesim.study.capacity_front import FrontPoint, best_at, front, pareto
-from computesim.study.capacity_pool import Policy, transfer_seconds
+from computesim.study.capacity.answers import Answer, capacity, layout_text
+from computesim.study.capacity.demand import Question, RequestClass, of_recorded
+from computesim.study.capacity.figures import Machine, machine_of
+from computesim.study.capacity.front import FrontPoint, best_at, front, pareto
+from computesim.study.capacity.pool import Policy, transfer_seconds
 from computesim.workload.transformer import serving_load
 
 CATALOG = load_catalog()

@@ -9,7 +9,7 @@ import pytest
 
 from computesim.catalog import load_catalog
 from computesim.errors import CaseError
-from computesim.study.cases import FORMATS, RL, TRAINING, read_cases, shipped_cases
+from computesim.study.verify.cases import FORMATS, RL, TRAINING, read_cases, shipped_cases
 
 GOOD = """\
 id,model,accelerator,n_accelerators,seq_len,metric,value,source,mine

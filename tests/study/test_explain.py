@@ -12,9 +12,9 @@ import pytest
 
 import computesim
 from computesim import Results, load_catalog, load_scenario, project
+from computesim.cells.measured import Task
+from computesim.cells.memo import Memo, default_folder
 from computesim.errors import ScenarioError
-from computesim.projection.cells import Task
-from computesim.projection.memo import Memo, default_folder
 from computesim.results import Row
 from computesim.results.variables import VariableError, family
 from computesim.scenario import Scenario
@@ -40,7 +40,7 @@ from computesim.study.explain.trail import COLUMNS, audit, rows
 from computesim.units import parse
 from computesim.workload.parameters import parameter_count
 
-SMALL = Path(__file__).parents[1] / "projection" / "data" / "small.yaml"
+SMALL = Path(__file__).parents[1] / "data" / "small.yaml"
 ROOT = Path(computesim.__file__).parents[1]
 SEARCH = "labs.lab.post_training.search"
 TREE = (f"{SEARCH}.depth=2", f"{SEARCH}.branching=2", f"{SEARCH}.width=2",

@@ -12,9 +12,9 @@ from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.parallel import best_layout, training_step
 from computesim.quantities import TrainingLoad
-from computesim.study.machine import smallest_machine
-from computesim.study.plan import LayoutTable, rank_layouts
-from computesim.study.run_level import Reliability
+from computesim.study.plan.layouts import LayoutTable, rank_layouts
+from computesim.study.plan.machine import smallest_machine
+from computesim.study.plan.run_level import Reliability
 from computesim.workload.transformer import training_load
 
 CATALOG = load_catalog()

@@ -12,19 +12,14 @@ from computesim.catalog.rows import shipped_sources
 from computesim.errors import CapacityError
 from computesim.hardware.parallel import best_layout
 from computesim.hardware.reliability import daly_interval
-from computesim.study.batch import (
+from computesim.study.plan.batch import (
     BATCH_SCHEDULES,
     SCHEDULE_SOURCES,
     BatchStage,
     batch_for_compute,
     batch_schedule,
 )
-from computesim.study.run_level import (
-    Reliability,
-    RunCost,
-    goodput,
-    run_cost,
-)
+from computesim.study.plan.run_level import Reliability, RunCost, goodput, run_cost
 from computesim.workload.transformer import training_load
 
 CATALOG = load_catalog()

@@ -11,10 +11,10 @@ import pytest
 from computesim import load_catalog
 from computesim.errors import CapacityError
 from computesim.hardware.efficiency import efficiency
-from computesim.study.batch import batch_for_compute
-from computesim.study.run_level import Reliability
-from computesim.study.scaled import scaled_model, wide_grid
-from computesim.study.scaling import (
+from computesim.study.plan.batch import batch_for_compute
+from computesim.study.plan.run_level import Reliability
+from computesim.study.plan.scaled import scaled_model, wide_grid
+from computesim.study.plan.scaling import (
     BUDGETS,
     LARGEST_BATCH,
     Scaling,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from computesim.catalog import load_catalog
+from computesim.cells.serving import as_service
 from computesim.hardware.serving import ServingLayout, serving_step
 from computesim.hardware.serving_efficiency import engine_named
-from computesim.projection.serving import as_service
-from computesim.study.closed_loop import play
+from computesim.study.verify.closed_loop import play
 from computesim.workload.transformer import serving_load
 
 CATALOG = load_catalog()

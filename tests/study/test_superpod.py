@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from computesim.study.verify import verify
+from computesim.study.verify.checks import verify
 
 NAMES = {
     "DGX SuperPOD B200/H100-class NDR": "infiniband-ndr",

@@ -13,12 +13,13 @@ from computesim.catalog import load_catalog
 from computesim.cli import app
 from computesim.hardware.layout import TrainingLayout
 from computesim.hardware.parallel import training_step
-from computesim.study.cases import FORMATS, TRAINING, Case, read_cases, shipped_cases
-from computesim.study.verify import SPLITS, Verdict, Verification, errors, verify
-from computesim.study.verify_ratios import RATIOS, ratios
-from computesim.study.verify_rl import plan_of
-from computesim.study.verify_sim import CHECKS, Check
-from computesim.study.verify_training import Predictor, dtype_of
+from computesim.study.verify.cases import FORMATS, TRAINING, Case, read_cases, shipped_cases
+from computesim.study.verify.checks import SPLITS, Verification, errors, verify
+from computesim.study.verify.prediction import Verdict
+from computesim.study.verify.ratios import RATIOS, ratios
+from computesim.study.verify.rl import plan_of
+from computesim.study.verify.sim import CHECKS, Check
+from computesim.study.verify.training import Predictor, dtype_of
 from computesim.workload.transformer import training_load
 
 HEAD = (

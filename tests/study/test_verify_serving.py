@@ -14,11 +14,16 @@ from computesim.sim.chains import closed_loop
 from computesim.sim.engine import simulate_serving
 from computesim.sim.service import Service
 from computesim.sim.trace import Trace
-from computesim.study.cases import SERVING, Case, read_cases
-from computesim.study.closed_loop import play
-from computesim.study.disclosure import NODES, PREFILL_SHARE, deepseek_nodes, slots_in_use
-from computesim.study.verify import Verification, errors, verify
-from computesim.study.verify_serving import ServingPredictor, benchmark_of, lengths
+from computesim.study.verify.cases import SERVING, Case, read_cases
+from computesim.study.verify.checks import Verification, errors, verify
+from computesim.study.verify.closed_loop import play
+from computesim.study.verify.disclosure import (
+    NODES,
+    PREFILL_SHARE,
+    deepseek_nodes,
+    slots_in_use,
+)
+from computesim.study.verify.serving import ServingPredictor, benchmark_of, lengths
 
 CATALOG = load_catalog()
 FITTED = ("llama-3.1-70b", "deepseek-r1", "deepseek-v3", "gpt-oss-120b")

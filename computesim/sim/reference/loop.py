@@ -7,7 +7,7 @@ import math
 import numpy as np
 import simpy
 
-from computesim.sim.records import Floats
+from computesim.arrays import Floats
 from computesim.sim.reference.events import Process
 
 

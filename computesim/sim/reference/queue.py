@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import simpy
 
-from computesim.sim.records import Floats
+from computesim.arrays import Floats
 from computesim.sim.reference.events import Process
 
 

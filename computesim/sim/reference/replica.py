@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from computesim.arrays import Floats
 from computesim.sim.records import (
     DECODING,
     DRAINING,
@@ -18,7 +19,6 @@ from computesim.sim.records import (
     READING,
     SWAP,
     SWAPPED,
-    Floats,
 )
 from computesim.sim.reference.events import FINISH, START, Process, after
 from computesim.sim.reference.totals import Totals

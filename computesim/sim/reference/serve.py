@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import simpy
 
+from computesim.arrays import Floats
 from computesim.sim.records import (
     DOWN,
     DRAINING,
@@ -24,7 +25,6 @@ from computesim.sim.records import (
     STARTING,
     TWO_CHOICES,
     Extras,
-    Floats,
     Records,
 )
 from computesim.sim.reference.events import ARRIVE, PLANT, SEND, STOP, TICK, Process, after

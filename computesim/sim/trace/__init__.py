@@ -5,7 +5,6 @@ come from one law or from several clients; a summary of one draws another like i
 """
 
 from computesim.sim.trace.arrivals import (
-    DAY,
     arrivals_between,
     bursty_arrivals,
     poisson_arrivals,
@@ -34,7 +33,6 @@ from computesim.sim.trace.writing import write_trace
 
 __all__ = [
     "BLOCK",
-    "DAY",
     "Blocks",
     "Client",
     "Empirical",

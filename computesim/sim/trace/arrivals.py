@@ -12,10 +12,10 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from computesim.arrays import Floats
+from computesim.calendar import DAY
 from computesim.errors import SimulationError
-from computesim.sim.service import Floats
 
-DAY = 86400.0  #: s
 Gaps = Literal["gamma", "weibull"]
 _METRONOME = 1e-6  # variation that nobody tells from none
 

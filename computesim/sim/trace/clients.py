@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from computesim.arrays import Floats
 from computesim.errors import SimulationError
-from computesim.sim.service import Floats
 from computesim.sim.streams import stream
 from computesim.sim.trace.arrivals import Gaps, arrivals_between, positive
 from computesim.sim.trace.lengths import LengthLaw, Reasoning

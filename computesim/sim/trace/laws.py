@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from computesim.arrays import Floats, Ints
 from computesim.errors import SimulationError
-from computesim.sim.service import Floats, Ints
 from computesim.sim.trace.lengths import Mixture, ReasonSplit
 
 _BINS = 500  # of the logarithm; a bin is far narrower than any component

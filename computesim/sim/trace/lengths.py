@@ -7,8 +7,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from computesim.arrays import Floats, Ints
 from computesim.errors import SimulationError
-from computesim.sim.service import Floats, Ints
 
 
 class LengthLaw(Protocol):

@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from computesim.sim.service import Floats, Ints
+from computesim.arrays import Floats, Ints
+from computesim.calendar import HOUR
 from computesim.sim.trace.clients import Client, Window
 from computesim.sim.trace.laws import binned, fit_reason
 from computesim.sim.trace.lengths import Empirical, Reasoning, SplitByLength
 from computesim.sim.trace.requests import Trace
-from computesim.sim.trace.summary import ENOUGH, HOUR, variation, window_variation
+from computesim.sim.trace.summary import ENOUGH, variation, window_variation
 
 _SPLIT = 500  # requests of a client that show how reasoning goes with the length
 

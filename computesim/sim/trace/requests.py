@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from computesim.arrays import Floats, Ints
 from computesim.errors import SimulationError
-from computesim.sim.service import Floats, Ints
 from computesim.sim.trace.arrivals import positive
 
 BLOCK = 512  #: tokens of a prefix block, as in the Mooncake traces

@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from computesim.arrays import Floats
 from computesim.errors import CaseError, Fault
-from computesim.sim.service import Floats
 from computesim.sim.trace.clients import Client, Window
 from computesim.sim.trace.lengths import Empirical, EmpiricalSplit
 

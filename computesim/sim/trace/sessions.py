@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from computesim.arrays import Floats, Ints
 from computesim.errors import SimulationError
-from computesim.sim.service import Floats, Ints
 from computesim.sim.trace.lengths import LengthLaw, Reasoning
 
 Streams = Callable[[str], np.random.Generator]

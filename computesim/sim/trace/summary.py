@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from computesim.arrays import Floats, Ints
+from computesim.calendar import HOUR
 from computesim.errors import SimulationError
-from computesim.sim.service import Floats, Ints
 from computesim.sim.trace.laws import fit_mixture, fit_reason, hill_tail
 from computesim.sim.trace.requests import BLOCK, Blocks, Trace
 
-HOUR = 3600.0  #: s
 ENOUGH = 30  #: requests of a window that tell its variation or its mean lengths
 
 

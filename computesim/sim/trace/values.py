@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from computesim.sim.service import Floats, Ints
+from computesim.arrays import Floats, Ints
 from computesim.sim.trace.requests import BLOCK
 from computesim.sim.trace.schemas import Clock
 from computesim.sim.trace.tables import Raw

@@ -12,9 +12,9 @@ FIGURE = "catalog figure"
 CONSTANT = "constant"  #: a definition, or a coefficient of the model
 SIMULATED = "simulated"  #: measured in a cell of the discrete-event simulation
 MODELLED = "training model"  #: the best layout of a training job
-TIMED = "step model"  #: seconds of a phase on a replica, see `projection.serving_phases`
-ALLOCATED = "linear program"  #: who buys and does what, see `projection.fleet`
-BALANCED = "least cost"  #: what a lab decides that follows the least cost, see `projection.policy`
+TIMED = "step model"  #: seconds of a phase on a replica, see `cells.serving_phases`
+ALLOCATED = "linear program"  #: who buys and does what, see `fleet.cohorts`
+BALANCED = "least cost"  #: what a lab decides that follows the least cost, see `demand.policy`
 WORD = "choice"  #: a choice that is no number: a model, a dtype
 LEAVES = (INPUT, FIGURE, CONSTANT, SIMULATED, MODELLED, TIMED, ALLOCATED, BALANCED, WORD)
 

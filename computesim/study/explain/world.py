@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Concatenate, ParamSpec, TypeVar
 
 from computesim.catalog import Catalog
+from computesim.cells.measured import Task
+from computesim.cells.memo import Memo
+from computesim.fleet.roadmap import Roadmap, roadmap
+from computesim.fleet.world import Year
 from computesim.pipeline import Progress, simulate
-from computesim.projection.cells import Task
-from computesim.projection.memo import Memo
-from computesim.projection.roadmap import Roadmap, roadmap
-from computesim.projection.world import Year
 from computesim.scenario import Scenario
 
 P = ParamSpec("P")

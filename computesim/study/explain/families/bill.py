@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from computesim.projection.bill import PREFIX
-from computesim.projection.bill_ratios import CASES, class_of
+from computesim.accounts.bill.ratios import CASES, class_of
+from computesim.accounts.bill.rows import PREFIX
 from computesim.results import unit_of
 from computesim.study.explain.node import Node, constant, product, total
 from computesim.study.explain.parts import bill_content, fleet

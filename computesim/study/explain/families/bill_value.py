@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from computesim.projection.bill_value import BUILDINGS, ELECTRICAL, HOSTS, MECHANICAL
+from computesim.accounts.bill.value import BUILDINGS, ELECTRICAL, HOSTS, MECHANICAL
 from computesim.study.explain.families.bill import bought, each_case, of_shipped
 from computesim.study.explain.node import (
     Node,

@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-from computesim.projection.bill_ratios import CASES
-from computesim.projection.demand import COT
+from computesim.accounts.bill.ratios import CASES
+from computesim.cells.jobs import COT
 from computesim.scenario.values import Value
 from computesim.study.explain.families.tokens import device_tokens
 from computesim.study.explain.inputs import SECONDS_PER_DAY, SECONDS_PER_YEAR, value

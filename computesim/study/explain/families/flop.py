@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from computesim.projection.demand import COT, EXPERIMENTS, PRETRAINING, RL
+from computesim.cells.jobs import COT, EXPERIMENTS, PRETRAINING, RL
 from computesim.study.explain.inputs import SECONDS_PER_YEAR, value, word
 from computesim.study.explain.node import Node, product, total
 from computesim.study.explain.parts import forward, gains, policies, rl, usage

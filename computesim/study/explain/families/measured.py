@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from computesim.projection.cells import Task
-from computesim.projection.demand import COT, PRETRAINING
+from computesim.cells.jobs import COT, PRETRAINING
+from computesim.cells.measured import Task
 from computesim.study.explain.families.machines import index_of
 from computesim.study.explain.node import Node, product, quotient, weighted_mean
 from computesim.study.explain.parts import fleet, gains

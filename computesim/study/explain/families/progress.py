@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from computesim.projection.cells import Task
-from computesim.projection.demand import OTHER_AI
+from computesim.cells.jobs import OTHER_AI
+from computesim.cells.measured import Task
 from computesim.study.explain.inputs import shipment_share
 from computesim.study.explain.node import Node, constant, product, quotient, total
 from computesim.study.explain.parts import gains

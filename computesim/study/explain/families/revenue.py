@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from computesim.accounts.revenue import NVIDIA, RACK, own_fabric
+from computesim.fleet.network import share_of
+from computesim.fleet.roadmap import network_at
 from computesim.hardware.accelerator import Accelerator
-from computesim.projection.network import share_of
-from computesim.projection.revenue import NVIDIA, RACK, own_fabric
-from computesim.projection.roadmap import network_at
 from computesim.study.explain.inputs import SECONDS_PER_YEAR, figure
 from computesim.study.explain.node import Node, complement, computed, constant, product, total
 from computesim.study.explain.parts import fleet, market, networks

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from computesim.projection.cells import Task
-from computesim.projection.demand import PRETRAINING
+from computesim.cells.jobs import PRETRAINING
+from computesim.cells.measured import Task
 from computesim.study.explain.inputs import SECONDS_PER_YEAR, value
 from computesim.study.explain.node import Node, constant, product, quotient, total
 from computesim.study.explain.parts import fleet

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from computesim.projection.cost_tokens import MILLION
-from computesim.projection.serving_phases import KINDS
+from computesim.accounts.cost.tokens import MILLION
+from computesim.cells.serving_phases import KINDS
 from computesim.study.explain.inputs import HOURS_PER_YEAR
 from computesim.study.explain.node import Node, constant, product, quotient, total
 from computesim.study.explain.parts.accounts import (

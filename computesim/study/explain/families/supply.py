@@ -7,13 +7,13 @@ from functools import cache
 
 import numpy as np
 
-from computesim.projection.limits import Standing
+from computesim.fleet.limits import Standing
 from computesim.study.explain.node import ALLOCATED, Node, product, total
 from computesim.study.explain.parts import chips, fleet, limiting
 from computesim.study.explain.registry import explainer_of, explains
 from computesim.study.explain.world import World, remembered
 
-_PROGRAM = "computesim/projection/fleet.py"
+_PROGRAM = "computesim/fleet/cohorts.py"
 
 
 @explains("Supply|Available")

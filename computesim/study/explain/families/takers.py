@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from computesim.projection.cells import Task
-from computesim.projection.demand import COT, OTHER
+from computesim.cells.jobs import COT, OTHER
+from computesim.cells.measured import Task
 from computesim.study.explain.families.flop import stream
 from computesim.study.explain.families.machines import more
 from computesim.study.explain.families.tokens import of_product

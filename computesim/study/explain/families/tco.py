@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from computesim.projection.tco import ELECTRICITY, FIXED_PARTS
+from computesim.accounts.cost.tco import ELECTRICITY, FIXED_PARTS
 from computesim.study.explain.families.machines import index_of
 from computesim.study.explain.inputs import HOURS_PER_YEAR
 from computesim.study.explain.node import Node, product, quotient, total

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from computesim.projection.demand import COT
+from computesim.cells.jobs import COT
 from computesim.study.explain.inputs import value
 from computesim.study.explain.node import Node, complement, constant, product, total
 from computesim.study.explain.parts import policies, usage

@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import cache
 from typing import NamedTuple
 
-from computesim.projection import serving_phases
-from computesim.projection.cells import Task
-from computesim.projection.cost_tokens import tokens_of
-from computesim.projection.demand import COT, ServingDemand, Stream
-from computesim.projection.serving_phases import CACHED, FRESH, KINDS, Phases
+from computesim.accounts.cost.tokens import tokens_of
+from computesim.cells import serving_phases
+from computesim.cells.jobs import COT, ServingDemand, Stream
+from computesim.cells.measured import Task
+from computesim.cells.serving_phases import CACHED, FRESH, KINDS, Phases
 from computesim.study.explain.inputs import value
 from computesim.study.explain.node import (
     TIMED,
@@ -89,7 +89,7 @@ def _seconds(world: World, t: int, own: Own, index: int, kind: str) -> Node:
         )
 
     return Node(label, float(number), "s/request", TIMED, rests_on=rests_on,
-                origin="computesim/projection/serving_phases.py",
+                origin="computesim/cells/serving_phases.py",
                 note="time that the phase takes alone at the batch of the mean load")  # fmt: skip
 
 

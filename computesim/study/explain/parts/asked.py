@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from computesim.projection.cells import Task, asked
-from computesim.projection.demand import COT, EXPERIMENTS, OTHER_AI, PRETRAINING, RL
+from computesim.cells.jobs import COT, EXPERIMENTS, OTHER_AI, PRETRAINING, RL
+from computesim.cells.measured import Task
+from computesim.fleet.goodput import asked
 from computesim.study.explain.inputs import (
     SECONDS_PER_DAY,
     SECONDS_PER_YEAR,

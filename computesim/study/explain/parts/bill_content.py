@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from computesim.projection.bill_content import scaleup_capacity
-from computesim.projection.bill_ratios import TABLE, Ratios
+from computesim.accounts.bill.content import scaleup_capacity
+from computesim.accounts.bill.ratios import TABLE, Ratios
 from computesim.study.explain.inputs import figure, word
 from computesim.study.explain.node import Node, constant, product, quotient, total
 from computesim.study.explain.parts import networks, ratios

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import cache
 from typing import NamedTuple
 
-from computesim.projection.cells import Task
-from computesim.projection.demand import EXPERIMENTS, OTHER_AI, PRETRAINING, RL
-from computesim.projection.training import TRAINING_BANDWIDTH
+from computesim.cells.jobs import EXPERIMENTS, OTHER_AI, PRETRAINING, RL
+from computesim.cells.measured import Task
+from computesim.cells.training import TRAINING_BANDWIDTH
 from computesim.study.explain.inputs import ESTIMATE, branch, value, word
 from computesim.study.explain.node import (
     MODELLED,
@@ -203,5 +203,5 @@ def _training_use(world: World, t: int, task: Task, index: int) -> Uses:
         for field in ("compute", "busy")
     )  # fmt: skip
     memory = constant("memory bandwidth in use while training", TRAINING_BANDWIDTH, "1", ESTIMATE,
-                      "computesim/projection/training.py")  # fmt: skip
+                      "computesim/cells/training.py")  # fmt: skip
     return Uses(compute, product(f"bandwidth share of {task.part}", "1", memory, busy), busy)

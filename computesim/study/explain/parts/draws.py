@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from computesim.cells.measured import OTHER_TASK, Task
+from computesim.fleet.power import nameplate as plate_of
+from computesim.fleet.world import IDLE, Year
+from computesim.fleet.world import draws as draws_of
 from computesim.hardware.power import OVERHEADS, power_fit
-from computesim.projection.cells import OTHER_TASK, Task
-from computesim.projection.power import nameplate as plate_of
-from computesim.projection.world import IDLE, Year
-from computesim.projection.world import draws as draws_of
 from computesim.study.explain.inputs import ESTIMATE, figure
 from computesim.study.explain.node import (
     Node,

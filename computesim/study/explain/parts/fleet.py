@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from functools import cache
 
-from computesim.projection.cells import OTHER_TASK, Task
-from computesim.projection.demand import OTHER_AI
-from computesim.projection.world import IDLE
+from computesim.cells.jobs import OTHER_AI
+from computesim.cells.measured import OTHER_TASK, Task
+from computesim.fleet.world import IDLE
 from computesim.study.explain.inputs import SECONDS_PER_YEAR, shipment_share, value
 from computesim.study.explain.node import (
     ALLOCATED,
@@ -24,7 +24,7 @@ from computesim.study.explain.parts.cells import able, rate
 from computesim.study.explain.world import World, remembered
 
 UNIT = "accelerator"
-_PROGRAM = "computesim/projection/fleet.py"
+_PROGRAM = "computesim/fleet/cohorts.py"
 
 
 _WHOLE = constant("all of a cohort in its first year", 1.0)

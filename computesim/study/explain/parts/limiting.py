@@ -4,16 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from computesim.projection.demand import YEAR
-from computesim.projection.supply import (
-    ADDED,
-    CAPITAL,
-    HBM,
-    MAKERS,
-    PACKAGING,
-    POWER,
-    STEPS_OF_YEAR,
-)
+from computesim.calendar import YEAR
+from computesim.fleet.supply import ADDED, CAPITAL, HBM, MAKERS, PACKAGING, POWER, STEPS_OF_YEAR
 from computesim.scenario.yaml_loader import dotted
 from computesim.study.explain.inputs import SECONDS_PER_YEAR, figure, value, value_at
 from computesim.study.explain.node import (

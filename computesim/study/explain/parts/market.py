@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NamedTuple
 
+from computesim.accounts.revenue import time_of
 from computesim.catalog import Catalog
+from computesim.fleet.network import Plan
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.fabric import speed_name
-from computesim.projection.network import Plan
-from computesim.projection.revenue import time_of
 from computesim.study.explain.inputs import figure
 from computesim.study.explain.node import Node, complement, constant, product, total
 from computesim.study.explain.parts.ranges import dated, interpolated

@@ -7,9 +7,9 @@ from dataclasses import fields
 from functools import lru_cache
 
 from computesim.catalog import Catalog
+from computesim.fleet.network import TORUS_DOMAIN
+from computesim.fleet.roadmap import TORUS_FABRIC
 from computesim.hardware.fabric import Fabric, FabricBill, fabric_bill
-from computesim.projection.network import TORUS_DOMAIN
-from computesim.projection.roadmap import TORUS_FABRIC
 from computesim.study.explain.inputs import figure, value, word
 from computesim.study.explain.node import Node, computed, constant, product, quotient
 from computesim.study.explain.operations import MEANINGS, OPERATIONS

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from computesim.projection.cells import Task
-from computesim.projection.tco import FIXED_PARTS, capital_recovery_factor
+from computesim.accounts.cost.tco import FIXED_PARTS, capital_recovery_factor
+from computesim.cells.measured import Task
 from computesim.study.explain.inputs import HOURS_PER_YEAR, SECONDS_PER_YEAR, value
 from computesim.study.explain.node import (
     ALLOCATED,
@@ -190,6 +190,6 @@ def done(world: World, t: int, task: Task) -> Node:
     if not left:
         return whole
     undone = Node("work left undone", left, unit_of(task), ALLOCATED,
-                  origin="computesim/projection/fleet.py",
+                  origin="computesim/fleet/cohorts.py",
                   rests_on=lambda: (fleet.bought(world, t), whole))  # fmt: skip
     return difference("work done", unit_of(task), whole, undone)

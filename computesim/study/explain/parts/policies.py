@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
-from computesim.projection.demand import COT
-from computesim.projection.policy import Followed
+from computesim.cells.jobs import COT
+from computesim.demand.demand import Followed
 from computesim.study.explain.inputs import branch, figure, shipment_share, value, word
 from computesim.study.explain.node import BALANCED, Node, constant, product, quotient, total
 from computesim.study.explain.parts import chips, gains
@@ -19,7 +19,7 @@ from computesim.study.explain.world import World, remembered
 from computesim.workload.skill import TABLE
 
 DAYS = constant("days in a year", 365.25, "day/year")
-_PROGRAM = "computesim/projection/policy.py"
+_PROGRAM = "computesim/demand/policy.py"
 _OPERATION = (
     "traffic.peak_to_mean",
     "traffic.serving_share",

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from computesim.accounts.bill.ratios import CASES, cases
 from computesim.catalog import Catalog
-from computesim.projection.bill_ratios import CASES, cases
 from computesim.scenario.values import Value
 from computesim.study.explain.inputs import entry_of, figure, value
 from computesim.study.explain.node import FIGURE, Node, computed, constant

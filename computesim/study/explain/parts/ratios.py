@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from computesim.projection.bill_ratios import TABLE, class_of, gigabits
+from computesim.accounts.bill.ratios import TABLE, class_of, gigabits
 from computesim.study.explain.node import Node, complement, computed, constant, product
 from computesim.study.explain.parts.ranges import CENTRAL, figure_at, interpolated
 from computesim.study.explain.world import World, remembered

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from computesim.projection.regions import sites_at
+from computesim.cells.sites import sites_at
 from computesim.study.explain.inputs import ESTIMATE, figure, value
 from computesim.study.explain.node import (
     INPUT,

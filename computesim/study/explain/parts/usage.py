@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from computesim.projection.demand import COT
-from computesim.projection.usage import MOST_OF_THE_CEILING
+from computesim.cells.jobs import COT
+from computesim.demand.usage import MOST_OF_THE_CEILING
 from computesim.scenario.diffusion import Diffusion, Observation
 from computesim.study.explain.inputs import ESTIMATE, shipment, value, value_at
 from computesim.study.explain.node import (
@@ -21,7 +21,7 @@ from computesim.study.explain.world import World, remembered
 
 MOST = constant(
     "most of a ceiling that an observation may be", MOST_OF_THE_CEILING, "1", ESTIMATE,
-    "computesim/projection/usage.py",
+    "computesim/demand/usage.py",
 )  # fmt: skip
 
 

@@ -1,0 +1,1 @@
+"""What follows from the fleet: rows of the results, and nothing but rows."""

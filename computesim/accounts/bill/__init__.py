@@ -1,0 +1,1 @@
+"""The bill of materials by segment of the supply chain."""

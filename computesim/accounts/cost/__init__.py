@@ -1,0 +1,1 @@
+"""What hours, tokens and runs cost."""

@@ -1,0 +1,1 @@
+"""What one accelerator gets done: serving, training and reinforcement learning, measured."""

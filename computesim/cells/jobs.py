@@ -1,0 +1,161 @@
+"""What a cell is asked to do: streams of requests, pretraining runs, RL runs.
+
+Plain frozen values; `computesim.demand.asked` makes them of a scenario.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from computesim.quantities import Work
+from computesim.workload.architecture import Architecture
+from computesim.workload.pretraining import tokens_for_flop
+from computesim.workload.rl_recipe import RLRecipe
+from computesim.workload.transformer import decode_flop, prefill_flop
+
+COT, OTHER = "CoT inference", "Other inference"
+PRETRAINING, RL, EXPERIMENTS = "Pretraining", "RL post-training", "Experiments"
+OTHER_AI = "Other AI"
+WORKLOADS = (PRETRAINING, RL, COT, OTHER, EXPERIMENTS, OTHER_AI)
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Requests that are alike: the mean lengths of one product, with or without reasoning."""
+
+    requests: float  #: requests/s, mean of the day
+    prompt_tokens: float
+    cached_share: float
+    answer_tokens: float
+    reasoning_tokens: float  #: 0 for a request that does not reason
+    spread: float  #: standard deviation of the logarithm of the reasoning length
+    samples: float  #: chains in parallel, a mean
+    product: str = field(default="", compare=False, repr=False)  #: whose requests these are
+
+    @property
+    def output_tokens(self) -> float:
+        """Mean tokens that the request generates, all samples together."""
+        return self.samples * (self.reasoning_tokens + self.answer_tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class ServingDemand:
+    """The requests of one workload that one tier serves."""
+
+    workload: str
+    tier: str
+    model: Architecture
+    dtype: str
+    kv_dtype: str
+    ttft: float  #: s, for 90 % of the requests
+    tpot: float  #: s/token, for 90 % of the requests
+    streams: tuple[Stream, ...]
+    algorithms: float = 1.0  #: by how much less FLOP a request takes than the model says
+
+    @property
+    def requests(self) -> float:
+        """Requests/s, mean of the day."""
+        return sum(stream.requests for stream in self.streams)
+
+    @property
+    def mix(self) -> tuple[object, ...]:
+        """All that a serving cell depends on: the mix of requests, not their rate or owners."""
+        total = self.requests
+        streams = tuple(
+            replace(s, requests=round(s.requests / total, 12), product="") for s in self.streams
+        )
+        return (self.model, self.dtype, self.kv_dtype, self.ttft, self.tpot, streams)
+
+    def flop(self) -> dict[str, float]:
+        """Return the FLOP/s of prefill and of decode, mean of the day."""
+        parts = [self.stream_flop(s) for s in self.streams]
+        return {name: sum(part[name] for part in parts) for name in ("Prefill", "Decode")}
+
+    def stream_flop(self, s: Stream) -> dict[str, float]:
+        """Return the FLOP/s of prefill and of decode of one stream, mean of the day."""
+        cached = s.prompt_tokens * s.cached_share
+        length = s.reasoning_tokens + s.answer_tokens
+        prefill = s.requests * prefill_flop(self.model, s.prompt_tokens, cached)
+        decode = s.requests * s.samples * decode_flop(self.model, s.prompt_tokens, length)
+        return {"Prefill": prefill / self.algorithms, "Decode": decode / self.algorithms}
+
+
+@dataclass(frozen=True, slots=True)
+class PretrainingDemand:
+    """The final pretraining runs of a group of labs."""
+
+    lab: str
+    model: Architecture
+    runs: float  #: runs/s, all labs of the group
+    run_flop: float  #: of one run, FLOP
+    dtype: str
+    seq_len: int
+    batch_tokens: float
+    accelerators: float  #: of one job, at least
+    duration: float  #: of one run, at most, s
+
+    @property
+    def flop(self) -> float:
+        """FLOP/s, mean of the year."""
+        return self.runs * self.run_flop
+
+    @property
+    def run_tokens(self) -> float:
+        """Tokens of one run."""
+        return tokens_for_flop(self.model, self.run_flop, self.seq_len)
+
+    @property
+    def job(self) -> PretrainingDemand:
+        """All that a cell depends on: one run, whoever does it and however often."""
+        return replace(self, lab="", runs=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class RLDemand:
+    """The RL runs of a group of labs."""
+
+    lab: str
+    model: Architecture
+    steps: float  #: RL steps/s, all labs of the group
+    recipe: RLRecipe
+    response_tokens: float  #: mean of one response, search left out
+    response_spread: float
+    max_response_tokens: float
+    verifier_seconds: float
+    dtype: str  #: of the learner
+    works: dict[str, Work] = field(hash=False)  #: of one step, by part
+
+    @property
+    def job(self) -> RLDemand:
+        """All that a cell depends on: one step, whoever takes it and however often."""
+        return replace(self, lab="", steps=0.0)
+
+    def flop(self) -> dict[str, float]:
+        """Return the FLOP/s by part, mean of the year."""
+        part = {name: work.flop * self.steps for name, work in self.works.items()}
+        return {
+            "Rollout": part["prefill"] + part["decode"],
+            "Verification": part["search_scoring"] + part["verification"],
+            "Log-probabilities": part["old_log_probs"] + part["reference"],
+            "Learner": part["learner"] + part["critic"],
+        }
+
+
+class Asked(Protocol):
+    """What a year asks of cells."""
+
+    @property
+    def serving(self) -> tuple[ServingDemand, ...]:
+        """Workloads by tier."""
+        ...
+
+    @property
+    def pretraining(self) -> tuple[PretrainingDemand, ...]:
+        """Final pretraining runs by group of labs."""
+        ...
+
+    @property
+    def rl(self) -> tuple[RLDemand, ...]:
+        """RL runs by group of labs."""
+        ...

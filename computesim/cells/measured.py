@@ -1,0 +1,128 @@
+"""Goodput of every task on every accelerator that may be in the fleet.
+
+A task is one thing that accelerators are asked to do: serving a workload of a
+tier, pretraining or RL of a group of labs, and their experiments. Together the
+tasks are the columns of the goodput table from which the fleet is built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+from computesim.cells import serving, training
+from computesim.cells.jobs import (
+    EXPERIMENTS,
+    OTHER_AI,
+    PRETRAINING,
+    RL,
+    Asked,
+    PretrainingDemand,
+    RLDemand,
+    ServingDemand,
+)
+from computesim.cells.memo import Memo
+from computesim.cells.operation import Operation
+from computesim.cells.rl import cell as rl
+from computesim.cells.rl.cell import RLCell
+from computesim.cells.serving import Cell
+from computesim.cells.training import TrainingCell
+from computesim.hardware.accelerator import Accelerator
+
+
+class Task(NamedTuple):
+    """One column of the goodput table."""
+
+    workload: str
+    part: str  #: the tier, or the group of labs
+
+
+OTHER_TASK = Task(OTHER_AI, "")  #: other AI that is no share of the fleet
+
+
+class Use(NamedTuple):
+    """How hard a task works an accelerator, averaged over the time that it holds it."""
+
+    compute: float  #: fraction of the dense peak of the executed dtype
+    bandwidth: float  #: fraction of the memory bandwidth
+    busy: float  #: share of the time in which it works at all
+
+
+@dataclass(frozen=True, slots=True)
+class CellYear:
+    """The measured cells of one year; every sequence is in the order of the accelerators."""
+
+    serving: Mapping[Task, Sequence[Cell]]
+    pretraining: Mapping[Task, Sequence[TrainingCell]]
+    rl: Mapping[Task, Sequence[RLCell]]
+
+
+def measure(
+    asked: Asked, accelerators: Sequence[Accelerator | None], operation: Operation, memo: Memo
+) -> CellYear:
+    """Measure every task of one year on every accelerator.
+
+    Parameters
+    ----------
+    asked : Asked
+    accelerators : sequence of Accelerator or None
+        None for one that is not in the fleet that year; its cells are empty.
+    operation : Operation
+    memo : Memo
+        Cells that are known already.
+
+    Returns
+    -------
+    CellYear
+    """
+    play, failures = operation.play, operation.failures
+
+    def serving_cell(demand: ServingDemand, machine: Accelerator) -> Cell:
+        key = (demand.mix, machine, play)
+        return memo.get(Cell, key, partial(serving.measure, demand, machine, play))
+
+    def training_cell(demand: PretrainingDemand, machine: Accelerator) -> TrainingCell:
+        key = (demand.job, machine, failures)
+        return memo.get(TrainingCell, key, partial(training.measure, demand, machine, failures))
+
+    def rl_cell(demand: RLDemand, machine: Accelerator) -> RLCell:
+        key = (demand.job, machine, play, failures)
+        return memo.get(RLCell, key, partial(rl.measure, demand, machine, play, failures))
+
+    return CellYear(
+        serving={
+            Task(d.workload, d.tier): [serving_cell(d, a) if a else Cell() for a in accelerators]
+            for d in asked.serving
+        },
+        pretraining={
+            Task(PRETRAINING, d.lab): [
+                training_cell(d, a) if a else TrainingCell() for a in accelerators
+            ]
+            for d in asked.pretraining
+        },
+        rl={
+            Task(RL, d.lab): [rl_cell(d, a) if a else RLCell() for a in accelerators]
+            for d in asked.rl
+        },
+    )
+
+
+def use(cells: CellYear, task: Task, index: int, operation: Operation) -> Use:
+    """Return how hard a task works accelerator `index`, idle time between jobs included."""
+    share = operation.operational_share
+    if task in cells.serving:
+        cell, pooled = cells.serving[task][index], operation.serving_share
+        return Use(cell.compute * pooled, cell.bandwidth * pooled, cell.busy * pooled)
+    if task in cells.pretraining:
+        job = cells.pretraining[task][index]
+        busy = job.busy * job.effective * share
+        return Use(job.compute * job.effective * share, training.TRAINING_BANDWIDTH * busy, busy)
+    if task in cells.rl:
+        run = cells.rl[task][index]
+        return Use(run.compute * share, run.bandwidth * share, run.busy * share)
+    final = Task(PRETRAINING, task.part)
+    if task.workload == EXPERIMENTS and final in cells.pretraining:
+        return use(cells, final, index, operation)
+    return Use(0.0, 0.0, 0.0)  # not asked for in this year

@@ -1,0 +1,56 @@
+"""How accelerators are run: what of them is in service, and how their cells are measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from computesim.cells.serving import Play
+from computesim.cells.training import Failures
+from computesim.hardware.reliability import availability
+
+if TYPE_CHECKING:
+    from computesim.scenario import Scenario
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """How the fleet is run."""
+
+    play: Play = field(default_factory=Play)
+    failures: Failures = field(default_factory=Failures)
+    availability: float = 1.0  #: share of time in which a node is in service
+    spare_share: float = 0.0  #: spares over nodes in use
+    operational_share: float = 1.0  #: of training accelerators, with a job on them
+    serving_share: float = 1.0  #: of serving accelerators, in a pool sized for its busiest hour
+
+    @property
+    def kept(self) -> float:
+        """Share of accelerators that are neither spares nor missing."""
+        # spares stand in for nodes in repair; what they do not cover is missing
+        return min(self.availability, 1.0 / (1.0 + self.spare_share))
+
+
+def operation_at(scenario: Scenario, year: float, replication: int) -> Operation:
+    """Return how the fleet is run in a year."""
+    reliability = scenario.reliability
+    per_node_day = reliability.failures_per_node_day.at(year)
+    return Operation(
+        play=Play(
+            seed=scenario.simulation.seed + replication,
+            requests=scenario.simulation.requests,
+            burstiness=scenario.traffic.burstiness.at(year),
+            peak_to_mean=scenario.traffic.peak_to_mean.at(year),
+            engine=scenario.simulation.engine,
+        ),
+        failures=Failures(
+            per_node_day,
+            reliability.restart.at(year),
+            reliability.checkpoint_interval.at(year),
+            reliability.checkpoint_stall.at(year),
+        ),
+        availability=availability(per_node_day, reliability.repair.at(year)),
+        spare_share=reliability.spare_share.at(year),
+        operational_share=reliability.operational_share.at(year),
+        serving_share=scenario.traffic.serving_share.at(year),
+    )

@@ -1,0 +1,278 @@
+"""What an accelerator gets done of RL and of serving, by formula: what a balance weighs.
+
+The cells of a projection are simulated, for one mix of requests. A balance asks for many chain
+lengths, and here the fluid limit of the same step model answers: no tails, no bursts.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any, Final
+
+import numpy as np
+
+from computesim.arrays import Floats
+from computesim.cells.jobs import RLDemand
+from computesim.cells.rl.cell import plan_of
+from computesim.cells.rl.cluster import learner
+from computesim.cells.rl.overhead import overhead_seconds, slowness, sync_seconds
+from computesim.cells.rl.plan import RLPlan
+from computesim.cells.rl.replica import batch_seconds, rollout_replica
+from computesim.cells.serving import MEMORY_SHARE, Play, intensity, paged_service
+from computesim.cells.training import TRAINING_BANDWIDTH, hardware_share
+from computesim.hardware.accelerator import Accelerator
+from computesim.hardware.serving import ServingLayout, serving_layout, serving_step
+from computesim.hardware.step import StepModel
+from computesim.quantities import ServingLoad
+from computesim.sim.fluid import MeanLengths, fluid_rate, steady_state
+from computesim.sim.service import Service, check_service
+from computesim.workload.architecture import Architecture
+from computesim.workload.transformer import serving_load
+
+NODES: Final = 15  #: chain lengths at which serving is worked out; between them it is interpolated
+HALVINGS: Final = 6  #: of the 5 % within which `fluid_rate` answers
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """One accelerator at full load."""
+
+    per_second: float  #: FLOP of RL, or sequences served
+    compute: float  #: fraction of the dense peak of the executed dtype
+    bandwidth: float  #: fraction of the memory bandwidth
+    busy: float = 1.0  #: share of the time in which it works
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """The requests that a balance serves."""
+
+    model: Architecture
+    dtype: str
+    kv_dtype: str
+    tpot: float  #: s/token, at most
+    prompt_tokens: float
+    cached_tokens: float  #: of the prompt, found in a prefix cache
+    spread: float  #: standard deviation of ln output tokens
+    scored: bool = False  #: a verifier of the model's size reads every sample
+
+
+@lru_cache(maxsize=256)
+def rl_pace(demand: RLDemand, accelerator: Accelerator) -> Pace:
+    """Return the FLOP/s of one accelerator of an RL job, failures left out.
+
+    Parameters
+    ----------
+    demand : RLDemand
+        `RLDemand.job` of one step.
+    accelerator : Accelerator
+
+    Returns
+    -------
+    Pace
+
+    Raises
+    ------
+    CapacityError
+        If the model does not fit.
+
+    Notes
+    -----
+    Engine and learner take turns, or run side by side and the slower one sets the pace. The
+    engine decodes full batches; a batch ends with its longest rollout, which only partial rollouts
+    need not wait for. Within a quarter of the simulated step (tests).
+    """
+    plan = plan_of(demand, accelerator, Play())
+    load = serving_load(plan.model, plan.engine_dtype, plan.kv_dtype)
+    step, taught = rollout_replica(plan, load), learner(plan)
+    rollouts = batch_seconds(plan, step, tail=False)
+    learning = taught.seconds + taught.log_probs
+    around = overhead_seconds(plan) + sync_seconds(plan)
+    after = learning + around
+    period = max(rollouts, after)
+    if not plan.partial_rollouts:  # a batch waits for its longest rollout, ahead or not
+        period = max(period, (rollouts + _tail(plan, step) + after) / (1.0 + plan.staleness))
+    n_rollout, n_learner = (n / plan.n_accelerators for n in plan.split)
+    shares = (n_rollout * rollouts / period, n_learner * learning / period)
+    batch = max(1, min(step.max_batch, int(step.kv_capacity_tokens / plan.trajectory_tokens)))
+    seconds = step.decode_seconds(batch, plan.trajectory_tokens)
+    rate = batch / seconds / step.n_accelerators
+    context = plan.trajectory_tokens * load.attention_flop_per_pair
+    decoding = rate * (load.flop_per_token + load.attention_flop_per_token + context)
+    index = min(batch, step.token_budget)
+    memory = float(step.weight_stream[index]) + batch * step.per_kv_token * plan.trajectory_tokens
+    hardware = hardware_share(taught.step, accelerator, plan.dtype) / slowness(plan)
+    peak = accelerator.peak(load.weight_dtype)
+    return Pace(
+        sum(work.flop for work in demand.works.values()) / (period * plan.n_accelerators),
+        shares[0] * min(decoding / peak, 1.0) + shares[1] * min(hardware, 1.0),
+        shares[0] * min(memory / seconds * MEMORY_SHARE, 1.0) + shares[1] * TRAINING_BANDWIDTH,
+        min(sum(shares), 1.0),
+    )
+
+
+def _tail(plan: RLPlan, step: StepModel) -> float:
+    """Return the seconds in which the longest rollout of a batch is generated almost alone.
+
+    Its length is that of the most likely largest of n normal logarithms, cut at the cap.
+    """
+    n, spread = max(plan.drawn, 3), plan.output_spread
+    far = math.sqrt(2.0 * math.log(n))
+    largest = far - (math.log(math.log(n)) + math.log(4.0 * math.pi)) / (2.0 * far)
+    mean = plan.mean_output_tokens
+    longest = min(plan.max_output_tokens, mean * math.exp(spread * largest - spread**2 / 2.0))
+    return max(longest - mean, 0.0) * step.decode_seconds(1, plan.prompt_tokens + longest)
+
+
+@dataclass(frozen=True)
+class ServingPaces:
+    """Sequences of all chain lengths on one accelerator."""
+
+    tokens: tuple[float, ...]  #: of an output, rising
+    first: tuple[Pace, ...]  #: a sequence that reads its prompt
+    later: tuple[Pace, ...]  #: a further sample, which finds it in the cache
+
+    def seconds(self, tokens: float, samples: float) -> float:
+        """Return the accelerator-seconds of a request at full load.
+
+        Parameters
+        ----------
+        tokens : float, token
+            Of the output of one sample; at the ends of the table it goes on by its slope.
+        samples : float
+
+        Returns
+        -------
+        float, s
+        """
+        return self._of("first", tokens) + (samples - 1.0) * self._of("later", tokens)
+
+    def pace(self, tokens: float) -> Pace:
+        """Return the pace of single samples of a length, within the table.
+
+        Parameters
+        ----------
+        tokens : float, token
+            Of the output of one sample.
+
+        Returns
+        -------
+        Pace
+        """
+        x, at = np.log(self.tokens), math.log(tokens)
+        columns = zip(*((p.per_second, p.compute, p.bandwidth) for p in self.first), strict=True)
+        return Pace(*(float(np.interp(at, x, column)) for column in columns))
+
+    def _of(self, kind: str, tokens: float) -> float:
+        """Return the seconds of a sequence, a smooth and rising function of its tokens."""
+        return math.exp(float(self._curves[kind](math.log(tokens))))
+
+    @cached_property
+    def _curves(self) -> dict[str, Any]:
+        """Monotone cubics (Fritsch and Carlson) through ln seconds over ln tokens."""
+        from scipy.interpolate import PchipInterpolator
+
+        x = np.log(self.tokens)
+        found = {}
+        for kind in ("first", "later"):
+            seconds = np.array([1.0 / pace.per_second for pace in getattr(self, kind)])
+            # another layout may suit a longer chain better; it would suit the shorter one as well
+            rising = np.minimum.accumulate(seconds[::-1])[::-1]
+            found[kind] = PchipInterpolator(x, np.log(rising), extrapolate=True)
+        return found
+
+
+@lru_cache(maxsize=256)
+def serving_paces(
+    served: Served, accelerator: Accelerator, shortest: float, longest: float
+) -> ServingPaces:
+    """Return what one accelerator serves within its time per token, by chain length.
+
+    Parameters
+    ----------
+    served : Served
+    accelerator : Accelerator
+    shortest, longest : float, token
+        Ends of the outputs of interest.
+
+    Returns
+    -------
+    ServingPaces
+        Lengths that no layout serves within the time per token are left out.
+
+    Raises
+    ------
+    CapacityError
+        If the model does not fit, or no length is served fast enough.
+    """
+    from computesim.errors import CapacityError
+
+    longest = min(longest, served.model.context_length - served.prompt_tokens)
+    lengths = np.geomspace(shortest, max(longest, 1.001 * shortest), NODES).tolist()
+    rows = []
+    for tokens in lengths:
+        first = _sequence(served, accelerator, tokens, reads=True)
+        later = _sequence(served, accelerator, tokens, reads=False)
+        if first.per_second > 0 and later.per_second > 0:
+            rows.append((tokens, first, later))
+    if len(rows) < 2:
+        raise CapacityError(
+            f"{served.model.name} on {accelerator.name} writes no token within "
+            f"{1e3 * served.tpot:.4g} ms"
+        )
+    return ServingPaces(*(tuple(column) for column in zip(*rows, strict=True)))
+
+
+def _sequence(served: Served, accelerator: Accelerator, tokens: float, reads: bool) -> Pace:
+    """Return the pace of sequences of a length, each with its prompt to read or not."""
+    whole = float(served.model.context_length)
+    output = min(tokens * math.exp(served.spread**2), whole)  # of the sequence found decoding
+    prompt, cached = served.prompt_tokens, served.cached_tokens
+    context = min(prompt + output / 2.0, whole)
+    fresh = prompt - cached if reads else 0.0
+    pairs = (prompt**2 - cached**2) / 2.0 if reads else 0.0
+    if served.scored:
+        fresh += prompt + tokens
+        pairs += (prompt + tokens) ** 2 / 2.0
+    lengths = MeanLengths(fresh, pairs, max(tokens - 1.0, 0.0), context, prompt + output + 1.0)
+    load = serving_load(served.model, served.dtype, served.kv_dtype)
+    near = 2.0 ** math.ceil(math.log2(context))
+    step, service, table = _replica(load, accelerator, min(near, whole), served.tpot)
+    rate = _sustained(lengths, service, table, served.tpot)
+    if rate <= 0.0:
+        return Pace(0.0, 0.0, 0.0)
+    state = steady_state(rate, lengths, service, table)
+    compute, bandwidth = intensity(state, rate, lengths, step, load, accelerator)
+    return Pace(rate / step.n_accelerators, compute, bandwidth)
+
+
+@lru_cache(maxsize=64)
+def _replica(
+    load: ServingLoad, accelerator: Accelerator, context: float, tpot: float
+) -> tuple[StepModel, Service, Floats]:
+    """Return the replica for sequences of about a context."""
+    layout = serving_layout(load, accelerator, context, tpot)
+    return _laid_out(load, accelerator, layout)
+
+
+@lru_cache(maxsize=16)  # tables of some MB
+def _laid_out(
+    load: ServingLoad, accelerator: Accelerator, layout: ServingLayout
+) -> tuple[StepModel, Service, Floats]:
+    """Return a replica of a layout."""
+    step = serving_step(load, accelerator, layout)
+    return step, *check_service(paged_service(step), step.weight_seconds)
+
+
+def _sustained(lengths: MeanLengths, service: Service, table: Floats, tpot: float) -> float:
+    """Return the rate per replica that the fluid limit sustains, within 0.1 %."""
+    low = fluid_rate(lengths, service, table, tpot)
+    high = 1.06 * low
+    for _ in range(HALVINGS if low > 0.0 else 0):
+        middle = math.sqrt(low * high)
+        state = steady_state(middle, lengths, service, table)
+        kept = not state.bounded and state.step_seconds <= tpot
+        low, high = (middle, high) if kept else (low, middle)
+    return low

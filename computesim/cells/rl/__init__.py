@@ -1,0 +1,1 @@
+"""One step of reinforcement learning on a cluster: rollouts, learner, and what joins them."""

@@ -1,0 +1,94 @@
+"""The learner of an RL job, and the accelerators that it gets beside the rollout engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from computesim.cells.rl.overhead import slowness
+from computesim.cells.rl.plan import RLPlan
+from computesim.cells.rl.replica import batch_seconds, rollout_replica
+from computesim.errors import CapacityError
+from computesim.hardware.parallel import TrainingStep, best_layout
+from computesim.workload.transformer import serving_load, training_load
+
+SMALLEST_LEARNER: Final = 8  #: accelerators
+LARGEST_LEARNER: Final = 2**16  #: accelerators, above which the model does not fit
+SHORTEST: Final = 128  #: tokens of a training sequence
+FORWARD: Final = 1.0 / 3.0  #: of the seconds of a training step
+
+
+@dataclass(frozen=True, slots=True)
+class Learner:
+    """What the learner needs for the kept rollouts of a step."""
+
+    seconds: float  #: forward, backward and optimiser of all passes, critic included, s
+    log_probs: float  #: forward passes of policy, reference and critic, s
+    step: TrainingStep  #: of one minibatch
+
+
+def learner(plan: RLPlan) -> Learner:
+    """Return the seconds of the learner on its accelerators, layout searched.
+
+    Raises
+    ------
+    CapacityError
+        If the model does not fit in training on the accelerators of the learner, offloaded or not.
+    """
+    seq_len = round(min(plan.attended_tokens, plan.model.context_length))
+    load = training_load(plan.model, max(seq_len, SHORTEST))
+    batch = max(plan.sequences / plan.minibatches * plan.trajectory_tokens, load.seq_len)
+    # RL frameworks move optimiser states to the host where they would not fit
+    step = best_layout(load, plan.accelerator, plan.split[1], batch, plan.dtype, offload="auto")
+    if plan.learner_flop:
+        rate = step.mfu * plan.accelerator.peak("bf16") * plan.split[1]
+        return Learner(plan.learner_flop / rate * slowness(plan), 0.0, step)
+    once = step.seconds * plan.minibatches * slowness(plan)
+    forwards = int(plan.old_log_probs) + int(plan.reference) + int(plan.critic)
+    networks = 2.0 if plan.critic else 1.0
+    forward = (once - step.host_seconds * plan.minibatches * slowness(plan)) * FORWARD
+    return Learner(once * plan.updates * networks, forwards * forward, step)
+
+
+def balanced(plan: RLPlan) -> RLPlan:
+    """Return the plan with the learner's share of accelerators that lets neither side wait.
+
+    Parameters
+    ----------
+    plan : RLPlan
+
+    Returns
+    -------
+    RLPlan
+        The same if it is synchronous. Otherwise its accelerators generate, and the learner gets
+        others: the power of two (or three quarters of one) that is next to as fast.
+
+    Raises
+    ------
+    CapacityError
+        If the model does not fit.
+    """
+    if plan.staleness == 0:
+        return plan
+    size, load = SMALLEST_LEARNER, serving_load(plan.model, plan.engine_dtype, plan.kv_dtype)
+    split = _divided(plan, plan.n_accelerators, size)
+    needed = batch_seconds(split, rollout_replica(split, load), tail=False)
+    while True:
+        split = _divided(plan, plan.n_accelerators, size)
+        try:
+            taught = learner(split)
+            if taught.seconds + taught.log_probs <= needed or size >= 2 * plan.n_accelerators:
+                break
+        except CapacityError:
+            if size > LARGEST_LEARNER:
+                raise
+        size *= 2
+    while split.n_rollout < size:  # the model's state needs a learner that would mostly wait
+        split = _divided(plan, min(2 * split.n_rollout, size), size)
+    return split
+
+
+def _divided(plan: RLPlan, n_rollout: int, n_learner: int) -> RLPlan:
+    """Return the plan with accelerators of their own for rollout and learner."""
+    whole = n_rollout + n_learner
+    return replace(plan, n_accelerators=whole, n_rollout=n_rollout, n_learner=n_learner)

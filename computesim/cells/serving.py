@@ -1,0 +1,298 @@
+"""Goodput of serving: the rate that one accelerator keeps at its service level, simulated.
+
+A cell is one model with its mix of requests on one accelerator. The layout
+comes from the hardware floor, the rate from the discrete-event simulation; the
+same requests (common random numbers) are played on every accelerator.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from computesim.arrays import Floats, Ints
+from computesim.cells.jobs import ServingDemand
+from computesim.errors import CapacityError
+from computesim.hardware.accelerator import Accelerator
+from computesim.hardware.serving import serving_layout, serving_step
+from computesim.hardware.serving_efficiency import GENERAL_ENGINE
+from computesim.hardware.step import StepModel
+from computesim.quantities import ServingLoad
+from computesim.sim.capacity import ServiceLevel, max_serving_rate
+from computesim.sim.fluid import (
+    MeanLengths,
+    SteadyState,
+    fluid_rate,
+    mean_lengths,
+    steady_state,
+)
+from computesim.sim.output import latencies, quantile
+from computesim.sim.service import RECOMPUTE, Service, check_service
+from computesim.sim.streams import stream
+from computesim.sim.trace import Trace
+from computesim.workload.transformer import serving_load
+
+MOST_REPLICAS = 4  #: of one cell; larger pools share load a little better
+ENOUGH_ACCELERATORS = 32  #: of one cell: large replicas smooth their load by themselves
+RESIDENCES = 2.5  #: arrivals last this many times as long as a request stays
+MOST_REQUESTS = 30_000  #: of one cell
+JUDGED = 0.6  #: share of the arrivals that are judged; the rest keeps the pool full meanwhile
+PAGE = 16  #: tokens of a page of the KV cache, as in vLLM
+WATERMARK = 0.01  #: share of the cache that admission leaves free, as in vLLM
+#: ln-sd of visible answers: 18 chat models on LM Arena, 1.1 to 1.4 (ML.ENERGY leaderboard v3)
+ANSWER_SPREAD = 1.1
+#: ln-sd of prompts within one product; estimate, production traces span products and show more
+PROMPT_SPREAD = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What one accelerator of a pool gets done, and how hard it works."""
+
+    requests: float = 0.0  #: requests/s per accelerator at the service level; 0: it cannot
+    output_tokens: float = 0.0  #: tokens/s per accelerator at that rate
+    ttft: float = float("inf")  #: p90 at that rate, s
+    tpot: float = float("inf")  #: p90 at that rate, s/token
+    compute: float = 0.0  #: at the mean load of the day, fraction of the dense peak
+    bandwidth: float = 0.0  #: likewise, fraction of the memory bandwidth
+    busy: float = 0.0  #: likewise, share of the time with a step in progress
+    batch: float = 0.0  #: mean running sequences of a replica at the mean load
+    accelerators: int = 0  #: of one replica
+    reading: float = 0.0  #: share of the step time that reading prompts adds, at the mean load
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """How a cell is simulated."""
+
+    seed: int = 1
+    requests: int = 1000
+    burstiness: float = 1.0  #: coefficient of variation of the time between requests
+    peak_to_mean: float = 1.0
+    engine: Literal["numba", "simpy"] = "numba"
+
+
+def measure(demand: ServingDemand, accelerator: Accelerator, play: Play) -> Cell:
+    """Return what one accelerator does of a stream of requests at its service level.
+
+    Parameters
+    ----------
+    demand : ServingDemand
+    accelerator : Accelerator
+    play : Play
+
+    Returns
+    -------
+    Cell
+        All zero if the model does not fit, or if even an idle replica misses the service level.
+    """
+    load = serving_load(demand.model, demand.dtype, demand.kv_dtype)
+    trace = sample_trace(demand, play)
+    try:
+        step = _replica(load, accelerator, trace, demand.tpot)
+    except CapacityError:
+        return Cell()
+    replicas = max(1, min(MOST_REPLICAS, ENOUGH_ACCELERATORS // step.n_accelerators))
+    service, table = check_service(paged_service(step), step.weight_seconds)
+    lengths = mean_lengths(trace)
+    guess = fluid_rate(lengths, service, table, demand.tpot)
+    if guess == 0.0:  # a single sequence is too slow
+        return Cell()
+    residing = steady_state(guess, lengths, service, table).batch * replicas
+    longer = min(round(RESIDENCES * residing), MOST_REQUESTS)
+    if longer > play.requests:  # arrivals must go on while requests come and leave
+        trace = sample_trace(demand, replace(play, requests=longer))
+    # what a request spends outside of the replica is gone before and after its prompt is read
+    level = ServiceLevel(max(demand.ttft - GENERAL_ENGINE.request, 0.0), demand.tpot)
+    found = max_serving_rate(
+        trace, service, table, replicas, level, seed=play.seed, engine=play.engine, judged=JUDGED
+    )
+    if found.rate == 0.0 or found.run is None:
+        return Cell()
+    seen = latencies(found.run, found.skip, end=found.skip + round(JUDGED * len(trace)))
+    share = found.rate / (replicas * step.n_accelerators)  # sequences/s per accelerator
+    day = found.rate / (replicas * play.peak_to_mean)
+    mean = steady_state(day, lengths, service, table)
+    compute, bandwidth = intensity(mean, day, lengths, step, load, accelerator)
+    return Cell(
+        requests=share * len(_first_of_group(trace)) / len(trace),
+        output_tokens=share * float(trace.output_tokens.mean()),
+        ttft=quantile(seen.ttft, level.share),
+        tpot=quantile(seen.tpot, level.share),
+        compute=compute,
+        bandwidth=bandwidth,
+        busy=1.0 - math.exp(-mean.batch - day * mean.step_seconds),
+        batch=mean.batch,
+        accelerators=step.n_accelerators,
+        reading=mean.reading,
+    )
+
+
+def sample_trace(demand: ServingDemand, play: Play) -> Trace:
+    """Return requests of a mix of streams at a rate of 1/s; parallel samples arrive together.
+
+    Parameters
+    ----------
+    demand : ServingDemand
+        Streams are chosen in proportion to their request rates.
+    play : Play
+
+    Returns
+    -------
+    Trace
+        About `play.requests` sequences, cut at the context of the model. The first sample of a
+        request reads the prompt beyond its cached part, the others find all of it.
+    """
+    streams = demand.streams
+    weight = np.array([s.requests for s in streams])
+    samples = np.array([s.samples for s in streams])
+    n = max(50, round(play.requests / float(np.average(samples, weights=weight))))
+    uniform = stream(play.seed, "product").random((2, n))
+    product = np.searchsorted(np.cumsum(weight) / weight.sum(), uniform[0], side="right")
+    product = product.clip(max=len(streams) - 1)
+    repeats = np.floor(samples[product] + uniform[1]).astype(np.int64)  # 2.5 is two or three
+    each = np.repeat(np.arange(n), repeats)  # the request of every sequence
+    of = product[each]  # its stream
+
+    context = demand.model.context_length
+    prompt = _lengths(play, "prompt_tokens", [s.prompt_tokens for s in streams], product)
+    prompt = prompt.clip(min=1, max=context - 1)[each]
+    share = np.array([s.cached_share for s in streams])[of]
+    opens = np.diff(each, prepend=-1) > 0
+    cached = np.where(opens, np.floor(prompt * share).astype(np.int64), prompt)
+    spreads = [s.spread for s in streams]
+    means = [s.reasoning_tokens for s in streams]
+    reasoning = _lengths(play, "reasoning_tokens", means, of, spreads)
+    answer = _lengths(
+        play, "answer_tokens", [s.answer_tokens for s in streams], of, [ANSWER_SPREAD]
+    )
+    output = np.minimum((reasoning + answer).clip(min=1), context - prompt)
+    return Trace(np.cumsum(_gaps(n, play))[each], prompt, cached, output)
+
+
+def _lengths(
+    play: Play, name: str, means: list[float], of: Ints, spreads: Sequence[float] = (PROMPT_SPREAD,)
+) -> Ints:
+    """Return lognormal lengths, one for each entry of `of`, the stream that it belongs to."""
+    mean = np.array(means)[of]
+    sd = np.array(spreads)[of] if len(spreads) > 1 else spreads[0]
+    normal = stream(play.seed, name).standard_normal(len(of))
+    rounded: Ints = np.rint(mean * np.exp(sd * normal - sd**2 / 2)).astype(np.int64)
+    return rounded
+
+
+def as_service(step: StepModel) -> Service:
+    """Return the step model of the hardware floor as the parameters of the simulation."""
+    return Service(
+        fixed=step.fixed,
+        wire=step.wire,
+        compute_offset=step.compute_offset,
+        per_token=step.per_token,
+        per_pair=step.per_pair,
+        per_kv_token=step.per_kv_token,
+        per_sequence=step.per_sequence,
+        kv_capacity_tokens=int(step.kv_capacity_tokens),
+        max_batch=step.max_batch,
+        token_budget=step.token_budget,
+    )
+
+
+def paged_service(step: StepModel) -> Service:
+    """Return a replica whose cache is taken page by page, as vLLM and SGLang do.
+
+    Parameters
+    ----------
+    step : StepModel
+
+    Returns
+    -------
+    Service
+        A request is admitted when its prompt fits; when the cache is full the newest sequence
+        goes, and is read again later.
+    """
+    plain = as_service(step)
+    page = max(1, min(PAGE, plain.kv_capacity_tokens))
+    spare = int(WATERMARK * plain.kv_capacity_tokens)
+    return plain._replace(block_tokens=page, when_full=RECOMPUTE, watermark_tokens=spare)
+
+
+def _gaps(n: int, play: Play) -> Floats:
+    """Return gamma distributed times between requests with mean 1 s."""
+    shape = 1.0 / max(play.burstiness, 1e-3) ** 2
+    gaps: Floats = stream(play.seed, "arrivals").gamma(shape, 1.0 / shape, n)
+    return gaps
+
+
+def _first_of_group(trace: Trace) -> Ints:
+    """Return the indices of the sequences that open a request."""
+    return np.flatnonzero(np.diff(trace.arrival, prepend=-1.0) > 0)
+
+
+def replica(demand: ServingDemand, accelerator: Accelerator, play: Play) -> StepModel:
+    """Return the step model of the replica on which a demand is first played.
+
+    Raises
+    ------
+    CapacityError
+        If the model does not fit.
+    """
+    load = serving_load(demand.model, demand.dtype, demand.kv_dtype)
+    return _replica(load, accelerator, sample_trace(demand, play), demand.tpot)
+
+
+def _replica(load: ServingLoad, accelerator: Accelerator, trace: Trace, tpot: float) -> StepModel:
+    """Return the step model of the best layout that holds the longest request of a trace."""
+    output = trace.output_tokens
+    context = float(np.average(trace.prompt_tokens + output / 2, weights=output))
+    longest = float((trace.prompt_tokens + output).max())
+    step = serving_step(load, accelerator, serving_layout(load, accelerator, context, tpot))
+    if step.kv_capacity_tokens < longest:
+        step = serving_step(load, accelerator, serving_layout(load, accelerator, longest, tpot))
+    return step
+
+
+def intensity(
+    state: SteadyState,
+    rate: float,
+    lengths: MeanLengths,
+    step: StepModel,
+    load: ServingLoad,
+    accelerator: Accelerator,
+) -> tuple[float, float]:
+    """Return the fractions of peak FLOP/s and of memory bandwidth in use at a rate per replica.
+
+    Parameters
+    ----------
+    state : SteadyState
+    rate : float, 1/s
+        Sequences of one replica.
+    lengths : MeanLengths
+    step : StepModel
+    load : ServingLoad
+    accelerator : Accelerator
+
+    Returns
+    -------
+    tuple of two float
+        The fluid limit is enough here: at the mean load of the day nothing waits.
+    """
+    per_token = load.flop_per_token + load.attention_flop_per_token
+    pairs = lengths.pairs + lengths.later * lengths.context
+    flop = (lengths.fresh + lengths.later) * per_token + pairs * load.attention_flop_per_pair
+    compute = rate * flop / (step.n_accelerators * accelerator.peak(load.weight_dtype))
+    tokens = state.batch + rate * lengths.fresh * state.step_seconds
+    index = min(max(round(tokens), 1), step.token_budget)
+    memory = float(step.weight_stream[index]) + state.batch * (
+        step.per_kv_token * lengths.context + step.per_sequence
+    )
+    bandwidth = memory / state.step_seconds * MEMORY_SHARE
+    return min(compute, 1.0), min(bandwidth, 1.0)
+
+
+#: bytes over (memory seconds × bandwidth): attained HBM efficiency of weight and cache streams,
+#: 0.7 to 0.9 in measured kernels (hardware notes 3.3 of the inference study; estimate)
+MEMORY_SHARE = 0.8

@@ -1,0 +1,152 @@
+"""Goodput of pretraining: FLOP/s that one accelerator of a job delivers, failures included."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from computesim.cells.jobs import PretrainingDemand
+from computesim.errors import CapacityError
+from computesim.hardware.accelerator import Accelerator
+from computesim.hardware.parallel import TrainingStep, best_layout
+from computesim.hardware.reliability import effective_time
+from computesim.workload.transformer import train_flop_per_token, training_load
+
+#: memory bandwidth in use while matrix multiplications of training run, fraction; estimate
+TRAINING_BANDWIDTH = 0.3
+NODE = 8  #: accelerators of the node for which failure rates are published
+SMALLEST_JOB = 64  #: accelerators
+LARGEST_JOB = 2**22  #: accelerators
+#: twice the accelerators must speed a run up by this factor to be used
+WORTH_GROWING = 1.4
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """How often nodes fail and what a failure costs a job."""
+
+    per_node_day: float = 0.0
+    restart: float = 0.0  #: s
+    checkpoint_interval: float = 1800.0  #: s
+    checkpoint_stall: float = 0.0  #: s
+
+    def effective_time(self, accelerators: float) -> float:
+        """Return the share of wall time in which a job of so many accelerators makes progress.
+
+        The interval between checkpoints is halved until a failure costs no more than a checkpoint:
+        operators of large jobs checkpoint more often.
+        """
+        nodes = accelerators / NODE
+        interval = max(self.checkpoint_interval, self.checkpoint_stall, 1.0)
+        best = 0.0
+        while interval >= max(self.checkpoint_stall, 1.0):
+            share = effective_time(
+                nodes, self.per_node_day, self.restart, interval, self.checkpoint_stall
+            )
+            if 0 < share < best:
+                break
+            best, interval = max(share, best), interval / 2
+        return best
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingCell:
+    """What one accelerator of a pretraining job gets done."""
+
+    flop: float = 0.0  #: model FLOP/s per accelerator, failures included; 0: it does not fit
+    mfu: float = 0.0  #: while running, fraction of the dense bf16 peak
+    compute: float = 0.0  #: HFU at the executed dtype, mean of the step
+    busy: float = 0.0  #: share of a step in which the accelerator computes
+    effective: float = 0.0  #: share of wall time with progress (ETTR)
+    accelerators: int = 0  #: of one job
+
+    @property
+    def speed(self) -> float:
+        """Model FLOP/s of the whole job."""
+        return self.flop * self.accelerators
+
+
+def measure(
+    demand: PretrainingDemand, accelerator: Accelerator, failures: Failures
+) -> TrainingCell:
+    """Return what one accelerator does in a pretraining run.
+
+    Parameters
+    ----------
+    demand : PretrainingDemand
+        A job has `accelerators`, or as many more as its duration asks for, as long as it pays:
+        the last doubling must make the run 1.4 times as fast. A job that its batch does not feed
+        is halved until it does.
+    accelerator : Accelerator
+    failures : Failures
+
+    Returns
+    -------
+    TrainingCell
+        All zero if the model does not fit on the job.
+    """
+    if accelerator.nic_bandwidth <= 0 and accelerator.scaleup_domain < demand.accelerators:
+        return TrainingCell()
+    best = _first_that_runs(demand, accelerator, failures)
+    while best.accelerators > SMALLEST_JOB:  # a batch that does not feed so many
+        smaller = _job(demand, accelerator, failures, round_up(best.accelerators / 2))
+        if smaller.speed * WORTH_GROWING <= best.speed:
+            break
+        best = smaller
+    while 0 < best.speed * demand.duration < demand.run_flop:
+        larger = _job(demand, accelerator, failures, round_up(best.accelerators * 2))
+        if larger.speed < WORTH_GROWING * best.speed:
+            break  # the run takes longer instead
+        best = larger
+    return best
+
+
+def _first_that_runs(
+    demand: PretrainingDemand, accelerator: Accelerator, failures: Failures
+) -> TrainingCell:
+    """Return the job of the size asked for, or of the nearest size that holds model and batch."""
+    asked = round_up(demand.accelerators)
+    sizes = [asked]
+    while sizes[-1] > SMALLEST_JOB:
+        sizes.append(round_up(sizes[-1] / 2))
+    larger = asked
+    while larger < LARGEST_JOB:
+        larger = round_up(larger * 2)
+        sizes.append(larger)
+    for size in sizes:
+        cell = _job(demand, accelerator, failures, size)
+        if cell.flop > 0:
+            return cell
+    return TrainingCell()
+
+
+def _job(
+    demand: PretrainingDemand, accelerator: Accelerator, failures: Failures, size: int
+) -> TrainingCell:
+    """Return what one accelerator of a job of so many does."""
+    load = training_load(demand.model, demand.seq_len)
+    try:
+        step = best_layout(load, accelerator, size, demand.batch_tokens, demand.dtype)
+    except (CapacityError, ValueError):  # does not fit, or less than a sequence a step
+        return TrainingCell()
+    effective = failures.effective_time(size)
+    per_token = train_flop_per_token(demand.model, demand.seq_len)
+    return TrainingCell(
+        flop=per_token * step.tokens_per_second * effective,
+        mfu=step.mfu,
+        compute=hardware_share(step, accelerator, demand.dtype),
+        busy=step.busy,
+        effective=effective,
+        accelerators=size,
+    )
+
+
+def hardware_share(step: TrainingStep, accelerator: Accelerator, dtype: str) -> float:
+    """Return HFU at the peak of the executed dtype; `step.hfu` counts the bf16 peak."""
+    return min(step.hfu * accelerator.peak("bf16") / accelerator.peak(dtype), 1.0)
+
+
+def round_up(accelerators: float) -> int:
+    """Return the next size that many layouts divide: a power of two, or three quarters of one."""
+    power = 2 ** math.ceil(math.log2(max(accelerators, 8)))
+    return int(power * 3 // 4) if power * 3 // 4 >= accelerators else int(power)

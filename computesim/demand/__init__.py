@@ -1,0 +1,1 @@
+"""What is asked, by whom: products, tiers and labs of a scenario, year by year."""

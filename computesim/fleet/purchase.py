@@ -1,0 +1,118 @@
+"""Who does what: a linear program over accelerators and tasks, and what must join a stock for it.
+
+Accelerators are indexed by their order of release and tasks by their order in the
+demand. The goodput table says how much of a task one accelerator gets done; a
+zero means that it cannot do that task at its service level. Every accelerator goes
+where it saves most of the others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from computesim.arrays import Floats
+from computesim.errors import SimulationError
+
+_TIDY = 1e-6  # weight of accelerators at work beside accelerators bought: idle ones stay idle
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """Which accelerators do what."""
+
+    units: Floats  #: shape (accelerators, tasks), accelerators at work
+    unmet: Floats  #: shape (tasks,), demand that is left, in its own unit
+
+
+def purchase(
+    stock: Floats, mix: Floats, goodput: Floats, demand: Floats, most: float = np.inf
+) -> tuple[float, Allocation]:
+    """Return how many accelerators of a mix must join a stock, and who does what then.
+
+    Parameters
+    ----------
+    stock : ndarray of float64, shape (accelerators,)
+        Accelerators that are there already.
+    mix : ndarray of float64, shape (accelerators,)
+        What comes with one unit of the purchase.
+    goodput : ndarray of float64, shape (accelerators, tasks)
+        Demand that one accelerator satisfies; 0 where it cannot.
+    demand : ndarray of float64, shape (tasks,)
+        What is asked, in the unit of the goodput.
+    most : float
+        Units that can be bought at most.
+
+    Returns
+    -------
+    tuple of float and Allocation
+        Units bought, 0 if the stock is enough.
+
+    Notes
+    -----
+    Least A such that shares y of the demands can be spread over accelerators:
+    ``Σ_g y[g, w] = 1`` for every task and ``Σ_w y[g, w] · D[w] / G[g, w] ≤ stock[g] + A · mix[g]``.
+    Where `most` is too little, all tasks are cut by the same share. A task that neither stock nor
+    mix can do stays undone. Real schedulers do worse than the optimum.
+    """
+    there = (stock > 0) | ((mix > 0) & (most > 0))
+    able = (goodput > 0) & there[:, None] & (demand > 0)
+    doable: NDArray[np.bool_] = np.asarray(able.any(axis=0))
+    rows, columns = np.nonzero(able)
+    if not len(rows):  # nothing is asked, or nothing can be done
+        return 0.0, Allocation(np.zeros_like(goodput), demand * (demand > 0))
+    need = demand[columns] / goodput[rows, columns]  # accelerators that do a whole task
+    count, share, shares = _program(stock, mix, rows, columns, need, doable, None)
+    if count > most:
+        count, share, shares = _program(stock, mix, rows, columns, need, doable, most)
+    units = np.zeros_like(goodput)
+    units[rows, columns] = shares * need
+    unmet = np.where(doable, (1.0 - share) * demand, demand)
+    return count, Allocation(units, np.where(unmet > 1e-7 * demand, unmet, 0.0))
+
+
+def _program(
+    stock: Floats,
+    mix: Floats,
+    rows: NDArray[np.intp],
+    columns: NDArray[np.intp],
+    need: Floats,
+    doable: NDArray[np.bool_],
+    bought: float | None,
+) -> tuple[float, float, Floats]:
+    """Solve for the least purchase, or for the largest common share when it is given.
+
+    The variables are the shares y of the possible pairs, then the purchase (as a multiple of a
+    typical one, to keep the numbers near 1) or the common share.
+    """
+    from scipy.optimize import linprog  # a quarter of a second that a known fleet does not pay
+
+    typical = float(sum(need[columns == w].min() for w in np.flatnonzero(doable)))
+    pairs = np.arange(len(rows))
+    capacity = np.zeros((len(stock), len(rows) + 1))
+    capacity[rows, pairs] = need / typical
+    served = np.zeros((len(doable), len(rows) + 1))
+    served[columns, pairs] = 1.0
+    if bought is None:
+        capacity[:, -1] = -mix
+        limit, right, last = stock / typical, np.ones(int(doable.sum())), 1.0
+    else:
+        served[doable, -1] = -1.0
+        limit = (stock + bought * mix) / typical
+        right, last = np.zeros(int(doable.sum())), -1.0
+    found: Any = linprog(
+        np.append(_TIDY * need / typical, last),
+        A_ub=capacity,
+        b_ub=limit,
+        A_eq=served[doable],
+        b_eq=right,
+        bounds=[(0.0, None)] * len(rows) + [(0.0, None if bought is None else 1.0)],
+        method="highs",
+    )
+    if not found.success:
+        raise SimulationError(f"no allocation of the fleet was found: {found.message}")
+    end = float(found.x[-1])
+    return (end * typical, 1.0, found.x[:-1]) if bought is None else (bought, end, found.x[:-1])

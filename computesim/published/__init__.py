@@ -1,0 +1,1 @@
+"""Results beside what happened and what others project."""

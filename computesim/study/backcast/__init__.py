@@ -1,0 +1,1 @@
+"""Past years of a scenario beside published figures."""

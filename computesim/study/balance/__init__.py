@@ -1,0 +1,1 @@
+"""The least that an accuracy takes over RL compute, chain length and samples."""

@@ -1,0 +1,266 @@
+"""How a balance moves: with served volume, target, price and hardware; and its iso-quality curves.
+
+Rows are plain data in base units, as the command prints and the report draws them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+import numpy as np
+
+from computesim.errors import CapacityError, UnreachableError
+from computesim.study.balance.answers import Answer, Question, solve
+from computesim.study.balance.range import beyond
+from computesim.workload.balance import Balance, best, least
+from computesim.workload.iso_quality import exchange, frontier, reach
+
+VOLUMES: Final = tuple(10.0 ** (n / 2) for n in range(-6, 7))  #: times the volume asked for
+PRICES: Final = tuple(2.0**n for n in range(-5, 6))  #: of RL time, times that asked for
+BUDGETS: Final = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 10.0)  #: times that asked for
+POINTS: Final = 61  #: of an iso-quality curve
+BELOW: Final = 25  #: points of accuracy below a target from which its price is told
+NEIGHBOURS: Final = (-0.1, -0.05, 0.0, 0.05, 0.1)  #: targets whose curves are drawn, beside it
+Row = dict[str, Any]
+
+
+def row(answer: Answer, question: Question, **beside: Any) -> Row:
+    """Return an answer as plain data in base units.
+
+    Parameters
+    ----------
+    answer : Answer
+    question : Question
+    **beside
+        Entries that come first: what was varied.
+
+    Returns
+    -------
+    dict
+    """
+    bill, at = answer.bill, answer.bill.balance
+    flop, own = answer.flop_exchange, answer.own_exchange
+    return {
+        **beside,
+        "accelerator": question.served_on.accelerator.name,
+        "rl_accelerator": question.rl_on.accelerator.name,
+        "requests": question.requests,
+        **_point(at),
+        "accuracy_low": answer.assessed.low,
+        "accuracy_high": answer.assessed.high,
+        "extrapolated": beyond(question.known, at),
+        "total": at.total,
+        "rl_share": at.rl_share,
+        "rl_flop_total": bill.rl_flop,
+        "request_flop_total": bill.request_flop,
+        "rl_accelerator_seconds": bill.rl_seconds,
+        "request_accelerator_seconds": bill.request_seconds,
+        "rl_accelerators": bill.accelerators[0],
+        "request_accelerators": bill.accelerators[1],
+        "rl_usd": bill.usd[0],
+        "request_usd": bill.usd[1],
+        "rl_joules": bill.joules[0],
+        "request_joules": bill.joules[1],
+        "rl_watts": bill.watts[0],
+        "request_watts": bill.watts[1],
+        "tokens_elasticity": flop.tokens,
+        "flop_elasticity": flop.requests,
+        "flop_per_flop": flop.rate,
+        "saved_per_spent": own.rate,
+        "shadow_price": own.shadow_price,
+        "next_point": answer.next_point,
+    }
+
+
+def _point(at: Balance) -> Row:
+    """Return the choice itself."""
+    return {
+        "rl_flop": at.rl_flop,
+        "tokens": at.tokens,
+        "samples": at.samples,
+        "tokens_of_request": at.tokens * at.samples,
+        "accuracy": at.accuracy,
+    }
+
+
+def by_requests(question: Question, target: float, factors: Sequence[float] = VOLUMES) -> list[Row]:
+    """Return the balance for other served volumes.
+
+    Parameters
+    ----------
+    question : Question
+    target : float
+    factors : sequence of float
+        Of the requests.
+
+    Returns
+    -------
+    list of dict
+    """
+    asked = (question.changed(requests=f * question.requests) for f in factors)
+    return [row(solve(one, target), one) for one in asked]
+
+
+def by_price(question: Question, target: float, factors: Sequence[float] = PRICES) -> list[Row]:
+    """Return the balance for other prices of RL time, those of serving unchanged.
+
+    Parameters
+    ----------
+    question : Question
+        Its objective is `cost`; both prices together change nothing but the total.
+    target : float
+    factors : sequence of float
+
+    Returns
+    -------
+    list of dict
+    """
+    rows = []
+    for factor in factors:
+        on = replace(question.rl_on, price=factor * question.rl_on.price)
+        one = question.changed(rl_on=on)
+        ratio = on.price / question.served_on.price
+        rows.append(row(solve(one, target), one, price_ratio=ratio))
+    return rows
+
+
+def by_target(question: Question, target: float) -> list[Row]:
+    """Return the least spending around a target, and what the next point costs.
+
+    Parameters
+    ----------
+    question : Question
+    target : float
+
+    Returns
+    -------
+    list of dict
+        Targets in points, from 25 below to the highest that is reached; what the point after
+        the last one costs is None.
+    """
+    quality, spending = question.quality, question.outlay.spending(question.objective)
+    floor, top = quality.lowest(), quality.highest()
+    first = max(round(100 * target) - BELOW, 1)
+    goals = [n / 100.0 for n in range(first, 100) if floor < n / 100.0 < top]
+    found = [least(quality, spending, goal) for goal in goals]
+    after = [one.total for one in found[1:]]
+    return [
+        {"target": goal, **_point(at), "extrapolated": beyond(question.known, at),
+         "on_rl": at.on_rl, "on_requests": at.on_requests,
+         "total": at.total, "next_point": None if more is None else more - at.total}
+        for goal, at, more in zip(goals, found, [*after, None], strict=True)
+    ]  # fmt: skip
+
+
+def by_budget(question: Question, budget: float, factors: Sequence[float] = BUDGETS) -> list[Row]:
+    """Return the best quality for several budgets.
+
+    Parameters
+    ----------
+    question : Question
+    budget : float
+        In the unit of the objective.
+    factors : sequence of float
+        Of the budget; those that do not suffice are left out.
+
+    Returns
+    -------
+    list of dict
+    """
+    spending = question.outlay.spending(question.objective)
+    rows = []
+    for factor in factors:
+        try:
+            at = best(question.quality, spending, factor * budget)
+        except CapacityError:
+            continue
+        rows.append(
+            {"budget": factor * budget, **_point(at),
+             "extrapolated": beyond(question.known, at), "rl_share": at.rl_share}
+        )  # fmt: skip
+    return rows
+
+
+def by_hardware(
+    questions: Sequence[Question], target: float | None, budget: float = 0.0
+) -> list[Row]:
+    """Return the balance on other machines.
+
+    Parameters
+    ----------
+    questions : sequence of Question
+    target : float or None
+        Accuracy; None for the best of the budget.
+    budget : float
+        In the unit of the objective.
+
+    Returns
+    -------
+    list of dict
+        A machine that cannot says why under `reason`.
+
+    Raises
+    ------
+    UnreachableError
+        If the target is out of reach, which no machine changes. Where a budget does not suffice is
+        a matter of the machine, and a reason.
+    """
+    return [*_tried(questions, lambda one: row(solve(one, target, budget), one))]
+
+
+def _tried(questions: Sequence[Question], solved: Callable[[Question], Row]) -> Iterator[Row]:
+    """Yield the row of each machine, or why there is none."""
+    for one in questions:
+        names = {
+            "accelerator": one.served_on.accelerator.name,
+            "rl_accelerator": one.rl_on.accelerator.name,
+        }
+        try:
+            yield solved(one)
+        except CapacityError as error:
+            if isinstance(error, UnreachableError) and error.what == "quality":
+                raise
+            yield {**names, "reason": str(error)}
+
+
+def curves(question: Question, target: float, between: tuple[float, float]) -> list[Row]:
+    """Return the iso-quality curves of a target and of those beside it.
+
+    Parameters
+    ----------
+    question : Question
+    target : float
+    between : tuple of two float, FLOP
+        RL compute at which the curves begin and end; beyond, nothing is exchanged any more.
+
+    Returns
+    -------
+    list of dict
+        One for each target and RL compute, with what is exchanged there; curves share their RL
+        computes.
+    """
+    quality = question.quality
+    targets = [target + step for step in NEIGHBOURS]
+    ends = {t: reach(quality, t) for t in targets if quality.lowest() < t < 1.0}
+    known = {t: span for t, span in ends.items() if span is not None}
+    if not known:
+        return []
+    own, flop = question.outlay.spending(question.objective), question.outlay.spending("flop")
+    low = max(min(a for a, _ in known.values()), between[0])
+    high = max(min(max(b for _, b in known.values()), between[1]), 2.0 * low)
+    grid = np.geomspace(low, high, POINTS).tolist()
+    rows = []
+    for goal in known:
+        for at in frontier(quality, own, goal, grid):
+            if at is not None:
+                traded = exchange(quality, flop, at)
+                rows.append(
+                    {"target": goal, **_point(at),
+                     "extrapolated": beyond(question.known, at),
+                     "request_flop": flop.request(at.tokens, at.samples),
+                     "request_flop_total": flop.requests * flop.request(at.tokens, at.samples),
+                     "flop_elasticity": traded.requests, "flop_per_flop": traded.rate}
+                )  # fmt: skip
+    return rows

@@ -1,0 +1,1 @@
+"""The fewest accelerators for a service level."""

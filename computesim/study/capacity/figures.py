@@ -1,0 +1,175 @@
+"""What a pool gets done and what it draws and costs, from a trial of the simulation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from computesim.catalog import Catalog
+from computesim.cells.serving import MEMORY_SHARE
+from computesim.hardware.accelerator import Accelerator
+from computesim.hardware.power import accelerator_watts, node_watts
+from computesim.hardware.step import StepModel
+from computesim.quantities import ServingLoad
+from computesim.sim.demand import Demand
+from computesim.sim.fluid import MeanLengths, mean_lengths
+from computesim.sim.pool import Pool
+from computesim.sim.records import Records
+from computesim.sim.trial import Trial, spent
+
+RENTS = ("rental", "rental_three_years")  #: figures of prices.csv, the first one that is there
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """An accelerator with its rent."""
+
+    accelerator: Accelerator
+    rent: float | None  #: USD/s; None where the catalog has none
+    rent_kind: str = ""  #: figure of prices.csv
+
+    @property
+    def name(self) -> str:
+        """Of the accelerator."""
+        return self.accelerator.name
+
+
+def machine_of(catalog: Catalog, name: str) -> Machine:
+    """Return an accelerator of the catalog with its rent.
+
+    Parameters
+    ----------
+    catalog : Catalog
+    name : str
+        Or an alias.
+    """
+    accelerator = catalog.accelerator(name)
+    known = catalog.resolve("accelerators", name)
+    for kind in RENTS:
+        if catalog.has("prices", known, kind):
+            return Machine(accelerator, catalog.value("prices", known, kind), kind)
+    return Machine(accelerator, None)
+
+
+def performance(
+    load: ServingLoad,
+    machine: Machine,
+    steps: tuple[StepModel, ...],
+    demand: Demand,
+    pool: Pool,
+    counts: tuple[int, ...],
+    trial: Trial,
+) -> dict[str, Any]:
+    """Return throughput, load, watts and money of a trial, in base units.
+
+    Parameters
+    ----------
+    load : ServingLoad
+    machine : Machine
+    steps : tuple of StepModel
+        Of each kind of replicas.
+    demand : Demand
+    pool : Pool
+    counts : tuple of int
+        Replicas of each kind.
+    trial : Trial
+        Of this demand on these replicas.
+
+    Returns
+    -------
+    dict
+        All over the span in which requests arrive. `kv_share` is the share of the KV cache
+        of the replicas that decode which running sequences fill on average, each with its mean
+        context; `kv_peak` the most that one of them held, promised tokens included.
+    """
+    done, lengths = throughput(trial), mean_lengths(demand.trace)
+    bins = spent(demand, pool, counts, trial)
+    busy = bins["prefill_seconds"] + bins["decode_seconds"]
+    sizes = np.array([step.n_accelerators for step in steps]) * np.array(counts)
+    watts = _watts(load, machine.accelerator, steps, lengths, bins)
+    it_watts, n = float(np.dot(watts, sizes)), int(sizes.sum())
+    tokens = done["output_tokens_per_second"]
+    rent = None if machine.rent is None else machine.rent * n
+    running = float(bins["batch_seconds"][-1] / bins["on_seconds"][-1])
+    return {
+        **done,
+        "output_tokens_per_second_per_accelerator": tokens / n,
+        "saturated": trial.saturated,
+        "waiting": trial.waiting,
+        "mean_batch": float(bins["batch_seconds"][-1] / max(busy[-1], 1e-300)),
+        **_cache(steps[-1], counts, trial, running, lengths.context),
+        "preemptions": trial.run.preemptions,
+        "utilisation": float(np.dot(busy / bins["on_seconds"], sizes) / n),
+        "utilisation_by_kind": (busy / bins["on_seconds"]).tolist(),
+        "it_watts": it_watts,
+        "it_watts_per_accelerator": it_watts / n,
+        "output_tokens_per_joule": tokens / it_watts,
+        "usd_per_second": rent,
+        "usd_per_output_token": None if rent is None or not tokens else rent / tokens,
+    }
+
+
+def throughput(trial: Trial) -> dict[str, float]:
+    """Return the throughputs while requests arrive.
+
+    Parameters
+    ----------
+    trial : Trial
+
+    Returns
+    -------
+    dict
+        A sequence in the middle of its output counts with the share of time that has passed, a
+        prompt with its first token.
+    """
+    seen, end = trial.run.requests, trial.span
+    if not end > 0.0:  # everything comes at once
+        end = trial.run.makespan
+    began = seen["first"] <= end
+    decoding = np.maximum(seen["finish"] - seen["first"], 1e-12)
+    share = np.clip((end - seen["first"]) / decoding, 0.0, 1.0)
+    tokens = np.where(began, 1.0 + share * (seen["output_tokens"] - 1.0), 0.0)
+    own = np.arange(len(seen)) >= trial.skip
+    return {
+        "requests_per_second": float((seen["finish"] <= end).sum()) / end,
+        "prompt_tokens_per_second": float(seen["prompt_tokens"][began & own].sum()) / end,
+        "output_tokens_per_second": float(tokens.sum()) / end,
+    }
+
+
+def _cache(
+    step: StepModel, counts: tuple[int, ...], trial: Trial, running: float, context: float
+) -> dict[str, float]:
+    """Return how full the KV cache of the replicas that decode is: mean, and most ever held."""
+    peak = float(trial.run.replicas["peak_kv_tokens"][-counts[-1] :].max())
+    return {
+        "kv_share": running * context / step.kv_capacity_tokens,
+        "kv_peak": peak / step.kv_capacity_tokens,
+    }
+
+
+def _watts(
+    load: ServingLoad, machine: Accelerator, steps: tuple[StepModel, ...], lengths: MeanLengths,
+    bins: Records,
+) -> list[float]:  # fmt: skip
+    """Return the IT watts of an accelerator of each kind, its part of the node included.
+
+    The FLOP of the tokens over the dense peak, and the seconds of the memory side with the
+    attained share of the bandwidth, both while a step is in progress.
+    """
+    watts = []
+    for step, row in zip(steps, bins, strict=True):
+        seconds = float(row["prefill_seconds"] + row["decode_seconds"])
+        share = min(seconds / float(row["on_seconds"]), 1.0)
+        busy = max(seconds, 1e-300) * step.n_accelerators
+        read, written = float(row["prefill_tokens"]), float(row["decode_tokens"])
+        flop = (read + written) * (load.flop_per_token + load.attention_flop_per_token)
+        pairs = read * lengths.pairs / lengths.fresh + written * lengths.context
+        flop += pairs * load.attention_flop_per_pair
+        compute = min(flop / (busy * machine.peak(load.weight_dtype)), 1.0)
+        memory = float(row["memory_seconds"]) / max(seconds, 1e-300) * MEMORY_SHARE
+        own = accelerator_watts(machine, compute, min(memory, 1.0), share)
+        watts.append(node_watts(machine, own, share))
+    return watts

@@ -1,0 +1,1 @@
+"""Layouts and machines for a training job, and what its run takes."""

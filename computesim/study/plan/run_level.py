@@ -1,0 +1,225 @@
+"""A training run as a whole: goodput, wall time, accelerator-hours, energy, money."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from computesim.cells.training import TRAINING_BANDWIDTH, hardware_share
+from computesim.errors import CapacityError
+from computesim.hardware.accelerator import Accelerator
+from computesim.hardware.parallel import TrainingStep
+from computesim.hardware.power import (
+    Site,
+    accelerator_watts,
+    cluster_watts,
+    facility_watts,
+    node_watts,
+)
+from computesim.hardware.reliability import daly_interval, effective_time, failures_per_second
+from computesim.study.plan.batch import BatchStage
+
+if TYPE_CHECKING:
+    from computesim.catalog import Catalog
+
+
+@dataclass(frozen=True, slots=True)
+class Reliability:
+    """How often nodes fail, what a failure costs, and how much stragglers waste."""
+
+    failures_per_node_day: float  #: failures that stop the job, 1/day
+    restart: float  #: from the failure until the job trains again, s
+    checkpoint_stall: float  #: s in which one checkpoint stalls the job
+    straggler_waste: float = 0.0  #: accelerator time lost to stragglers, fraction
+    checkpoint_interval: float = 0.0  #: s; 0 takes the interval of least waste
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.straggler_waste < 1:
+            raise ValueError(f"straggler waste is a fraction, not {self.straggler_waste:g}")
+        if min(self.failures_per_node_day, self.restart, self.checkpoint_stall) < 0:
+            raise ValueError("failures, restart and checkpoint stall are not negative")
+
+    @classmethod
+    def of(cls, catalog: Catalog, name: str = "cluster") -> Reliability:
+        """Return the figures of a catalog.
+
+        Parameters
+        ----------
+        catalog : Catalog
+        name : str
+            Row of its reliability table whose failure rate is taken; the rest is `cluster`.
+        """
+        return cls(
+            failures_per_node_day=catalog.value("reliability", name, "failures_per_node_day")
+            * 86400.0,
+            restart=catalog.value("reliability", "cluster", "restart"),
+            checkpoint_stall=catalog.value("reliability", "cluster", "checkpoint_stall"),
+            straggler_waste=catalog.value("reliability", "cluster", "straggler_waste"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Goodput:
+    """What is left of wall time."""
+
+    mtbf: float  #: mean time between failures of the job, s
+    checkpoint_interval: float  #: s
+    effective: float  #: share of wall time with progress (ETTR)
+    stragglers: float  #: speed with stragglers ÷ speed of the modelled step
+
+    @property
+    def share(self) -> float:
+        """Steps made ÷ steps that uninterrupted time would hold."""
+        return self.effective * self.stragglers
+
+
+def goodput(n_nodes: float, reliability: Reliability, jitter: float = 0.0) -> Goodput:
+    """Return what failures, checkpoints and stragglers leave of a job's time.
+
+    Parameters
+    ----------
+    n_nodes : float
+        Nodes of the job; it stops when any of them fails.
+    reliability : Reliability
+        Rates and costs.
+    jitter : float
+        Straggling that the step time holds already, ÷ step; not counted twice.
+
+    Returns
+    -------
+    Goodput
+
+    Notes
+    -----
+    ``ETTR · min(1, (1 − waste)(1 + jitter))``, with checkpoints at Daly's interval where none is
+    given. Valid while failures are rare within one recovery.
+
+    Source
+    ------
+    Kokolis 2024 (ETTR), Daly 2006, OSDI 2025 "Understanding Stragglers in Large Model Training".
+    """
+    rate = failures_per_second(n_nodes, reliability.failures_per_node_day)
+    stragglers = min((1.0 - reliability.straggler_waste) * (1.0 + jitter), 1.0)
+    if rate == 0:
+        return Goodput(float("inf"), float("inf"), 1.0, stragglers)
+    stall = reliability.checkpoint_stall
+    interval = reliability.checkpoint_interval or max(daly_interval(stall, 1.0 / rate), 1.0)
+    effective = effective_time(
+        n_nodes, reliability.failures_per_node_day, reliability.restart, interval, stall
+    )
+    return Goodput(1.0 / rate, interval, effective, stragglers)
+
+
+@dataclass(frozen=True, slots=True)
+class RunCost:
+    """What a training run takes."""
+
+    tokens: float
+    flop: float  #: model FLOP
+    steps: float
+    n_accelerators: int
+    running: float  #: s in which steps are made
+    seconds: float  #: wall time, s
+    goodput: Goodput
+    mfu: float  #: while running, mean over tokens
+    watts: float  #: facility, mean while it runs, W
+    joules: float  #: facility, J
+    usd: float | None  #: rent of the accelerators, None where no price is known
+
+    @property
+    def accelerator_hours(self) -> float:
+        """Accelerator-hours of wall time."""
+        return self.n_accelerators * self.seconds / 3600.0
+
+    @property
+    def all_in_mfu(self) -> float:
+        """MFU over wall time."""
+        return self.mfu * self.goodput.share
+
+
+def run_cost(
+    step_for: Callable[[float], TrainingStep],
+    accelerator: Accelerator,
+    tokens: float,
+    flop_per_token: float,
+    stages: Sequence[BatchStage],
+    reliability: Reliability,
+    dtype: str = "bf16",
+    site: Site | None = None,
+    price: float | None = None,
+) -> RunCost:
+    """Return time, accelerator-hours, energy and rent of a training run.
+
+    Parameters
+    ----------
+    step_for : callable
+        The step for a batch of so many tokens, for instance a call of `best_layout`.
+    accelerator : Accelerator
+        The machine.
+    tokens : float, token
+        Tokens of the run.
+    flop_per_token : float, FLOP/token
+        Model FLOP.
+    stages : sequence of BatchStage
+        Batch sizes in their order.
+    reliability : Reliability
+        Failures, checkpoints, stragglers.
+    dtype : str
+        Of the matrix multiplications.
+    site : Site, optional
+        For its PUE; without one the IT energy is given.
+    price : float, USD/s, optional
+        Rent of one accelerator.
+
+    Returns
+    -------
+    RunCost
+
+    Raises
+    ------
+    CapacityError
+        If the job fails faster than it recovers, or `step_for` finds no layout.
+    """
+    steps = running = energy = done = 0.0
+    for stage in stages:
+        part = min(stage.until_tokens, tokens) - done
+        if part <= 0:
+            break
+        step = step_for(stage.batch_tokens)
+        count = part / stage.batch_tokens
+        steps, running, done = steps + count, running + count * step.seconds, done + part
+        energy += count * step.seconds * _watts(step, accelerator, dtype, site)
+    n = step.n_accelerators
+    left = goodput(n / accelerator.node_accelerators, reliability, step.jitter)
+    if not left.share > 0:
+        raise CapacityError(
+            f"{n:,} accelerators fail every {left.mtbf / 60:.3g} minutes, faster than they restart "
+            f"({reliability.restart / 60:.3g} minutes)"
+        )
+    seconds = running / left.share
+    watts = n * energy / running
+    peak = accelerator.peak("bf16") * n * running
+    return RunCost(
+        tokens=tokens,
+        flop=tokens * flop_per_token,
+        steps=steps,
+        n_accelerators=n,
+        running=running,
+        seconds=seconds,
+        goodput=left,
+        mfu=tokens * flop_per_token / peak,
+        watts=watts,
+        joules=watts * seconds,
+        usd=None if price is None else price * n * seconds,
+    )
+
+
+def _watts(step: TrainingStep, accelerator: Accelerator, dtype: str, site: Site | None) -> float:
+    """Return the facility watts of one accelerator of a job while it runs."""
+    busy = min(step.busy, 1.0)
+    mean = hardware_share(step, accelerator, dtype)
+    compute = min(mean / busy, 1.0) if busy > 0 else 0.0
+    chip = accelerator_watts(accelerator, compute, TRAINING_BANDWIDTH, busy)
+    it = cluster_watts(node_watts(accelerator, chip, busy))
+    return it if site is None else facility_watts(site, it)

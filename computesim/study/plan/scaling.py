@@ -1,0 +1,266 @@
+"""How far a training run scales: utilisation against compute, linearity limit, latency wall."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from computesim.arrays import Floats
+from computesim.calendar import DAY
+from computesim.errors import CapacityError
+from computesim.hardware.accelerator import Accelerator
+from computesim.hardware.efficiency import Efficiency, efficiency
+from computesim.hardware.layout import TrainingLayout
+from computesim.hardware.training_job import TrainingJob
+from computesim.study.plan.batch import batch_for_compute
+from computesim.study.plan.layouts import reach
+from computesim.study.plan.run_level import Reliability
+from computesim.study.plan.scaled import scaled_model, wide_grid
+from computesim.workload.architecture import Architecture
+from computesim.workload.transformer import train_flop_per_token, training_load
+
+DURATION: Final = 90 * DAY  #: s, of the runs that are compared; Erdil 2024 takes three months
+TOKENS_PER_PARAMETER: Final = 20.0  #: Hoffmann 2022, approaches 1 and 2
+LARGEST_BATCH: Final = 62.9e6  #: tokens of a step, DeepSeek-V3: 15,360 sequences of 4,096
+LINEAR: Final = 0.8  #: share of small-scale MFU down to which a run counts as linear
+BUDGETS: Final = tuple(10.0 ** (24 + n / 2) for n in range(17))  #: 1e24 to 1e32 FLOP
+_SPREAD: Final = 64.0  #: most accelerators tried ÷ those needed at the peak rate
+_AS_GOOD: Final = 0.98  #: share of the best MFU within which the smallest machine is taken
+_SYNCS: Final = 4  #: collectives of a layer that wait for one another, forward and backward
+
+BatchLaw = Callable[[float], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """The best run of each budget that ends in time; arrays of length k."""
+
+    accelerator: str
+    model: str
+    duration: float  #: s
+    flop: Floats  #: training compute, FLOP
+    n_active: Floats  #: parameters that a token visits
+    n_layers: Floats
+    tokens: Floats
+    batch_tokens: Floats
+    n_accelerators: Floats  #: nan beyond the wall
+    mfu: Floats  #: while running; 0 where no run ends in time
+    all_in: Floats  #: failures included; 0 where a job fails faster than it restarts
+    step_floor: Floats  #: latency of one step with one microbatch, s
+    floor_seconds: Floats  #: the same over all steps of the run, s
+    layouts: tuple[TrainingLayout | None, ...]
+
+    @property
+    def small_scale_mfu(self) -> float:
+        """MFU of the best run."""
+        return float(self.mfu.max())
+
+    def linear_limit(self, share: float = LINEAR) -> float:
+        """Return the largest run whose utilisation holds, FLOP.
+
+        Parameters
+        ----------
+        share : float
+            Of the small-scale MFU.
+
+        Returns
+        -------
+        float, FLOP
+            Interpolated between budgets in the logarithm; 0 where nothing runs, infinity where
+            even the largest budget is linear.
+        """
+        return _crossing(self.flop, self.mfu, share * self.small_scale_mfu)
+
+    @property
+    def latency_wall(self) -> float:
+        """The largest run whose latencies alone still fit into the duration, FLOP."""
+        return _crossing(self.flop, self.duration / self.floor_seconds, 1.0)
+
+    @property
+    def failure_limit(self) -> float:
+        """The largest run whose failures leave half of the time, FLOP."""
+        share = np.divide(self.all_in, self.mfu, out=np.zeros_like(self.mfu), where=self.mfu > 0)
+        return _crossing(self.flop, share, 0.5)
+
+
+def _crossing(x: Floats, y: Floats, level: float) -> float:
+    """Return the last x at which y is still at `level`, y falling, interpolated in ln x."""
+    above = np.flatnonzero(y >= level)
+    if not level > 0 or not len(above):
+        return 0.0
+    last = int(above[-1])
+    if last == len(x) - 1:
+        return math.inf
+    part = (y[last] - level) / (y[last] - y[last + 1])
+    return float(np.exp(np.log(x[last]) + part * np.log(x[last + 1] / x[last])))
+
+
+def latency_floor(n_layers: Floats, accelerator: Accelerator, microbatches: float = 1.0) -> Floats:
+    """Return the smallest possible seconds of a step.
+
+    Parameters
+    ----------
+    n_layers : array of float64, shape (k,)
+        Layers, one after another however many stages hold them.
+    accelerator : Accelerator
+        For the latency of a collective inside its scale-up domain.
+    microbatches : float
+        That one pipeline takes one after another; at least 1.
+
+    Returns
+    -------
+    array of float64, shape (k,), s
+
+    Notes
+    -----
+    ``layers × microbatches × 4 α``: each layer waits for two collectives forward and two backward,
+    which last α however little they carry. Arithmetic and bandwidth are left out: more
+    accelerators shorten those, never this.
+
+    Source
+    ------
+    The latency wall of Erdil and Schneider-Joseph 2024 (arXiv 2411.01137); α: measured NCCL.
+    """
+    own = efficiency(accelerator)
+    alpha = own.collective_latency if accelerator.scaleup_domain > 1 else 6 * own.nic_latency
+    return np.asarray(n_layers * max(microbatches, 1.0) * _SYNCS * alpha, dtype=np.float64)
+
+
+def utilisation_against_compute(
+    model: Architecture,
+    accelerator: Accelerator,
+    flop: Sequence[float] = BUDGETS,
+    batch_law: BatchLaw = batch_for_compute,
+    duration: float = DURATION,
+    dtype: str = "bf16",
+    seq_len: int = 8192,
+    tokens_per_parameter: float = TOKENS_PER_PARAMETER,
+    reliability: Reliability | None = None,
+    coefficients: Efficiency | None = None,
+) -> Scaling:
+    """Return the best utilisation of runs of many sizes that end within a duration.
+
+    Parameters
+    ----------
+    model : Architecture
+        Each budget trains a model of its proportions, as large as `tokens_per_parameter` asks.
+    accelerator : Accelerator
+        What the machine is made of, as many as it takes.
+    flop : sequence of float, FLOP
+        Budgets, rising.
+    batch_law : callable
+        Tokens of a step for a budget, for instance `batch_for_compute` or a constant.
+    duration : float, s
+        Within which the steps must be done, failures left out.
+    dtype : str
+        Of the matrix multiplications.
+    seq_len : int, token
+        Tokens of a sequence.
+    tokens_per_parameter : float
+        Tokens of a run ÷ active parameters without embeddings.
+    reliability : Reliability, optional
+        For `all_in`; not given, nothing fails.
+    coefficients : Efficiency, optional
+        Another table than the one of the machine's generation.
+
+    Returns
+    -------
+    Scaling
+
+    Raises
+    ------
+    CapacityError
+        If the accelerator has no NIC.
+
+    Notes
+    -----
+    For each budget some ten thousand layouts of machines of all sizes are evaluated at once; of
+    those that fit and end in time the smallest machine within 2 % of the highest MFU is kept.
+    """
+    if math.isfinite(reach(accelerator)):
+        raise CapacityError(f"{accelerator.name} has no NIC: its runs do not scale out")
+    budgets = np.asarray(flop, dtype=np.float64)
+    found = [
+        _best_run(
+            model,
+            accelerator,
+            c,
+            batch_law(c),
+            duration,
+            dtype,
+            seq_len,
+            tokens_per_parameter,
+            coefficients,
+        )
+        for c in budgets
+    ]
+    columns = np.array([row for row, _ in found]).T
+    n_active, n_layers, tokens, batch, n, mfu = columns
+    floor = latency_floor(n_layers, accelerator)
+    all_in = mfu * (1.0 if reliability is None else _effective(n, accelerator, reliability))
+    return Scaling(
+        accelerator=accelerator.name,
+        model=model.name,
+        duration=duration,
+        flop=budgets,
+        n_active=n_active,
+        n_layers=n_layers,
+        tokens=tokens,
+        batch_tokens=batch,
+        n_accelerators=n,
+        mfu=mfu,
+        all_in=np.nan_to_num(all_in),
+        step_floor=floor,
+        floor_seconds=tokens / batch * floor,
+        layouts=tuple(layout for _, layout in found),
+    )
+
+
+def _best_run(
+    model: Architecture,
+    accelerator: Accelerator,
+    flop: float,
+    batch: float,
+    duration: float,
+    dtype: str,
+    seq_len: int,
+    tokens_per_parameter: float,
+    coefficients: Efficiency | None,
+) -> tuple[tuple[float, ...], TrainingLayout | None]:
+    """Return size, layers, tokens, batch, accelerators and MFU of the best run of one budget."""
+    n_active = math.sqrt(flop / (6.0 * tokens_per_parameter))
+    grown = scaled_model(model, n_active)
+    tokens = flop / train_flop_per_token(grown, seq_len)
+    batch = max(batch, float(seq_len))
+    shape = (n_active, float(grown.n_layers), tokens, batch)
+    load = training_load(grown, seq_len)
+    least = flop / (accelerator.peak(dtype) * duration)
+    experts = load.n_experts if load.n_moe_layers else 0
+    sizes = (least, max(_SPREAD * least, 1024.0))
+    grid = wide_grid(accelerator, load.n_layers, experts, seq_len, batch / seq_len, sizes)
+    if not len(grid.tp):
+        return (*shape, math.nan, 0.0), None
+    job = TrainingJob.of(load, accelerator, batch, dtype, coefficients=coefficients)
+    grid = grid.select(job.memory(grid).shortage == 0)
+    seconds = job.times(grid).total * tokens / batch
+    grid = grid.select(seconds <= duration)
+    seconds = seconds[seconds <= duration]
+    if not len(seconds):
+        return (*shape, math.nan, 0.0), None
+    n = grid.n_accelerators.astype(np.float64)
+    mfu = flop / (n * seconds * accelerator.peak("bf16"))
+    best = int(np.argmin(np.where(mfu >= _AS_GOOD * mfu.max(), n, np.inf)))
+    return (*shape, float(n[best]), float(mfu[best])), grid.at(best)
+
+
+def _effective(n: Floats, accelerator: Accelerator, reliability: Reliability) -> Floats:
+    """Return ETTR of jobs of many sizes, with checkpoints at Young's interval."""
+    rate = n / accelerator.node_accelerators * reliability.failures_per_node_day / DAY
+    stall = max(reliability.checkpoint_stall, 1e-3)
+    interval = reliability.checkpoint_interval or np.sqrt(2.0 * stall / rate)
+    lost = rate * (reliability.restart + interval / 2.0)
+    return np.asarray(np.maximum(1.0 - lost, 0.0) / (1.0 + stall / interval))

@@ -1,0 +1,150 @@
+"""A benchmark with a fixed number of clients, played on one serving replica.
+
+Every client sends its next request when its last one is answered, as the
+benchmarks behind published serving figures do: all of them start together, and
+each sends `ROUNDS` requests. Plain Python over numpy arrays and numbers, so that a
+calibration may compile it. Steps, admission and chunks follow the serving
+simulation; steps between two changes of the batch are summed at their middle,
+which is exact as long as one side of the step binds.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from computesim.arrays import Floats, Ints
+from computesim.sim.service import Service
+
+ROUNDS: Final = 10  #: requests of a client: num-prompts = 10 · concurrency in InferenceX
+
+
+class Played(NamedTuple):
+    """What the clients saw."""
+
+    ttft: Floats  #: from sending to the end of the step of the first token, s; shape (n,)
+    tpot: Floats  #: mean time between the tokens of a request, s; shape (n,)
+    seconds: float  #: until the last answer
+    batch: float  #: decoding sequences, mean over time
+
+
+def play(
+    service: Service,
+    weight_seconds: Floats,
+    prompt_tokens: Ints,
+    output_tokens: Ints,
+    clients: int,
+    mixes: bool,
+    delay: float,
+) -> Played:
+    """Play a closed loop to its end.
+
+    Parameters
+    ----------
+    service : Service
+        The replica; its limits hold.
+    weight_seconds : array, s
+        Of T tokens; shape (token_budget + 1,).
+    prompt_tokens, output_tokens : array of int, token
+        Of the requests, in the order in which they are sent; outputs of at least 1.
+    clients : int
+        Requests that are in the system at all times, at most as many as there are requests.
+    mixes : bool
+        Prompts are read in the steps that decode; else they go first, in steps of their own.
+    delay : float, s
+        From sending a request to its arrival at the scheduler.
+
+    Returns
+    -------
+    Played
+
+    Notes
+    -----
+    A request is admitted when its whole prompt and output fit into the cache, in order, and a
+    request that alone is too large runs alone.
+    """
+    n = len(prompt_tokens)
+    sent, first, finish = np.zeros(n), np.zeros(n), np.zeros(n)
+    # requests in order: finished, decoding, being read, admitted, arrived, sent
+    issued = arrived = clients
+    admitted = reading = done = finished = 0
+    clock, area = 0.0, 0.0
+    steps, decoding, resident, reserved = 0, 0, 0.0, 0.0
+    ends = [(0, 0)]  # step after which a decoding request ends, request
+    ends.pop()
+    budget, top = service.token_budget, len(weight_seconds) - 1
+    while finished < n:
+        while arrived < issued and sent[arrived] + delay <= clock:
+            arrived += 1
+        while admitted < arrived and admitted - finished < service.max_batch:
+            need = prompt_tokens[admitted] + output_tokens[admitted]
+            if reserved + need > service.kv_capacity_tokens and admitted > finished:
+                break
+            reserved += need
+            admitted += 1
+        begun, running = clock, decoding
+        if reading < admitted:
+            beside = decoding if mixes else 0
+            room = max(budget - beside, 1)
+            tokens, pairs, read = 0, 0.0, reading
+            while reading < admitted and room > 0:
+                chunk = min(room, prompt_tokens[reading] - done)
+                pairs += chunk * done + chunk * (chunk + 1) / 2
+                tokens += chunk
+                room -= chunk
+                done += chunk
+                if done == prompt_tokens[reading]:
+                    reading += 1
+                    done = 0
+            cache = resident if mixes else 0.0
+            total = tokens + beside
+            compute = service.per_token * total + service.per_pair * (pairs + cache + beside)
+            memory = weight_seconds[min(total, top)] + service.per_kv_token * cache
+            memory += service.per_sequence * beside
+            clock += service.fixed + service.wire * total
+            clock += max(service.compute_offset + compute, memory)
+            if mixes:
+                steps += 1
+                resident += decoding
+            for i in range(read, reading):
+                first[i] = clock
+                decoding += 1
+                resident += prompt_tokens[i]
+                heapq.heappush(ends, (steps + output_tokens[i] - 1, i))
+        elif decoding == 0:
+            clock = max(clock, sent[arrived] + delay)
+        else:
+            jump = ends[0][0] - steps
+            base = service.fixed + service.wire * decoding
+            constant = service.compute_offset
+            constant += service.per_token * decoding + service.per_pair * decoding
+            floor = weight_seconds[min(decoding, top)] + service.per_sequence * decoding
+            if arrived < issued and admitted == arrived:
+                compute = constant + service.per_pair * resident
+                memory = floor + service.per_kv_token * resident
+                wait = sent[arrived] + delay - clock
+                jump = max(1, min(jump, math.ceil(wait / (base + max(compute, memory)))))
+            middle = resident + decoding * (jump - 1) / 2
+            compute = constant + service.per_pair * middle
+            memory = floor + service.per_kv_token * middle
+            clock += jump * (base + max(compute, memory))
+            steps += jump
+            resident += jump * decoding
+        area += running * (clock - begun)
+        while len(ends) > 0 and ends[0][0] <= steps:
+            i = heapq.heappop(ends)[1]
+            finish[i] = clock
+            finished += 1
+            decoding -= 1
+            resident -= prompt_tokens[i] + output_tokens[i] - 1
+            reserved -= prompt_tokens[i] + output_tokens[i]
+            if issued < n:
+                sent[issued] = clock
+                issued += 1
+    ttft = first - sent
+    ttft[:clients] += delay
+    tpot = (finish - first) / np.maximum(output_tokens - 1, 1)
+    return Played(ttft, tpot, clock, area / clock)

@@ -1,0 +1,1 @@
+"""Calibration scripts, outside the wheel: they write tables that the package ships."""
