@@ -7,7 +7,7 @@ OUT    ?= out
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-slow test-variants check format benchmark docs clean
+.PHONY: help run test test-slow test-variants golden check format benchmark docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 18
@@ -40,6 +40,9 @@ test-slow: $(VENV)/.tests ## the tests marked slow as well
 test-variants: $(VENV)/.tests ## the simulation tests with bounds checks, then without the compiler
 	NUMBA_BOUNDSCHECK=1 $(BIN)/python -m pytest tests/sim
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest tests/sim
+
+golden: $(VENV)/.tests ## store the present results as the golden ones (all, or ONLY="small run.json")
+	$(BIN)/python tests/golden/renew.py $(if $(ONLY),--only $(ONLY))
 
 format: $(VENV)/.tests ## lay the code out
 	$(BIN)/ruff format .

@@ -1,0 +1,17 @@
+"""Every figure of the shipped scenarios, as it was stored."""
+
+from __future__ import annotations
+
+import pytest
+from golden import SHIPPED, ask, differences, stored
+
+PARTS = ("results.csv", "manifest.json", "files.txt")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scenario", SHIPPED)
+def test_no_figure_of_a_shipped_scenario_moved(scenario: str) -> None:
+    said = dict(ask([scenario], []))
+    assert sorted(said) == sorted(f"worlds/{scenario}/{part}" for part in PARTS)
+    moved = [differences(name, stored(name), text) for name, text in said.items()]
+    assert not any(moved), "\n\n".join(filter(None, moved))
