@@ -26,8 +26,8 @@ from computesim.catalog import load_catalog
 from computesim.cells.serving import as_service
 from computesim.hardware.serving import serving_step
 from computesim.hardware.serving_efficiency import ENGINES, KERNELS, Engine, ServingKernels
-from computesim.study.verify.cases import SERVING, Case, read_cases
 from computesim.study.verify import closed_loop
+from computesim.study.verify.cases import SERVING, Case, read_cases
 from computesim.study.verify.serving import Benchmark, benchmark_of, lengths, measured
 
 CASES = Path(__file__).resolve().parents[2] / "shared" / "cases" / "serving.csv.gz"

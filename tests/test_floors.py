@@ -26,8 +26,9 @@ FLOORS = (
     ("fleet",),
     ("accounts",),
     ("published",),
-    ("pipeline", "report"),
+    ("pipeline",),
     ("study",),
+    ("report",),
     ("cli",),
     ("docs", "__init__", "__main__"),
 )
@@ -39,7 +40,7 @@ SEES_ONLY = {
     "results": set(),
     "catalog": {"workload", "hardware", "quantities", "units"},
     "scenario": {"catalog", "quantities", "units"},
-    "report": {"results", "quantities", "units"},
+    "report": {"results", "study", "quantities", "units"},
 }
 GROUND = set(FLOORS[0])
 PUBLIC = {*computesim.__all__, "__version__"}  # the face of the package

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1]
-SMALL = TESTS / "projection" / "data" / "small.yaml"
+SMALL = TESTS / "data" / "small.yaml"
 RAN = "{ran}"  #: stands for the folder that `run small.yaml` has written
 
 

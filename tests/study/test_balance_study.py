@@ -10,8 +10,8 @@ import pytest
 from computesim import load_catalog
 from computesim.demand.spending import Hired
 from computesim.errors import CapacityError, UnreachableError
-from computesim.study.balance.answers import Question, Rollouts, bill, solve
 from computesim.study.balance import sweep as balance_sweep
+from computesim.study.balance.answers import Question, Rollouts, bill, solve
 from computesim.study.balance.range import outside
 from computesim.study.capacity.figures import machine_of
 from computesim.workload.balance import Balance, made
