@@ -120,7 +120,7 @@ def product_shares(year: Year, task: Task) -> dict[str, Floats]:
     if demand is None or task not in year.cells.serving:
         return {}
     reading = np.array([cell.reading for cell in year.cells.serving[task]])
-    parts = [(stream.product, demand.stream_flop(stream)) for stream in demand.streams]
+    parts = [(stream.name, demand.stream_flop(stream)) for stream in demand.streams]
     total = {part: sum(flop[part] for _, flop in parts) for part in ("Prefill", "Decode")}
     if total["Prefill"] <= 0:  # all of every prompt is cached
         reading = np.zeros_like(reading)

@@ -148,7 +148,7 @@ def sample_trace(demand: ServingDemand, play: Play) -> Trace:
         request reads the prompt beyond its cached part, the others find all of it.
     """
     streams = demand.streams
-    weight = np.array([s.requests for s in streams])
+    weight = np.array([s.rate for s in streams])
     samples = np.array([s.samples for s in streams])
     n = max(50, round(play.requests / float(np.average(samples, weights=weight))))
     uniform = stream(play.seed, "product").random((2, n))

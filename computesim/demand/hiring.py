@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from computesim.cells.jobs import RLDemand
 from computesim.cells.operation import operation_at
-from computesim.cells.rates import rl_pace, serving_paces
+from computesim.cells.rates import Served, rl_pace
 from computesim.cells.sites import site_at
-from computesim.demand.spending import Hired, Stream
+from computesim.demand.spending import Hired, paces_between
 from computesim.errors import CapacityError
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def serving_hired(
     catalog: Catalog,
     year: float,
     policy: Policy,
-    streams: tuple[Stream, ...],
+    streams: tuple[Served, ...],
     tokens: tuple[float, float],
 ) -> Hired:
     """Return the accelerators that serve.
@@ -69,7 +69,7 @@ def serving_hired(
     catalog : Catalog
     year : float
     policy : Policy
-    streams : tuple of Stream
+    streams : tuple of Served
         All of which they must be able to serve.
     tokens : tuple of two float
         Shortest and longest response of the skill.
@@ -86,7 +86,7 @@ def serving_hired(
 
     def able(machine: Accelerator) -> None:
         for one in streams:
-            serving_paces(one.served, machine, *(max(one.output(t), 2.0) for t in tokens))
+            paces_between(one, machine, tokens)
 
     operation = operation_at(scenario, year, 0)
     use = operation.kept * operation.serving_share / operation.play.peak_to_mean

@@ -149,66 +149,6 @@ def with_mean(law: LengthLaw, mean: float) -> LengthLaw:
     return scaled(law, math.exp(high))
 
 
-def grown(law: LengthLaw, growth_per_year: float, years: float, cap: float = 0.0) -> LengthLaw:
-    """Return the law after years of growth, under a new cap where one is given.
-
-    Parameters
-    ----------
-    law : LengthLaw
-    growth_per_year : float
-        Factor of one year; Epoch measured 5 for reasoning models on benchmarks to April 2025.
-    years : float, year
-    cap : float, token
-        The longest output then; 0 leaves it as it is.
-
-    Returns
-    -------
-    LengthLaw
-    """
-    return replace(scaled(law, growth_per_year**years), cap=cap or law.cap)
-
-
-def mixed(laws: tuple[LengthLaw, ...], shares: tuple[float, ...]) -> LengthLaw:
-    """Return the law of a mix, for instance of effort tiers; all laws need the same cap.
-
-    Parameters
-    ----------
-    laws : tuple of LengthLaw
-    shares : tuple of float
-        In sum 1.
-
-    Returns
-    -------
-    LengthLaw
-    """
-    if len({law.cap for law in laws}) != 1:
-        raise ValueError("laws with different caps cannot be mixed")
-    parts = tuple(zip(laws, shares, strict=True))
-    return LengthLaw(
-        tuple(share * w for law, share in parts for w in law.weights),
-        tuple(m for law in laws for m in law.log_means),
-        tuple(s for law in laws for s in law.log_sds),
-        laws[0].cap,
-    )
-
-
-def effort_tiers(law: LengthLaw, factors: dict[str, float]) -> dict[str, LengthLaw]:
-    """Return the law of each effort tier.
-
-    Parameters
-    ----------
-    law : LengthLaw
-        Law of the tier whose factor is 1.
-    factors : dict of str to float
-        Length of each tier before the cap, relative to `law`.
-
-    Returns
-    -------
-    dict of str to LengthLaw
-    """
-    return {tier: scaled(law, factor) for tier, factor in factors.items()}
-
-
 def representative_lengths(law: LengthLaw, n: int = 16) -> tuple[float, ...]:
     """Return n equally likely lengths that have the mean and the mean square of the law.
 
@@ -262,37 +202,3 @@ def quantile(law: LengthLaw, share: float) -> float:
         middle = (low + high) / 2
         low, high = (middle, high) if law.cdf(math.exp(middle)) < share else (low, middle)
     return min(math.exp(high), law.cap)
-
-
-@dataclass(frozen=True, slots=True)
-class ShareLaw:
-    """A mixture of Kumaraswamy laws on (0, 1): ``F(x) = 1 - (1 - x^a)^b``."""
-
-    weights: tuple[float, ...]  #: shares of the components, in sum 1
-    a: tuple[float, ...]
-    b: tuple[float, ...]
-
-    def __post_init__(self) -> None:
-        if not len(self.weights) == len(self.a) == len(self.b):
-            raise ValueError("a share law needs one weight, a and b per component")
-        if abs(sum(self.weights) - 1) > 1e-6 or min(*self.a, *self.b) <= 0:
-            raise ValueError("a share law needs weights that sum to 1, and positive a and b")
-
-    @property
-    def mean(self) -> float:
-        """Mean share, ``Σ w b B(1 + 1/a, b)``."""
-        parts = zip(self.weights, self.a, self.b, strict=True)
-        return sum(w * b * _beta_function(1 + 1 / a, b) for w, a, b in parts)
-
-    def cdf(self, share: float) -> float:
-        """Return the part of the requests whose share is no larger."""
-        inside = min(max(share, 0.0), 1.0)
-        return sum(
-            float(w * (1.0 - (1.0 - inside**a) ** b))
-            for w, a, b in zip(self.weights, self.a, self.b, strict=True)
-        )
-
-
-def _beta_function(x: float, y: float) -> float:
-    """Return B(x, y)."""
-    return math.exp(math.lgamma(x) + math.lgamma(y) - math.lgamma(x + y))

@@ -109,7 +109,7 @@ def test_the_shares_of_a_task_lie_between_those_of_its_prefill_and_of_its_decode
     task = next(t for t in year.tasks if t.workload == "Other inference")
     shares = product_shares(year, task)
     assert sum(shares.values()) == pytest.approx(1)
-    flop = {s.product: demand.stream_flop(s) for s in demand.streams}
+    flop = {s.name: demand.stream_flop(s) for s in demand.streams}
     ends = [
         flop["coding"][part] / sum(own[part] for own in flop.values())
         for part in ("Prefill", "Decode")
