@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 from cases import CASES
-from golden import SMALL, ask, differences, exact, stored, unlike_lines
+from golden import PARTS, SMALL, ask, differences, exact, stored, unlike_lines
 
-PARTS = ("results.csv", "manifest.json", "files.txt")
 WORLDS = [f"worlds/{SMALL}/{part}" for part in PARTS]
 QUICK = [f"cases/{name}" for name, case in CASES.items() if not case.slow]
 SLOW = [f"cases/{name}" for name, case in CASES.items() if case.slow]

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from golden import SHIPPED, ask, differences, stored
-
-PARTS = ("results.csv", "manifest.json", "files.txt")
+from golden import PARTS, SHIPPED, ask, differences, stored
 
 
 @pytest.mark.slow
