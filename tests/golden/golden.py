@@ -36,7 +36,7 @@ PARTS = ("results.csv", "manifest.json", "files.txt")  #: what is stored of a wo
 #: The asking process has these, so that the last bit does not depend on the processor:
 #: matrix products of OpenBLAS round otherwise on each kind of it.
 PINNED = {"OPENBLAS_CORETYPE": "Haswell", "OPENBLAS_NUM_THREADS": "1", "COLUMNS": "80"}
-CLOSE = 1e-9  #: relative; where the stored results are of other libraries or processors
+CLOSE = 1e-7  #: relative; where the stored results are of other libraries or processors
 SHOWN = 20
 _LARGE = 20_000  # characters from which on a text is stored compressed
 _FILES = "=== files\n"
@@ -480,10 +480,11 @@ def _alike(old: str, new: str, printed: bool) -> bool:
     one, two = Decimal(old.replace(",", "")), Decimal(new.replace(",", ""))
     if math.isclose(one, two, rel_tol=CLOSE):
         return True
-    if not printed or "." not in old + new:
+    if not printed:
         return False
-    last = max(int(one.as_tuple().exponent), int(two.as_tuple().exponent))
-    return abs(one - two) <= Decimal(1).scaleb(last)
+    last = Decimal(1).scaleb(max(int(n.as_tuple().exponent) for n in (one, two)))
+    counted = "." not in old + new and not math.isclose(one, two, rel_tol=0.005)
+    return abs(one - two) <= last and not counted
 
 
 def _told(name: str, changes: list[tuple[str, str, str]], old: str, new: str) -> str:
