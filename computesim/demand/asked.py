@@ -13,10 +13,10 @@ from computesim.demand.policy import followed
 from computesim.demand.progress import progress_at
 from computesim.demand.usage import relative_price, response, usage_at
 from computesim.errors import Fault, ScenarioError
+from computesim.lengths import lognormal_length, representative_lengths
 from computesim.quantities import Work
 from computesim.workload.adoption import TokenFlow, Usage, daily_tokens
 from computesim.workload.post_training import rl_step
-from computesim.workload.reasoning import lognormal_length, representative_lengths
 from computesim.workload.requests import RequestStream
 from computesim.workload.rl_recipe import RLRecipe, Schedule, Verifier
 from computesim.workload.search import SearchPlan

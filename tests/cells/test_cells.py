@@ -13,8 +13,8 @@ from computesim.cells.jobs import PretrainingDemand, RLDemand, ServingDemand
 from computesim.cells.rl import cell as rl
 from computesim.cells.serving import Play, sample_trace
 from computesim.cells.training import Failures
+from computesim.lengths import lognormal_length, representative_lengths
 from computesim.workload.post_training import rl_step
-from computesim.workload.reasoning import lognormal_length, representative_lengths
 from computesim.workload.requests import RequestStream
 from computesim.workload.rl_recipe import RLRecipe, Schedule
 from computesim.workload.search import SearchPlan, search_cost

@@ -10,7 +10,7 @@ import numpy as np
 
 from computesim.sim.demand import Demand
 from computesim.sim.levels import ServiceLevel
-from computesim.sim.trace import Lengths, Trace, generate, merged
+from computesim.sim.trace import Trace, generate, lognormal, merged
 from computesim.workload.requests import RequestStream
 
 RESIDENCES = 2.5  #: arrivals last this many times as long as a request stays
@@ -105,8 +105,8 @@ class Question:
             count = max(10, math.ceil(n * one.rate / total))
             trace = generate(
                 self.seed, count, one.rate,
-                Lengths(one.prompt_tokens, one.prompt_spread),
-                Lengths(one.output_tokens, one.spread),
+                lognormal(one.prompt_tokens, one.prompt_spread),
+                lognormal(one.output_tokens, one.spread),
                 one.cached_share, one.burstiness, number,
             )  # fmt: skip
             traces.append(replace(trace, kind=np.full(count, number)))

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from computesim.workload.reasoning import (
+from computesim.lengths import (
     LengthLaw,
     lognormal_length,
     quantile,
     representative_lengths,
+    with_mean,
 )
 
 # DeepSeek-R1 in production, 1.38 M requests of one day: ServeGen, fitted mixture
@@ -87,3 +88,20 @@ def test_a_quantile_is_the_inverse_of_the_distribution(share):
 def test_impossible_laws_are_refused(faulty):
     with pytest.raises(ValueError, match="law"):
         LengthLaw(*faulty)
+
+
+def test_draws_have_the_moments_of_the_law() -> None:
+    law = with_mean(LengthLaw((0.7, 0.3), (6.4, 7.8), (0.7, 0.95), 16_000, 100.0), 2000)
+    drawn = law.draw(400_000, np.random.default_rng(1))
+    assert drawn.mean() == pytest.approx(2000, rel=0.01)
+    assert (drawn.astype(float) ** 2).mean() == pytest.approx(law.mean_square, rel=0.02)
+    assert (drawn == law.cap).mean() == pytest.approx(law.capped_share, abs=2e-3)
+    assert (drawn == law.least).mean() == pytest.approx(law.cdf(100.5), abs=2e-3)
+
+
+@given(st.floats(0, 5000), st.floats(0.05, 1.2))
+def test_the_average_token_stands_in_a_longer_sequence_than_the_mean(before, spread):
+    law = lognormal_length(1500, spread, 8000)
+    drawn = before + law.draw(40_000, np.random.default_rng(3)).astype(float)
+    expected = (drawn**2).mean() / drawn.mean()
+    assert law.token_mean(before) == pytest.approx(expected, rel=0.05)
