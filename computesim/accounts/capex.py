@@ -10,6 +10,7 @@ from computesim.arrays import Floats
 from computesim.fleet.roadmap import Roadmap
 from computesim.fleet.supply import nameplates
 from computesim.fleet.world import Year
+from computesim.traced import dot, most
 
 
 def capex(
@@ -39,28 +40,28 @@ def capex(
     -------
     dict of str to float, USD/year
     """
-    accelerators = float(shipped @ accelerator_price)
+    accelerators = dot(shipped, accelerator_price)
     return {
         "Accelerators": accelerators,
         "Servers": accelerators * server_share,
-        "Network": float(shipped @ network_price),
-        "Facility": max(new_it_watts, 0.0) * facility_price,
+        "Network": dot(shipped, network_price),
+        "Facility": most(new_it_watts, 0.0) * facility_price,
     }
 
 
 def additions(watts: Sequence[float]) -> list[float]:
     """Return the power that each year adds to the most there has been so far, W."""
-    found, most = [], 0.0
+    found, highest = [], 0.0
     for value in watts:
-        found.append(max(value - most, 0.0))
-        most = max(most, value)
+        found.append(most(value - highest, 0.0))
+        highest = most(highest, value)
     return found
 
 
 def spending(road: Roadmap, years: Sequence[Year]) -> list[dict[str, float]]:
     """Return the capital spending of every year by part, USD/year."""
     plates = [
-        float(y.fleet.installed @ nameplates(road.accelerators, [n.watts for n in y.networks]))
+        dot(y.fleet.installed, nameplates(road.accelerators, [n.watts for n in y.networks]))
         for y in years
     ]
     return [

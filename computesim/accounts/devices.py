@@ -10,6 +10,7 @@ from computesim.calendar import DAY, YEAR
 from computesim.demand.demand import Demand
 from computesim.hardware.device import Device
 from computesim.results import Row, rows_of
+from computesim.traced import least
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,7 +87,7 @@ def in_use(devices: Devices, year: int) -> float:
     left = devices.lifetime.at(year) / YEAR
     found, age = 0.0, 0
     while left > 0:
-        found += min(left, 1.0) * devices.shipments.at(year - age)
+        found += least(left, 1.0) * devices.shipments.at(year - age)
         left, age = left - 1.0, age + 1
     return found
 

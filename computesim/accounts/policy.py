@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from computesim.demand.demand import Followed
 from computesim.fleet.world import Year
 from computesim.results import Row, rows_of
+from computesim.traced import number
 
 
 def rows(years: Sequence[Year], replication: int) -> list[Row]:
@@ -34,7 +35,7 @@ def _pairs(lab: str, solved: Followed) -> Iterator[tuple[str, float]]:
     balance = solved.balance
     yield f"Balance|RL compute|{lab}", solved.rl_flop
     yield f"Balance|Chain length|{lab}", balance.tokens
-    yield f"Balance|Samples|{lab}", float(balance.samples)
+    yield f"Balance|Samples|{lab}", number(balance.samples)
     yield f"Balance|Accuracy|{lab}", balance.accuracy
     yield f"Balance|RL share of spending|{lab}", balance.rl_share
     yield f"Balance|Requests|{lab}", solved.requests

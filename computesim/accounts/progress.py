@@ -12,6 +12,7 @@ from computesim.cells.jobs import OTHER_AI
 from computesim.fleet.roadmap import Roadmap
 from computesim.fleet.world import Year
 from computesim.results import Row, rows_of
+from computesim.traced import dot, dots, number, summed_along
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +61,17 @@ def _link(year: Year, before: Floats, now: Floats) -> float | None:
     """Return how many accelerators of one mix do the work of one of another, None for no work."""
     measured = [task.workload != OTHER_AI for task in year.tasks]
     wanted = np.where(measured, year.wanted, 0.0)
-    rates = np.stack([before @ year.goodput, now @ year.goodput])
+    rates = np.stack([dots(before, year.goodput), dots(now, year.goodput)])
     both = (rates > 0).all(axis=0) & (wanted > 0)
     if not both.any():
         return None
-    need = (wanted[both] / rates[:, both]).sum(axis=1)
-    return float(need[0] / need[1])
+    need = summed_along(wanted[both] / rates[:, both], axis=1)
+    return number(need[0] / need[1])
 
 
 def _price(road: Roadmap, year: Year, mix: Floats) -> float:
     """Return the mean price of an accelerator of a mix, USD."""
-    return float(mix @ [year.around.price.get(a.name, a.price) for a in road.accelerators])
+    return dot(mix, [year.around.price.get(a.name, a.price) for a in road.accelerators])
 
 
 def rows(road: Roadmap, years: Sequence[Year], replication: int) -> list[Row]:

@@ -12,14 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
 from computesim.calendar import YEAR
 from computesim.fleet.network import Plan, Share, share_of
 from computesim.fleet.roadmap import network_at
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.fabric import Fabric, speed_name
 from computesim.results import Row, rows_of
+from computesim.traced import interp, number
 
 if TYPE_CHECKING:
     from computesim.catalog import Catalog, Figure
@@ -63,7 +62,7 @@ def rows(
     found = []
     for year in years:
         units = {
-            a.name: float(n) for a, n in zip(road.accelerators, year.fleet.shipped, strict=True)
+            a.name: number(n) for a, n in zip(road.accelerators, year.fleet.shipped, strict=True)
         }
         taken = revenue(units, year.year, scenario, catalog)
         found += rows_of(taken.items(), year.year, replication)
@@ -111,7 +110,7 @@ def accelerator_price(chip: Accelerator, year: int, scenario: Scenario, catalog:
     """
     for name, own in scenario.prices.accelerators.items():
         if catalog.resolve("accelerators", name) == chip.name:
-            return float(own.at(year))
+            return number(own.at(year))
     known = vintages(catalog, chip.name, "price")
     past = [when for when in known if when < year + 1]
     return known[max(past, default=min(known))] if known else chip.price
@@ -252,4 +251,4 @@ def time_of(figure: Figure) -> float:
 def _path(known: Mapping[float, float], when: float) -> float:
     """Return a figure between two dates, held flat before the first and after the last."""
     dates = sorted(known)
-    return float(np.interp(when, dates, [known[date] for date in dates]))
+    return number(interp(when, dates, [known[date] for date in dates]))

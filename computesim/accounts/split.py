@@ -13,6 +13,7 @@ from computesim.cells.jobs import COT, EXPERIMENTS, OTHER, PRETRAINING, RL
 from computesim.cells.measured import Task
 from computesim.demand.demand import Demand
 from computesim.results import Row, rows_of
+from computesim.traced import dot, summed
 from computesim.workload.adoption import TokenFlow
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def _machines(road: Roadmap, year: Year, totals: Mapping[tuple[str, int], float]
         units = year.fleet.allocation.units * weight[:, None]
         at_work: dict[str, float] = {}
         for column, task in enumerate(year.tasks):
-            at_work[task.workload] = at_work.get(task.workload, 0.0) + float(units[:, column].sum())
+            at_work[task.workload] = at_work.get(task.workload, 0.0) + summed(units[:, column])
         found: dict[str, float] = {}
         for column, task in enumerate(year.tasks):
             if at_work[task.workload] <= 0:
@@ -90,11 +91,11 @@ def _machines(road: Roadmap, year: Year, totals: Mapping[tuple[str, int], float]
 def _takers(year: Year, task: Task, units: Floats) -> Pairs:
     """Yield who takes the accelerators of one task."""
     if task.workload in (PRETRAINING, RL, EXPERIMENTS):
-        yield f"by lab|{task.part}|{task.workload}", float(units.sum())
+        yield f"by lab|{task.part}|{task.workload}", summed(units)
     elif task.workload in (COT, OTHER):
-        yield f"by tier|{task.part}|{task.workload}", float(units.sum())
+        yield f"by tier|{task.part}|{task.workload}", summed(units)
         for product, share in product_shares(year, task).items():
-            yield f"by product|{product}|{task.workload}", float(units @ share)
+            yield f"by product|{product}|{task.workload}", dot(units, share)
 
 
 def product_shares(year: Year, task: Task) -> dict[str, Floats]:

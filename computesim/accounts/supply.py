@@ -11,6 +11,7 @@ from computesim.accounts.variables import rows
 from computesim.fleet.roadmap import Roadmap
 from computesim.fleet.world import Year
 from computesim.results import Row, rows_of
+from computesim.traced import dot
 
 PREFIX = "Unconstrained|"
 #: what is told of a world without limits
@@ -56,5 +57,5 @@ def _standings(road: Roadmap, year: Year) -> Iterator[tuple[str, float]]:
         yield f"Supply|Available|{standing.name}", standing.limit
         yield f"Supply|Used|{standing.name}", standing.used
         yield f"Supply|Binding|{standing.name}", standing.binding
-        yield f"Supply|Relief|{standing.name}", standing.relief @ weight
+        yield f"Supply|Relief|{standing.name}", dot(standing.relief, weight)
         yield f"Supply|Next|{standing.name}", standing.name in then

@@ -17,6 +17,7 @@ from computesim.fleet.roadmap import Roadmap
 from computesim.fleet.world import IDLE, Year, draws, energies
 from computesim.hardware.power import carbon_grams, electricity_cost
 from computesim.results import Row, rows_of
+from computesim.traced import dot, minimum, number, plain, summed
 from computesim.workload.adoption import TokenFlow
 
 Pairs = Iterator[tuple[str, float]]
@@ -124,16 +125,16 @@ def _machines(road: Roadmap, year: Year) -> Pairs:
     weight = np.array([a.h100_equivalents for a in road.accelerators])
     unmet = _unmet(year)
     for workload, units in year.units().items():
-        at_work = float(units.sum())
+        at_work = summed(units)
         if workload != IDLE:  # what a limit leaves undone is required as well, of the same kinds
             more = 1.0 + unmet.get(workload, 0.0) / at_work if at_work > 0 else 1.0
             yield f"Accelerators|Required|{workload}", at_work * more
-            yield f"H100-equivalents|{workload}", float(units @ weight) * more
+            yield f"H100-equivalents|{workload}", dot(units, weight) * more
     for index, machine in enumerate(road.accelerators):
-        installed = float(year.fleet.installed[index])
+        installed = number(year.fleet.installed[index])
         yield f"Accelerators|Installed|{machine.name}", installed
-        yield f"Accelerators|Shipped|{machine.name}", float(year.fleet.shipped[index])
-        yield f"Accelerators|Retired|{machine.name}", float(year.fleet.retired[index])
+        yield f"Accelerators|Shipped|{machine.name}", number(year.fleet.shipped[index])
+        yield f"Accelerators|Retired|{machine.name}", number(year.fleet.retired[index])
         yield f"H100-equivalents by generation|{machine.name}", installed * weight[index]
         yield f"Power|Accelerator TDP|{machine.name}", installed * machine.tdp
     yield from ((f"Unmet|{name}", count) for name, count in unmet.items())
@@ -146,9 +147,9 @@ def _unmet(year: Year) -> dict[str, float]:
     for column, task in enumerate(year.tasks):
         if not year.fleet.standings and not left[column]:
             continue
-        units = float(year.fleet.allocation.units[:, column].sum())
-        met = float(year.wanted[column]) - float(left[column])
-        missing = units * float(left[column]) / met if met > 0 else 0.0
+        units = summed(year.fleet.allocation.units[:, column])
+        met = number(year.wanted[column]) - number(left[column])
+        missing = units * number(left[column]) / met if met > 0 else 0.0
         found[task.workload] = found.get(task.workload, 0.0) + missing
     if found and OTHER_AI not in found:  # it is cut like the work of labs and products
         share = year.around.other_ai
@@ -164,9 +165,9 @@ def _power(road: Roadmap, year: Year) -> dict[str, float]:
     found: dict[str, float] = {}
     drawn = draws(road, year)
     for workload, units in year.units().items():
-        found[f"Power|IT|{workload}"] = float(units @ [d.it for d in drawn[workload]])
-        found[f"Power|Facility|{workload}"] = float(units @ [d.facility for d in drawn[workload]])
-        found[f"Power|Provisioned|{workload}"] = float(units @ plate) * year.around.site.pue
+        found[f"Power|IT|{workload}"] = dot(units, [d.it for d in drawn[workload]])
+        found[f"Power|Facility|{workload}"] = dot(units, [d.facility for d in drawn[workload]])
+        found[f"Power|Provisioned|{workload}"] = dot(units, plate) * year.around.site.pue
     return found
 
 
@@ -189,7 +190,7 @@ def _network(years: Sequence[Year], t: int) -> Pairs:
     left = years[t].fleet.installed.copy()
     in_service: dict[str, float] = {}
     for year in reversed(years[: t + 1]):
-        kept = np.minimum(year.fleet.shipped, left)
+        kept = minimum(year.fleet.shipped, left)
         left = left - kept
         for name, value in _parts(year, kept).items():
             in_service[name] = in_service.get(name, 0.0) + value
@@ -223,7 +224,7 @@ def _quality(road: Roadmap, year: Year) -> Pairs:
 
     for column, task in enumerate(year.tasks):
         for index in range(len(road.accelerators)):
-            units = float(year.fleet.allocation.units[index, column])
+            units = number(year.fleet.allocation.units[index, column])
             if units > 0:
                 if task == OTHER_TASK:  # it works as hard as the others: nothing is measured
                     continue
@@ -255,7 +256,7 @@ def _measured(year: Year, index: int) -> dict[str, float]:
             need = wanted / rate if rate > 0 else math.inf
             work[name] = work.get(name, 0.0) + (need * value if rate > 0 else 0.0)
             taken[name] = taken.get(name, 0.0) + need
-    return {name: work[name] / taken[name] for name in work if math.isfinite(taken[name])}
+    return {name: work[name] / taken[name] for name in work if math.isfinite(plain(taken[name]))}
 
 
 def _rates(year: Year, task: Task, index: int) -> Iterator[tuple[str, float, float]]:

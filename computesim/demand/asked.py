@@ -13,6 +13,7 @@ from computesim.demand.progress import progress_at
 from computesim.demand.usage import relative_price, response, usage_at
 from computesim.errors import Fault, ScenarioError
 from computesim.quantities import Work
+from computesim.traced import least, opaque
 from computesim.workload.adoption import TokenFlow, Usage, daily_tokens
 from computesim.workload.post_training import rl_step
 from computesim.workload.reasoning import lognormal_length, representative_lengths
@@ -157,7 +158,7 @@ def _pretraining(scenario: Scenario, name: str, catalog: Catalog, year: float) -
         runs=lab.count.at(year) * plan.runs_per_year.at(year) / YEAR,
         run_flop=plan.flop.at(year) / progress_at(scenario, year).training,
         dtype=plan.dtype.at(year),
-        seq_len=min(round(plan.seq_len.at(year)), model.context_length),
+        seq_len=least(round(plan.seq_len.at(year)), model.context_length),
         batch_tokens=plan.batch_tokens.at(year),
         accelerators=plan.accelerators.at(year),
         duration=plan.duration.at(year),
@@ -210,6 +211,12 @@ def _step(
         raise ScenarioError([fault], scenario.name) from error
 
 
+@opaque("representative length")
+def _lengths(mean: float, spread: float, cap: float) -> tuple[float, ...]:
+    """Return the equally likely lengths of responses."""
+    return representative_lengths(lognormal_length(mean, spread, cap), 8)
+
+
 def _recipe(plan: PostTraining, model: Architecture, catalog: Catalog, year: float) -> RLRecipe:
     """Return the recipe of one RL step."""
 
@@ -220,13 +227,10 @@ def _recipe(plan: PostTraining, model: Architecture, catalog: Catalog, year: flo
     judge = named(plan.verifier.model.at(year)) or (model if kind == "reward_model" else None)
     search = plan.search
     scorer = named(search.process_reward_model.at(year))
-    lengths = representative_lengths(
-        lognormal_length(
-            plan.response_tokens.at(year),
-            plan.response_spread.at(year),
-            plan.max_response_tokens.at(year),
-        ),
-        8,
+    lengths = _lengths(
+        plan.response_tokens.at(year),
+        plan.response_spread.at(year),
+        plan.max_response_tokens.at(year),
     )
     depth = round(search.depth.at(year))
     return RLRecipe(
@@ -242,7 +246,7 @@ def _recipe(plan: PostTraining, model: Architecture, catalog: Catalog, year: flo
             width=round(search.width.at(year)),
             simulations=round(search.simulations.at(year)),
             # a short response is searched in shorter steps, not in fewer
-            step_tokens=min(search.step_tokens.at(year), min(lengths) / depth),
+            step_tokens=least(search.step_tokens.at(year), least(*lengths) / depth),
             scored=scorer is not None,
         ),
         keep_share=plan.keep_share.at(year),

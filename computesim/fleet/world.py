@@ -23,6 +23,7 @@ from computesim.fleet.purchase import Allocation
 from computesim.fleet.roadmap import Roadmap
 from computesim.fleet.supply import NOTHING_LIMITED, Available, Priced, limits, nameplates
 from computesim.hardware.power import Site
+from computesim.traced import average, maximum, number, summed, summed_along, zeros
 
 IDLE = "Idle"  # power of accelerators that nothing asks for, in years of falling demand
 
@@ -62,12 +63,12 @@ class Year:
         for column, task in enumerate(self.tasks):
             own = self.fleet.allocation.units[:, column]
             found[task.workload] = found.get(task.workload, 0.0) + own
-        at_work = self.fleet.allocation.units.sum(axis=1)
+        at_work = summed_along(self.fleet.allocation.units, axis=1)
         other = self.around.other_ai * self.fleet.installed
         if other.any():
             found[OTHER_AI] = other
-        idle = np.maximum(self.fleet.installed - at_work - other, 0.0)
-        if idle.sum() > 1e-6 * self.fleet.installed.sum():
+        idle = maximum(self.fleet.installed - at_work - other, 0.0)
+        if summed(idle) > 1e-6 * summed(self.fleet.installed):
             found[IDLE] = idle
         return found
 
@@ -135,10 +136,10 @@ def stock(
     }
     tables, columns = [], []
     for t, demand in enumerate(demands):
-        later = {task: float(paths[task][t]) for task in tasks}
+        later = {task: number(paths[task][t]) for task in tasks}
         table = goodput(cells[t], later, demand, operations[t])
         table[OTHER_TASK] = np.array([a.h100_equivalents for a in road.accelerators])
-        empty = np.zeros(len(road.accelerators))
+        empty = zeros(len(road.accelerators))
         tables.append(np.stack([table.get(task, empty) for task in tasks], axis=1))
         columns.append(np.array([later[task] if task in table else 0.0 for task in tasks]))
     networks = [tuple(share_of(a, s.network) for a in road.accelerators) for s in around]
@@ -219,7 +220,7 @@ def draws(road: Roadmap, year: Year) -> dict[str, tuple[Draw, ...]]:
     published about how hard recommenders and vision models do.
     """
     found: dict[str, tuple[Draw, ...]] = {}
-    measured = np.array([float(task != OTHER_TASK) for task in year.tasks])
+    measured = np.array([number(task != OTHER_TASK) for task in year.tasks])
     for index, machine in enumerate(road.accelerators):
         per_task = [
             draw(
@@ -249,8 +250,8 @@ def draws(road: Roadmap, year: Year) -> dict[str, tuple[Draw, ...]]:
 def _mean(values: Sequence[Draw], weight: Floats) -> Draw:
     """Return the weighted mean of draws."""
     return Draw(
-        float(np.average([v.it for v in values], weights=weight)),
-        float(np.average([v.facility for v in values], weights=weight)),
+        average([v.it for v in values], weight),
+        average([v.facility for v in values], weight),
     )
 
 

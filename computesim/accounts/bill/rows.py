@@ -18,6 +18,7 @@ from computesim.fleet.network import Plan, share_of
 from computesim.fleet.power import nameplate
 from computesim.hardware.fabric import Fabric
 from computesim.results import Row, rows_of
+from computesim.traced import dot, dots, most, number
 
 if TYPE_CHECKING:
     from computesim.catalog import Catalog
@@ -71,7 +72,7 @@ def named(amounts: Amounts) -> list[tuple[str, float]]:
         ranged = head != "Bill" or three[0] != three[1] or three[2] != three[1]
         for case, value in zip(CASES, three, strict=True):
             if case == "central" or ranged:
-                found.append((f"{head}{PREFIX[case]}|{tail}", float(value)))
+                found.append((f"{head}{PREFIX[case]}|{tail}", number(value)))
     return found
 
 
@@ -97,9 +98,9 @@ def bill(scenario: Scenario, road: Roadmap, year: Year, watts: float, ratios: Ra
     money = prices(scenario, road, year, ratios)
     classes = [class_of(a) for a in road.accelerators]
     value = split(year.fleet.shipped, classes, money, parts)
-    machines = year.fleet.shipped @ money.accelerators
+    machines = dots(year.fleet.shipped, money.accelerators)
     amounts["Bill content|Servers and racks"] = machines * (1.0 + money.server_share)
-    amounts["Bill|Site power"] = np.full(3, max(watts, 0.0) * year.around.site.pue)
+    amounts["Bill|Site power"] = np.full(3, most(watts, 0.0) * year.around.site.pue)
     value |= facility(watts, money, ratios)
     return amounts | {f"Bill value|{name}": three for name, three in value.items()}
 
@@ -199,7 +200,7 @@ def _at(fabric: Fabric, catalog: Catalog, case: int) -> Fabric:
     found: dict[str, Any] = {}
     for price in (f"{part}_price" for part in _PRICES):
         if catalog.has("fabrics", fabric.name, price):
-            found[price] = float(cases(catalog.figure("fabrics", fabric.name, price))[case])
+            found[price] = number(cases(catalog.figure("fabrics", fabric.name, price))[case])
     return replace(fabric, **found)
 
 
@@ -209,7 +210,7 @@ def new_watts(road: Roadmap, years: Sequence[Year]) -> list[float]:
         [nameplate(a, n.watts) for a, n in zip(road.accelerators, y.networks, strict=True)]
         for y in years
     ]
-    return additions([float(y.fleet.installed @ p) for y, p in zip(years, plates, strict=True)])
+    return additions([dot(y.fleet.installed, p) for y, p in zip(years, plates, strict=True)])
 
 
 def remarks(road: Roadmap, years: Sequence[Year], ratios: Ratios) -> list[str]:
@@ -219,7 +220,7 @@ def remarks(road: Roadmap, years: Sequence[Year], ratios: Ratios) -> list[str]:
         amounts = _shipped(road, year, ratios)
         parts = {part: amounts[f"Part|{part}"] for part in PARTS}
         price = [year.around.price.get(a.name, a.price) for a in road.accelerators]
-        spent = float(year.fleet.shipped @ np.array(price)) * year.around.server_share
+        spent = dot(year.fleet.shipped, np.array(price)) * year.around.server_share
         share = short(np.full(3, spent), parts)
         if 0.0 < share < 1.0:  # 0: servers cost nothing, there is nothing to cut
             found.append(

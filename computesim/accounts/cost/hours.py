@@ -14,6 +14,7 @@ from computesim.fleet.power import draw, nameplate
 from computesim.fleet.roadmap import Roadmap
 from computesim.fleet.world import Year, draws
 from computesim.hardware.power import electricity_cost
+from computesim.traced import dot, minimum, number, summed_along, zeros
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +29,12 @@ class Hours:
     @property
     def standing(self) -> Floats:
         """All but electricity, USD/h."""
-        return np.asarray(sum(self.fixed.values()), dtype=np.float64)
+        return np.asarray(sum(self.fixed.values()))
 
     def parts(self, index: int) -> dict[str, float]:
         """Return the parts of an hour of accelerator `index`, USD/h."""
-        found = {name: float(values[index]) for name, values in self.fixed.items()}
-        return found | {tco.ELECTRICITY: float(self.watts[index]) * self.price}
+        found = {name: number(values[index]) for name, values in self.fixed.items()}
+        return found | {tco.ELECTRICITY: number(self.watts[index]) * self.price}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +74,9 @@ def hours(road: Roadmap, years: Sequence[Year], terms: Sequence[tco.Terms], t: i
     kept = cohorts(years, t)
     weight = np.array([units for _, units in kept])
     alive = weight.sum(axis=0) > 0
-    share = np.where(alive, weight / np.where(alive, weight.sum(axis=0), 1.0), 0.0)
+    share = np.where(alive, weight / np.where(alive, summed_along(weight, axis=0), 1.0), 0.0)
     share[0] = np.where(alive, share[0], 1.0)  # the newest cohort comes first
-    fixed = {name: np.zeros(len(road.accelerators)) for name in tco.FIXED_PARTS}
+    fixed = {name: zeros(len(road.accelerators)) for name in tco.FIXED_PARTS}
     for (born, _), part in zip(kept, share, strict=True):
         for index in np.flatnonzero(part):
             own = tco.fixed_cost(outlay(road, years[born], int(index)), terms[born])
@@ -101,7 +102,7 @@ def cohorts(years: Sequence[Year], t: int) -> list[tuple[int, Floats]]:
     left = years[t].fleet.installed.copy()
     found = []
     for born in range(t, -1, -1):
-        kept = np.minimum(years[born].fleet.shipped, left)
+        kept = minimum(years[born].fleet.shipped, left)
         left = left - kept
         found.append((born, kept))
     return found
@@ -121,7 +122,7 @@ def outlay(road: Roadmap, year: Year, index: int) -> tco.Outlay:
 
 def _work(road: Roadmap, year: Year) -> tuple[Floats, Floats]:
     """Return mean watts at the meter and the share of time at work of what is in service."""
-    everything = np.zeros(len(road.accelerators))
+    everything = zeros(len(road.accelerators))
     watts = np.zeros_like(everything)
     drawn = draws(road, year)
     for workload, units in year.units().items():
@@ -132,7 +133,7 @@ def _work(road: Roadmap, year: Year) -> tuple[Floats, Floats]:
         own = year.fleet.allocation.units[:, column]
         for index in np.flatnonzero(own):
             worked[index] += own[index] * use(year.cells, task, int(index), year.operation).busy
-    at_work = year.fleet.allocation.units.sum(axis=1)
+    at_work = summed_along(year.fleet.allocation.units, axis=1)
     # other AI works its accelerators as the rest does
     share = np.divide(worked, at_work, out=np.zeros_like(worked), where=at_work > 0)
     other = year.around.other_ai * year.fleet.installed
@@ -189,8 +190,8 @@ def workload_costs(road: Roadmap, year: Year, hour: Hours) -> dict[str, float]:
     """
     drawn = draws(road, year)
     return {
-        workload: float(
-            units @ (hour.standing + hour.price * np.array([d.facility for d in drawn[workload]]))
+        workload: dot(
+            units, hour.standing + hour.price * np.array([d.facility for d in drawn[workload]])
         )
         for workload, units in year.units().items()
     }

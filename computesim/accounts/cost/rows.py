@@ -15,6 +15,7 @@ from computesim.cells.sites import by_region, sites_at
 from computesim.fleet.roadmap import Roadmap
 from computesim.fleet.world import Year, draws, energies
 from computesim.results import Row, rows_of
+from computesim.traced import dot, least, number
 
 if TYPE_CHECKING:
     from computesim.catalog import Catalog
@@ -75,7 +76,7 @@ def _hours(road: Roadmap, year: Year, hour: Hours) -> Pairs:
         parts = hour.parts(index)
         yield f"TCO|{machine.name}", tco.total(parts)
         yield from ((f"TCO|{machine.name}|{name}", value) for name, value in parts.items())
-        if (busy := min(float(hour.busy[index]), 1.0)) > 0:
+        if (busy := least(number(hour.busy[index]), 1.0)) > 0:
             yield f"TCO per used hour|{machine.name}", tco.per_used_hour(tco.total(parts), busy)
 
 
@@ -83,6 +84,6 @@ def _facility(road: Roadmap, year: Year) -> dict[str, float]:
     """Return the mean watts at the meter by workload."""
     drawn = draws(road, year)
     return {
-        workload: float(units @ [d.facility for d in drawn[workload]])
+        workload: dot(units, [d.facility for d in drawn[workload]])
         for workload, units in year.units().items()
     }

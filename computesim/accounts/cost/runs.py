@@ -11,6 +11,7 @@ from computesim.cells.jobs import PRETRAINING, RL
 from computesim.cells.measured import Task
 from computesim.fleet.roadmap import Roadmap
 from computesim.fleet.world import Year
+from computesim.traced import number, summed
 
 if TYPE_CHECKING:
     from computesim.scenario import Scenario
@@ -35,19 +36,19 @@ def rows(scenario: Scenario, road: Roadmap, year: Year, hour: Hours) -> Iterator
     """
     for task, work in _runs(scenario, year).items():
         column = year.tasks.index(task)
-        done = float(year.wanted[column] - year.fleet.allocation.unmet[column])
+        done = number(year.wanted[column] - year.fleet.allocation.unmet[column])
         if done <= 0 or work <= 0:
             continue
         paid = task_cost(road, year, task, hour)
         per_run = work / (done * 3600.0)  # hours in which the group does the work of one run
         name = f"{task.workload}|{task.part}"
-        yield f"Cost of run|{name}", float(paid.total.sum()) * per_run
-        yield f"Cost of run|{name}|Capital", float(paid.capital.sum()) * per_run
-        yield f"Cost of run|{name}|Operations", float(paid.operations.sum()) * per_run
-        yield f"Cost of run|{name}|Electricity", float(paid.electricity.sum()) * per_run
-        on_job = float(paid.units.sum()) * per_run * _job_share(year)
+        yield f"Cost of run|{name}", summed(paid.total) * per_run
+        yield f"Cost of run|{name}|Capital", summed(paid.capital) * per_run
+        yield f"Cost of run|{name}|Operations", summed(paid.operations) * per_run
+        yield f"Cost of run|{name}|Electricity", summed(paid.electricity) * per_run
+        on_job = summed(paid.units) * per_run * _job_share(year)
         yield f"Accelerator-hours of run|{name}", on_job
-        yield f"Energy of run|{name}", float(paid.watts.sum()) * per_run
+        yield f"Energy of run|{name}", summed(paid.watts) * per_run
 
 
 def _runs(scenario: Scenario, year: Year) -> dict[Task, float]:

@@ -17,6 +17,7 @@ from computesim.cells.memo import Memo
 from computesim.cells.serving_phases import CACHED, FRESH, KINDS, OUTPUT, Phases
 from computesim.fleet.roadmap import Roadmap
 from computesim.fleet.world import Year
+from computesim.traced import number
 
 MILLION = 1e6
 
@@ -103,7 +104,7 @@ def _done(year: Year, demand: ServingDemand) -> float:
     What is wanted of accelerators is what better software and algorithms leave (`cells.asked`).
     """
     column = year.tasks.index(Task(demand.workload, demand.tier))
-    done = float(year.wanted[column] - year.fleet.allocation.unmet[column])
+    done = number(year.wanted[column] - year.fleet.allocation.unmet[column])
     return done * year.demand.progress.serving
 
 
@@ -128,7 +129,7 @@ def _task(
             partial(serving_phases.measure, demand, machine, play, cell.batch),
         )
         for place, shares in enumerate(phases.shares()):
-            watts[place] += float(cost.watts[index]) * sum(shares.values())
+            watts[place] += number(cost.watts[index]) * sum(shares.values())
             for kind, share in shares.items():
-                usd[place][kind] = usd[place].get(kind, 0.0) + float(paid[index]) * share
+                usd[place][kind] = usd[place].get(kind, 0.0) + number(paid[index]) * share
     return list(zip(usd, watts, strict=True))
