@@ -11,7 +11,7 @@ from computesim.hardware.reliability import availability
 from computesim.traced import least
 
 if TYPE_CHECKING:
-    from computesim.scenario import Scenario
+    from computesim.scenario import Moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +32,9 @@ class Operation:
         return least(self.availability, 1.0 / (1.0 + self.spare_share))
 
 
-def operation_at(scenario: Scenario, year: float, replication: int) -> Operation:
+def operation_at(moment: Moment, replication: int = 0) -> Operation:
     """Return how the fleet is run in a year."""
+    scenario, year = moment.scenario, moment.year
     reliability = scenario.reliability
     per_node_day = reliability.failures_per_node_day.at(year)
     return Operation(
