@@ -14,7 +14,7 @@ from computesim.demand.demand import Progress
 from computesim.fleet.world import World
 from computesim.fleet.year import Year
 from computesim.results import Yearly
-from computesim.traced import dot, number, summed
+from computesim.traced import dot, dots, number, summed_along
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +61,11 @@ def _link(year: Year, before: Floats, now: Floats) -> float | None:
     """Return how many accelerators of one mix do the work of one of another, None for no work."""
     measured = [task.workload != OTHER_AI for task in year.tasks]
     wanted = np.where(measured, year.wanted, 0.0)
-    rates = np.stack([dot(before, year.goodput), dot(now, year.goodput)])
+    rates = np.stack([dots(before, year.goodput), dots(now, year.goodput)])
     both = (rates > 0).all(axis=0) & (wanted > 0)
     if not both.any():
         return None
-    need = summed(wanted[both] / rates[:, both], axis=1)
+    need = summed_along(wanted[both] / rates[:, both], axis=1)
     return number(need[0] / need[1])
 
 

@@ -56,7 +56,7 @@ def draw(accelerator: Accelerator, use: Use, network: float, site: Site) -> Draw
     return Draw(it, facility_watts(site, it, nameplate(accelerator, network)))
 
 
-@named("W", lambda a, n: f"nameplate of {a.name}")
+@named(lambda a, n: f"nameplate of {a.name}")
 def nameplate(accelerator: Accelerator, network: float) -> float:
     """Return the IT watts for which power has to be installed: TDP and all around it, W."""
     return cluster_watts(accelerator.tdp + accelerator.node_overhead, network, OVERHEADS)

@@ -12,7 +12,7 @@ from computesim.arrays import Floats
 from computesim.calendar import YEAR
 from computesim.fleet.network import Plan
 from computesim.hardware.accelerator import Accelerator
-from computesim.traced import plain, summed
+from computesim.traced import plain, summed_along
 
 if TYPE_CHECKING:
     from computesim.catalog import Catalog
@@ -53,7 +53,7 @@ def roadmap(scenario: Scenario, catalog: Catalog) -> Roadmap:
         (catalog.accelerator(name) for name in sold), key=lambda a: (a.release_year, a.name)
     )
     mixes = np.array([[mix.get(a.name, 0.0) for a in machines] for mix in shares])
-    mixes /= summed(mixes, axis=1)[:, None]
+    mixes /= summed_along(mixes, axis=1)[:, None]
     return Roadmap(
         years,
         tuple(machines),

@@ -22,7 +22,7 @@ from computesim.fleet.roadmap import Roadmap, network_at
 from computesim.fleet.supply import Available, available, nameplates
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.power import Site
-from computesim.traced import average, dot, maximum, number, summed
+from computesim.traced import average, dot, maximum, number, summed, summed_along
 
 if TYPE_CHECKING:
     from computesim.scenario import Moment
@@ -103,7 +103,7 @@ class Year:
         for column, task in enumerate(self.tasks):
             taken = self.fleet.allocation.units[:, column]
             units[task.workload] = units.get(task.workload, 0.0) + taken
-        at_work = summed(self.fleet.allocation.units, axis=1)
+        at_work = summed_along(self.fleet.allocation.units, axis=1)
         other = self.around.other_ai * self.fleet.installed
         if other.any():
             units[OTHER_AI] = other

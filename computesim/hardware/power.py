@@ -81,7 +81,7 @@ def power_fit(accelerator: Accelerator) -> PowerFit:
     return POWER_FITS.get(accelerator.generation, POWER_FITS["general"])
 
 
-@named("W", lambda a, *_, **k: f"mean watts of {a.name}")
+@named(lambda a, *_, **k: f"mean watts of {a.name}")
 def accelerator_watts(
     accelerator: Accelerator,
     compute: float,
@@ -126,7 +126,7 @@ def accelerator_watts(
     return accelerator.tdp * (busy * running + (1.0 - busy) * own.idle)
 
 
-@named("W", lambda a, *_, **k: f"node watts per {a.name}")
+@named(lambda a, *_, **k: f"node watts per {a.name}")
 def node_watts(
     accelerator: Accelerator, watts: float, load: float, overheads: Overheads = OVERHEADS
 ) -> float:
@@ -151,7 +151,7 @@ def node_watts(
     return watts + accelerator.node_overhead * overheads.node_draw * follows
 
 
-@named("W")
+@named()
 def cluster_watts(
     node: float, network: float | None = None, overheads: Overheads = OVERHEADS
 ) -> float:
@@ -191,7 +191,7 @@ def provisioned_watts(
     return cluster_watts(node, network, overheads) * site.pue
 
 
-@named("W")
+@named()
 def facility_watts(site: Site, it_watts: float, design_watts: float = 0.0) -> float:
     """Return the watts that a site draws for a given IT load.
 
@@ -219,7 +219,7 @@ def facility_watts(site: Site, it_watts: float, design_watts: float = 0.0) -> fl
     return it_watts + fixed + following
 
 
-@named("USD")
+@named()
 def electricity_cost(site: Site, joules: float) -> float:
     """Return the price of facility energy, USD."""
     return joules * site.electricity_price

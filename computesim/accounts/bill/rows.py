@@ -16,7 +16,7 @@ from computesim.cells.sites import build_cost_range
 from computesim.fleet.network import Plan, share_of
 from computesim.hardware.fabric import Fabric
 from computesim.results import Yearly
-from computesim.traced import dot, most, number
+from computesim.traced import dot, dots, most, number
 
 if TYPE_CHECKING:
     from computesim.catalog import Catalog
@@ -93,7 +93,7 @@ def bill(year: Year, watts: float, bought: Amounts, ratios: Ratios) -> Amounts:
     money = prices(year, ratios)
     classes = [class_of(machine) for machine in year.accelerators]
     value = split(year.fleet.shipped, classes, money, parts)
-    machines = dot(year.fleet.shipped, money.accelerators)
+    machines = dots(year.fleet.shipped, money.accelerators)
     amounts["Bill content|Servers and racks"] = machines * (1.0 + money.server_share)
     amounts["Bill|Site power"] = np.full(3, most(watts, 0.0) * year.around.site.pue)
     value |= facility(watts, money, ratios)

@@ -12,7 +12,7 @@ from computesim.arrays import Floats
 from computesim.cells.measured import Task
 from computesim.fleet.year import Year
 from computesim.hardware.power import electricity_cost
-from computesim.traced import dot, number, summed, zeros
+from computesim.traced import dot, number, summed_along, zeros
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def hours(year: Year, cohorts: Sequence[tuple[Year, Floats]]) -> Hours:
     """
     weight = np.array([units for _, units in cohorts])
     alive = weight.sum(axis=0) > 0
-    share = np.where(alive, weight / np.where(alive, summed(weight, axis=0), 1.0), 0.0)
+    share = np.where(alive, weight / np.where(alive, summed_along(weight, axis=0), 1.0), 0.0)
     share[0] = np.where(alive, share[0], 1.0)  # the newest cohort comes first
     fixed = {name: zeros(len(year.accelerators)) for name in tco.FIXED_PARTS}
     for (born, _), part in zip(cohorts, share, strict=True):
@@ -103,7 +103,7 @@ def _work(year: Year) -> tuple[Floats, Floats]:
         units = year.fleet.allocation.units[:, column]
         for index in map(int, np.flatnonzero(units)):
             worked[index] += units[index] * year.uses[task][index].busy
-    at_work = summed(year.fleet.allocation.units, axis=1)
+    at_work = summed_along(year.fleet.allocation.units, axis=1)
     # other AI works its accelerators as the rest does
     share = np.divide(worked, at_work, out=np.zeros_like(worked), where=at_work > 0)
     other = year.around.other_ai * year.fleet.installed

@@ -57,7 +57,7 @@ def terms_at(moment: Moment) -> Terms:
     )
 
 
-@named("1/year")
+@named()
 def capital_recovery_factor(rate: float, years: float) -> float:
     """Return the constant yearly payment that pays a price of 1 back with its return.
 
