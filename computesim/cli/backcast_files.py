@@ -29,11 +29,11 @@ def write_backcast(found: Backcast, folder: Path, formats: Sequence[str]) -> lis
     """
     import json
 
+    from computesim.records import as_data
     from computesim.report.backcast_figures import backcast_figures
     from computesim.report.export import draw, write_rows
     from computesim.report.overlay_figures import VINTAGE_HEADS, overlay_figures, vintage_rows
     from computesim.results.files import write_text
-    from computesim.results.manifest import plain
 
     data, results = found.as_dict(), found.results
     files = []
@@ -42,7 +42,7 @@ def write_backcast(found: Backcast, folder: Path, formats: Sequence[str]) -> lis
         body = [["" if v is None else v for v in row.values()] for row in data[name]]
         files.append(write_rows(folder / f"{name}.csv", [heads, *body]))
     files.append(write_rows(folder / "vintages.csv", [VINTAGE_HEADS, *vintage_rows(results)]))
-    text = json.dumps(plain(data), indent=1, ensure_ascii=False)
+    text = json.dumps(as_data(data), indent=1, ensure_ascii=False)
     files.append(write_text(folder / "backcast.json", text + "\n"))
     charts = backcast_figures(data["comparisons"], results)
     charts += [chart for figure in overlay_figures() if (chart := figure(results)) is not None]

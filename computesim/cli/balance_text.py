@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from computesim.calendar import DAY
-from computesim.cli.output import columns
+from computesim.report.text.tables import columns
 
 MARK: Final = "*"  #: beside what lies outside of the points that a skill was fitted to
 _AXES: Final = {"rl_flop": "RL compute", "tokens": "tokens", "samples": "samples",

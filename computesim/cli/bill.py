@@ -8,7 +8,8 @@ import typer
 
 from computesim.cli import options
 from computesim.cli.app import app
-from computesim.cli.output import fitting, print_json
+from computesim.cli.output import print_json
+from computesim.report.text.tables import fitting
 
 if TYPE_CHECKING:
     from computesim.results import Results

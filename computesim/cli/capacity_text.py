@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from computesim.cli.output import columns
+from computesim.report.text.tables import columns
 
 if TYPE_CHECKING:
     from computesim.study.capacity.answers import Answer

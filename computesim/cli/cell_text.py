@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from computesim.cli.output import columns
+from computesim.report.text.tables import columns
 from computesim.units import show
 
 _PERCENTILES = (50, 90, 99)

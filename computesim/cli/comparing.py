@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from computesim.cli.output import fitting, progress
+from computesim.cli.output import progress
+from computesim.report.text.tables import fitting
 
 if TYPE_CHECKING:
     from computesim.results import Results

@@ -12,7 +12,8 @@ import typer
 
 from computesim.cli import options
 from computesim.cli.app import CHECK_FAILED, app
-from computesim.cli.output import columns, print_json, progress
+from computesim.cli.output import print_json, progress
+from computesim.report.text.tables import columns
 
 _REQUIRED = ("numpy", "scipy", "pandas", "numba", "simpy", "pydantic", "yaml", "pyarrow", "plotly",
              "matplotlib", "rich", "typer")  # fmt: skip

@@ -145,7 +145,7 @@ def explanation_text(found: Explanation, depth: int, notes: bool = False) -> str
     depth : int
     notes : bool
     """
-    from computesim.cli.output import columns
+    from computesim.report.text.tables import columns
 
     tree = tree_text(found.root, depth, notes)
     parts = [tree, *_legend(tree)]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,39 +23,9 @@ def print_json(data: Any) -> None:
     data : Any
         Mappings, sequences, numbers and texts.
     """
-    from computesim.results.manifest import plain
+    from computesim.records import as_data
 
-    typer.echo(json.dumps(plain(data), indent=1, ensure_ascii=False))
-
-
-def columns(rows: Sequence[Sequence[str]]) -> str:
-    """Return rows of text as columns, all to the left.
-
-    Parameters
-    ----------
-    rows : sequence of sequence of str
-        Of one length.
-    """
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(map(str.ljust, row, widths)) for row in rows)
-    return "\n".join(line.rstrip() for line in lines)
-
-
-def fitting(years: Sequence[int], label: int, number: int = 9) -> list[int]:
-    """Return the years whose columns fit the terminal, the last one always among them.
-
-    Parameters
-    ----------
-    years : sequence of int
-        All of them fit where the output is no terminal.
-    label, number : int
-        Width of the first column and of the others, characters.
-    """
-    if not sys.stdout.isatty():
-        return list(years)
-    room = max(2, (shutil.get_terminal_size().columns - label) // number)
-    stride = -(-len(years) // room)
-    return list(years[::-1][::stride][::-1])
+    typer.echo(json.dumps(as_data(data), indent=1, ensure_ascii=False))
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from computesim.calendar import DAY
-from computesim.cli.output import columns
+from computesim.report.text.tables import columns
 from computesim.units import show
 
 _HEAD = (

@@ -11,7 +11,8 @@ import typer
 
 from computesim.cli import options
 from computesim.cli.app import WRONG_INPUT, app, stop
-from computesim.cli.output import columns, print_json, progress
+from computesim.cli.output import print_json, progress
+from computesim.report.text.tables import columns
 
 if TYPE_CHECKING:
     from computesim.results import Results

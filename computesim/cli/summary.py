@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from computesim.cli.output import fitting
+from computesim.report.text.tables import fitting
 
 if TYPE_CHECKING:
     from computesim.results import Anchor, Results

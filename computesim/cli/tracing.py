@@ -10,7 +10,8 @@ import typer
 
 from computesim.cli import options
 from computesim.cli.app import app
-from computesim.cli.output import columns, print_json
+from computesim.cli.output import print_json
+from computesim.report.text.tables import columns
 
 
 @app.command()

@@ -9,7 +9,8 @@ import typer
 
 from computesim.cli import options
 from computesim.cli.app import CHECK_FAILED, app
-from computesim.cli.output import columns, print_json, progress
+from computesim.cli.output import print_json, progress
+from computesim.report.text.tables import columns
 
 KINDS = ("training", "serving", "rl", "network", "quality", "kernels", "queueing")
 WITH_CASES = KINDS[:5]

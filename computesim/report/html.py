@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from computesim.records import as_data
 from computesim.report import bill_page
 from computesim.report.costs import cost_rows
 from computesim.report.figures import BILL, CHECKS, MONEY, OTHERS, sections
@@ -25,7 +26,6 @@ from computesim.report.sourcing import ESTIMATE, count_estimates, is_estimate, k
 from computesim.report.supply import balance_rows
 from computesim.report.tables import SummaryRow, key_figures, reference_year, summary_rows
 from computesim.results import Anchor, Assumption, Results, Source
-from computesim.results.manifest import plain
 
 
 def _header(results: Results) -> str:
@@ -159,7 +159,7 @@ def _footer(results: Results) -> str:
         f"{manifest.get('hash', '–')} · seed {manifest.get('seed', '–')} · ran in {seconds} · "
         f"{libraries}"
     )
-    resolved = json_block(plain(manifest.get("scenario", {})))
+    resolved = json_block(as_data(manifest.get("scenario", {})))
     return (
         f"<p>{escape(facts)}</p><details><summary>The resolved scenario</summary>"
         f"<pre>{resolved}</pre></details>"

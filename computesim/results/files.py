@@ -12,7 +12,8 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
-from computesim.results.manifest import Manifest, plain
+from computesim.records import as_data
+from computesim.results.manifest import Manifest
 from computesim.results.rows import COLUMNS
 
 
@@ -148,5 +149,5 @@ def save_results(
     for name in formats:
         paths.append(Path(folder) / f"results.{name}")
         writers[name](results, paths[-1])
-    manifest = json.dumps(plain(results.manifest), indent=1, ensure_ascii=False, allow_nan=False)
+    manifest = json.dumps(as_data(results.manifest), indent=1, ensure_ascii=False, allow_nan=False)
     return [*paths, write_text(Path(folder) / "manifest.json", manifest + "\n")]

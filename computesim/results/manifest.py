@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from typing import Any, TypedDict
 
 
@@ -130,18 +128,3 @@ class Manifest(TypedDict, total=False):
     wall_time: float  #: s
     libraries: dict[str, str]
     warnings: list[str]
-
-
-def plain(value: object) -> Any:
-    """Return a value as JSON can hold it: keys as text, no infinities, unknown things as text."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(part) for key, part in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [plain(part) for part in value]
-    if isinstance(value, (str, bool, int)) or value is None:
-        return value
-    item = getattr(value, "item", None)  # a numpy scalar
-    number = item() if callable(item) else value
-    if isinstance(number, float):
-        return number if math.isfinite(number) else None
-    return number if isinstance(number, (bool, int)) else str(value)

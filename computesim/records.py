@@ -1,0 +1,103 @@
+"""Records that know their units: what is asked and what is answered, as frozen dataclasses."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, field, fields, is_dataclass
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def quantity(unit: str, default: Any = MISSING, *, optional: bool = False) -> Any:
+    """Return a field of a record that is a number in a unit.
+
+    Parameters
+    ----------
+    unit : str
+        In which the number is, `FLOP/s`; `1` for a share or a count.
+    default : optional
+        As of `dataclasses.field`.
+    optional : bool
+        Left out of JSON where it is None.
+    """
+    return field(default=default, metadata={"unit": unit, "optional": optional})
+
+
+class derived(property):  # noqa: N801 - stands where `property` does
+    """A property that belongs to the answer: it stands behind the fields in JSON and tables."""
+
+    unit = ""
+
+    @classmethod
+    def quantity(cls, unit: str) -> Callable[[Callable[[Any], Any]], derived]:
+        """Return a decorator for a property that is a number in a unit.
+
+        Parameters
+        ----------
+        unit : str
+        """
+
+        def mark(function: Callable[[Any], Any]) -> derived:
+            made = cls(function)
+            made.unit = unit
+            return made
+
+        return mark
+
+
+def entries(record: Any) -> Iterator[tuple[str, Any]]:
+    """Yield name and value of everything that a record holds: its fields, then what is derived.
+
+    Parameters
+    ----------
+    record : dataclass
+        Fields that are `optional` are left out where they are None.
+    """
+    for one in fields(record):
+        value = getattr(record, one.name)
+        if value is not None or not one.metadata.get("optional"):
+            yield one.name, value
+    for name, what in vars(type(record)).items():
+        if isinstance(what, derived):
+            yield name, getattr(record, name)
+
+
+def units(record: Any) -> dict[str, str]:
+    """Return the unit of each number of a record, or of its type, by name.
+
+    Parameters
+    ----------
+    record : dataclass
+    """
+    cls = record if isinstance(record, type) else type(record)
+    found = {one.name: str(one.metadata["unit"]) for one in fields(cls) if "unit" in one.metadata}
+    return found | {n: w.unit for n, w in vars(cls).items() if isinstance(w, derived) and w.unit}
+
+
+def as_data(value: object) -> Any:
+    """Return an answer as JSON can hold it.
+
+    Records become mappings, keys text, infinities and not-a-numbers None, unknown things text.
+
+    Parameters
+    ----------
+    value : object
+        A record, a mapping, a sequence, an array, a number or a text, one within another.
+    """
+    if is_dataclass(value) and not isinstance(value, type):
+        return {name: as_data(part) for name, part in entries(value)}
+    if isinstance(value, Mapping):
+        return {str(key): as_data(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [as_data(part) for part in value]
+    if isinstance(value, (str, bool, int)) or value is None:
+        return value
+    if getattr(value, "shape", ()):
+        return [as_data(part) for part in value]  # type: ignore[attr-defined]
+    item = getattr(value, "item", None)  # a numpy scalar
+    number = item() if callable(item) else value
+    if isinstance(number, float):
+        return number if math.isfinite(number) else None
+    return number if isinstance(number, (bool, int)) else str(value)
