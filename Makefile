@@ -48,8 +48,9 @@ format: $(VENV)/.tests ## lay the code out
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-benchmark: $(VENV)/.tests ## the kernels against their SimPy twins
+benchmark: $(VENV)/.tests ## the kernels against their SimPy twins, answers against a yardstick
 	$(BIN)/python benchmarks/bench_kernels.py
+	$(BIN)/python benchmarks/bench_answers.py
 
 docs: $(VENV)/.tests ## regenerate the generated pages of docs/
 	$(BIN)/python -m computesim.docs
