@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from computesim.calendar import HOURS, YEAR
 
 if TYPE_CHECKING:
-    from computesim.scenario import Scenario
+    from computesim.scenario import Moment
 
 #: what an accelerator-hour consists of; all but electricity are settled when it is bought
 FIXED_PARTS = ("Accelerator", "Server", "Network", "Facility", "Operations")
@@ -43,8 +43,9 @@ class Outlay:
         return self.accelerator + self.server + self.network + self.facility
 
 
-def terms_at(scenario: Scenario, year: float) -> Terms:
+def terms_at(moment: Moment) -> Terms:
     """Return the terms of what is bought in a year."""
+    scenario, year = moment.scenario, moment.year
     finance = scenario.finance
     lifetime = finance.it_lifetime or scenario.fleet.lifetime
     return Terms(
