@@ -20,7 +20,7 @@ from computesim.cells.training import Failures
 from computesim.fleet.network import Plan, share_of
 from computesim.fleet.power import draw, nameplate
 from computesim.hardware.power import Site, electricity_cost, facility_watts
-from computesim.scenario import load_scenario
+from computesim.scenario import Moment, load_scenario
 from computesim.study.verify.disclosure import (
     CACHED,
     CONTEXT,
@@ -33,7 +33,7 @@ from computesim.workload.transformer import train_flop_per_token
 
 CATALOG = load_catalog()
 US = CATALOG.site("hyperscale-us")
-DEFAULT = tco.terms_at(load_scenario("baseline"), 2026)
+DEFAULT = tco.terms_at(Moment.of(load_scenario("baseline"), 2026))
 SITES = ("hyperscale-us", "china", "norway", "gulf", "france", "india", "ireland", "canada")
 #: accelerators for which SemiAnalysis publishes a cost of ownership
 PUBLISHED = ("h100-sxm", "h200-sxm", "b200-sxm", "b300-sxm", "gb200", "gb300", "mi300x", "mi325x",
@@ -82,7 +82,7 @@ def test_an_hour_is_the_sum_of_annuities_operations_and_watts() -> None:
     assert parts["Operations"] == pytest.approx(600 / HOURS)
     assert parts["Electricity"] == pytest.approx(0.1)  # a kilowatt-hour
     assert tco.total(parts) == pytest.approx((8_000 + 1_000 + 600) / HOURS + 0.1)
-    assert tuple(parts) == tco.PARTS
+    assert tuple(parts) == (*tco.FIXED_PARTS, tco.ELECTRICITY)
 
 
 def test_an_hour_of_which_half_is_used_costs_twice_per_used_hour() -> None:

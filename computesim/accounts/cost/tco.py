@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 #: what an accelerator-hour consists of; all but electricity are settled when it is bought
 FIXED_PARTS = ("Accelerator", "Server", "Network", "Facility", "Operations")
 ELECTRICITY = "Electricity"
-PARTS = (*FIXED_PARTS, ELECTRICITY)
 
 
 @dataclass(frozen=True, slots=True)
