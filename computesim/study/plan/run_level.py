@@ -18,6 +18,7 @@ from computesim.hardware.power import (
     node_watts,
 )
 from computesim.hardware.reliability import daly_interval, effective_time, failures_per_second
+from computesim.records import derived, quantity
 from computesim.study.plan.batch import BatchStage
 
 if TYPE_CHECKING:
@@ -63,12 +64,13 @@ class Reliability:
 class Goodput:
     """What is left of wall time."""
 
-    mtbf: float  #: mean time between failures of the job, s
-    checkpoint_interval: float  #: s
-    effective: float  #: share of wall time with progress (ETTR)
-    stragglers: float  #: speed with stragglers ÷ speed of the modelled step
+    mtbf: float = quantity("s")  #: mean time between failures of the job, s
+    checkpoint_interval: float = quantity("s")  #: s
+    effective: float = quantity("1")  #: share of wall time with progress (ETTR)
+    stragglers: float = quantity("1")  #: speed with stragglers ÷ speed of the modelled step
 
     @property
+    @derived("1")
     def share(self) -> float:
         """Steps made ÷ steps that uninterrupted time would hold."""
         return self.effective * self.stragglers
@@ -111,28 +113,30 @@ def goodput(n_nodes: float, reliability: Reliability, jitter: float = 0.0) -> Go
     return Goodput(1.0 / rate, interval, effective, stragglers)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunCost:
     """What a training run takes."""
 
-    tokens: float
-    flop: float  #: model FLOP
-    steps: float
+    tokens: float = quantity("token")
+    flop: float = quantity("FLOP")  #: model FLOP
+    steps: float = quantity("1")
     n_accelerators: int
-    running: float  #: s in which steps are made
-    seconds: float  #: wall time, s
+    running: float = quantity("s")  #: s in which steps are made
+    seconds: float = quantity("s")  #: wall time, s
     goodput: Goodput
-    mfu: float  #: while running, mean over tokens
-    watts: float  #: facility, mean while it runs, W
-    joules: float  #: facility, J
-    usd: float | None  #: rent of the accelerators, None where no price is known
+    mfu: float = quantity("1")  #: while running, mean over tokens
+    watts: float = quantity("W")  #: facility, mean while it runs, W
+    joules: float = quantity("J")  #: facility, J
+    usd: float | None = quantity("USD")  #: rent of the accelerators, None where no price is known
 
     @property
+    @derived("h")
     def accelerator_hours(self) -> float:
         """Accelerator-hours of wall time."""
         return self.n_accelerators * self.seconds / 3600.0
 
     @property
+    @derived("1")
     def all_in_mfu(self) -> float:
         """MFU over wall time."""
         return self.mfu * self.goodput.share

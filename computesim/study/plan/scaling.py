@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import numpy as np
 
@@ -16,12 +16,17 @@ from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.efficiency import Efficiency, efficiency
 from computesim.hardware.layout import TrainingLayout
 from computesim.hardware.training_job import TrainingJob
+from computesim.records import quantity
 from computesim.study.plan.batch import batch_for_compute
 from computesim.study.plan.layouts import reach
 from computesim.study.plan.run_level import Reliability
 from computesim.study.plan.scaled import scaled_model, wide_grid
 from computesim.workload.architecture import Architecture
 from computesim.workload.transformer import train_flop_per_token, training_load
+
+if TYPE_CHECKING:
+    from computesim.catalog import Catalog
+    from computesim.study.plan.question import Question
 
 DURATION: Final = 90 * DAY  #: s, of the runs that are compared; Erdil 2024 takes three months
 TOKENS_PER_PARAMETER: Final = 20.0  #: Hoffmann 2022, approaches 1 and 2
@@ -35,23 +40,28 @@ _SYNCS: Final = 4  #: collectives of a layer that wait for one another, forward 
 BatchLaw = Callable[[float], float]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scaling:
     """The best run of each budget that ends in time; arrays of length k."""
 
+    SHOWN: ClassVar = (
+        "small_scale_mfu", "linear_limit", "latency_wall", "failure_limit", "flop", "n_active",
+        "tokens", "batch_tokens", "n_accelerators", "mfu", "all_in", "step_floor",
+    )  # fmt: skip
+
     accelerator: str
     model: str
-    duration: float  #: s
-    flop: Floats  #: training compute, FLOP
-    n_active: Floats  #: parameters that a token visits
-    n_layers: Floats
-    tokens: Floats
-    batch_tokens: Floats
-    n_accelerators: Floats  #: nan beyond the wall
-    mfu: Floats  #: while running; 0 where no run ends in time
-    all_in: Floats  #: failures included; 0 where a job fails faster than it restarts
-    step_floor: Floats  #: latency of one step with one microbatch, s
-    floor_seconds: Floats  #: the same over all steps of the run, s
+    duration: float = quantity("s")  #: s
+    flop: Floats = quantity("FLOP")  #: training compute, FLOP
+    n_active: Floats = quantity("1")  #: parameters that a token visits
+    n_layers: Floats = quantity("1")
+    tokens: Floats = quantity("token")
+    batch_tokens: Floats = quantity("token")
+    n_accelerators: Floats = quantity("accelerator")  #: nan beyond the wall
+    mfu: Floats = quantity("1")  #: while running; 0 where no run ends in time
+    all_in: Floats = quantity("1")  #: failures included; 0 where a job cannot restart
+    step_floor: Floats = quantity("s")  #: latency of one step with one microbatch, s
+    floor_seconds: Floats = quantity("s")  #: the same over all steps of the run, s
     layouts: tuple[TrainingLayout | None, ...]
 
     @property
@@ -59,21 +69,14 @@ class Scaling:
         """MFU of the best run."""
         return float(self.mfu.max())
 
-    def linear_limit(self, share: float = LINEAR) -> float:
-        """Return the largest run whose utilisation holds, FLOP.
+    @property
+    def linear_limit(self) -> float:
+        """The largest run with `LINEAR` of the small-scale MFU, FLOP.
 
-        Parameters
-        ----------
-        share : float
-            Of the small-scale MFU.
-
-        Returns
-        -------
-        float, FLOP
-            Interpolated between budgets in the logarithm; 0 where nothing runs, infinity where
-            even the largest budget is linear.
+        Interpolated between budgets in the logarithm; 0 where nothing runs, infinity where even the
+        largest budget is linear.
         """
-        return _crossing(self.flop, self.mfu, share * self.small_scale_mfu)
+        return _crossing(self.flop, self.mfu, LINEAR * self.small_scale_mfu)
 
     @property
     def latency_wall(self) -> float:
@@ -85,6 +88,43 @@ class Scaling:
         """The largest run whose failures leave half of the time, FLOP."""
         share = np.divide(self.all_in, self.mfu, out=np.zeros_like(self.mfu), where=self.mfu > 0)
         return _crossing(self.flop, share, 0.5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scalings:
+    """Utilisation against compute, with a batch that grows and with one that does not."""
+
+    model: str
+    accelerator: str
+    duration: float = quantity("s")
+    growing: Scaling
+    fixed: Scaling
+
+
+def both_scalings(question: Question, catalog: Catalog) -> Scalings:
+    """Return utilisation against compute, with a batch that grows and with one that does not.
+
+    Parameters
+    ----------
+    question : Question
+        Its model, accelerator, dtype and seq_len count.
+    catalog : Catalog
+    """
+    model, accelerator = catalog.model(question.model), catalog.accelerator(question.accelerator)
+    growing, fixed = (
+        utilisation_against_compute(
+            model, accelerator, BUDGETS, law, dtype=question.dtype, seq_len=question.seq_len,
+            reliability=Reliability.of(catalog),
+        )
+        for law in (batch_for_compute, lambda _: LARGEST_BATCH)
+    )  # fmt: skip
+    return Scalings(
+        model=growing.model,
+        accelerator=growing.accelerator,
+        duration=growing.duration,
+        growing=growing,
+        fixed=fixed,
+    )
 
 
 def _crossing(x: Floats, y: Floats, level: float) -> float:
