@@ -15,8 +15,8 @@ from computesim.study.plan.batch import batch_for_compute
 from computesim.study.plan.run_level import Reliability
 from computesim.study.plan.scaled import scaled_model, wide_grid
 from computesim.study.plan.scaling import (
-    BUDGETS,
     LARGEST_BATCH,
+    Runs,
     Scaling,
     latency_floor,
     utilisation_against_compute,
@@ -33,7 +33,7 @@ def curve(chip: str = "h100-sxm", batch: float | None = None) -> Scaling:
         return batch or batch_for_compute(flop)
 
     return utilisation_against_compute(
-        LLAMA, CATALOG.accelerator(chip), BUDGETS, law, reliability=Reliability.of(CATALOG)
+        Runs(LLAMA, CATALOG.accelerator(chip), law), reliability=Reliability.of(CATALOG)
     )
 
 
@@ -115,9 +115,8 @@ def limit_with(domain: int = 8, memory: float = 1.0, batch: float = 1.0, **bette
     """The linearity limit of H100s without some of what holds them back."""
     chip = replace(H100, scaleup_domain=domain, memory_bytes=memory * H100.memory_bytes)
     own = replace(efficiency(H100), **better)  # type: ignore[arg-type]
-    return utilisation_against_compute(
-        LLAMA, chip, AROUND, lambda c: batch * batch_for_compute(c), coefficients=own
-    ).linear_limit
+    runs = Runs(LLAMA, chip, lambda c: batch * batch_for_compute(c), coefficients=own)
+    return utilisation_against_compute(runs, AROUND).linear_limit
 
 
 def test_no_single_inefficiency_explains_why_epoch_finds_a_larger_limit(growing: Scaling) -> None:
@@ -192,11 +191,11 @@ def test_the_grid_holds_only_layouts_of_the_machines_asked_for() -> None:
 
 def test_what_has_no_nic_does_not_scale_out() -> None:
     with pytest.raises(CapacityError, match="apple-m4 has no NIC"):
-        utilisation_against_compute(LLAMA, CATALOG.accelerator("apple-m4"))
+        utilisation_against_compute(Runs(LLAMA, CATALOG.accelerator("apple-m4")))
 
 
 def test_beyond_the_largest_budget_there_is_no_limit() -> None:
-    small = utilisation_against_compute(LLAMA, GB200, (1e24, 1e25))
+    small = utilisation_against_compute(Runs(LLAMA, GB200), (1e24, 1e25))
     assert math.isinf(small.linear_limit)
     assert math.isinf(small.latency_wall)
     assert np.array_equal(small.all_in, small.mfu)

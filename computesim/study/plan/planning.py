@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from computesim.hardware.parallel import best_layout, no_fit
+from computesim.hardware.training_job import TrainingJob
 from computesim.records import quantity
 from computesim.study.plan.batch import BatchStage, batch_for_compute, batch_schedule
 from computesim.study.plan.layouts import LayoutTable, Ranked, rank_layouts
 from computesim.study.plan.machine import LARGEST_MACHINE, smallest_machine
-from computesim.study.plan.run_level import Reliability, RunCost, run_cost
+from computesim.study.plan.run_level import Reliability, Rented, RunCost, run_cost
 from computesim.study.plan.scaling import TOKENS_PER_PARAMETER
 from computesim.workload.parameters import parameter_count
 from computesim.workload.transformer import training_load
@@ -158,8 +159,9 @@ def _machine(run: _Run) -> int:
     assert run.tokens is not None
     assert question.seconds is not None
     machine = smallest_machine(
-        run.load, run.chip, run.tokens, question.seconds, run.batch, question.dtype,
-        Reliability.of(run.catalog), question.count or LARGEST_MACHINE, question.offload,
+        TrainingJob.of(run.load, run.chip, run.batch, question.dtype),
+        run.tokens, question.seconds, Reliability.of(run.catalog),
+        question.count or LARGEST_MACHINE, question.offload,
     )  # fmt: skip
     return machine.n_accelerators
 
@@ -172,14 +174,11 @@ def _cost(run: _Run, count: int) -> RunCost:
         lambda batch: best_layout(
             run.load, run.chip, count, batch, question.dtype, offload=question.offload
         ),
-        run.chip,
+        Rented(run.chip, question.dtype, run.catalog.site(question.site), _rent(run)),
         run.tokens,
         run.load.flop_per_token,
         run.stages,
         Reliability.of(run.catalog),
-        question.dtype,
-        run.catalog.site(question.site),
-        _rent(run),
     )
 
 

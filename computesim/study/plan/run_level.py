@@ -142,16 +142,23 @@ class RunCost:
         return self.mfu * self.goodput.share
 
 
+@dataclass(frozen=True, slots=True)
+class Rented:
+    """The accelerators of a run, and where they stand."""
+
+    accelerator: Accelerator
+    dtype: str = "bf16"  #: of the matrix multiplications
+    site: Site | None = None  #: for its PUE; without one the IT energy is counted
+    price: float | None = None  #: rent of one accelerator, USD/s
+
+
 def run_cost(
     step_for: Callable[[float], TrainingStep],
-    accelerator: Accelerator,
+    rented: Rented,
     tokens: float,
     flop_per_token: float,
     stages: Sequence[BatchStage],
     reliability: Reliability,
-    dtype: str = "bf16",
-    site: Site | None = None,
-    price: float | None = None,
 ) -> RunCost:
     """Return time, accelerator-hours, energy and rent of a training run.
 
@@ -159,7 +166,7 @@ def run_cost(
     ----------
     step_for : callable
         The step for a batch of so many tokens, for instance a call of `best_layout`.
-    accelerator : Accelerator
+    rented : Rented
         The machine.
     tokens : float, token
         Tokens of the run.
@@ -169,12 +176,6 @@ def run_cost(
         Batch sizes in their order.
     reliability : Reliability
         Failures, checkpoints, stragglers.
-    dtype : str
-        Of the matrix multiplications.
-    site : Site, optional
-        For its PUE; without one the IT energy is given.
-    price : float, USD/s, optional
-        Rent of one accelerator.
 
     Returns
     -------
@@ -185,6 +186,7 @@ def run_cost(
     CapacityError
         If the job fails faster than it recovers, or `step_for` finds no layout.
     """
+    accelerator, price = rented.accelerator, rented.price
     steps = running = energy = done = 0.0
     for stage in stages:
         part = min(stage.until_tokens, tokens) - done
@@ -193,7 +195,7 @@ def run_cost(
         step = step_for(stage.batch_tokens)
         count = part / stage.batch_tokens
         steps, running, done = steps + count, running + count * step.seconds, done + part
-        energy += count * step.seconds * _watts(step, accelerator, dtype, site)
+        energy += count * step.seconds * _watts(step, rented)
     n = step.n_accelerators
     left = goodput(n / accelerator.node_accelerators, reliability, step.jitter)
     if not left.share > 0:
@@ -219,11 +221,12 @@ def run_cost(
     )
 
 
-def _watts(step: TrainingStep, accelerator: Accelerator, dtype: str, site: Site | None) -> float:
+def _watts(step: TrainingStep, rented: Rented) -> float:
     """Return the facility watts of one accelerator of a job while it runs."""
+    accelerator = rented.accelerator
     busy = min(step.busy, 1.0)
-    mean = hardware_share(step, accelerator, dtype)
+    mean = hardware_share(step, accelerator, rented.dtype)
     compute = min(mean / busy, 1.0) if busy > 0 else 0.0
     chip = accelerator_watts(accelerator, compute, TRAINING_BANDWIDTH, busy)
     it = cluster_watts(node_watts(accelerator, chip, busy))
-    return it if site is None else facility_watts(site, it)
+    return it if rented.site is None else facility_watts(rented.site, it)

@@ -113,7 +113,7 @@ def both_scalings(question: Question, catalog: Catalog) -> Scalings:
     model, accelerator = catalog.model(question.model), catalog.accelerator(question.accelerator)
     growing, fixed = (
         utilisation_against_compute(
-            model, accelerator, BUDGETS, law, dtype=question.dtype, seq_len=question.seq_len,
+            Runs(model, accelerator, law, dtype=question.dtype, seq_len=question.seq_len),
             reliability=Reliability.of(catalog),
         )
         for law in (batch_for_compute, lambda _: LARGEST_BATCH)
@@ -170,42 +170,32 @@ def latency_floor(n_layers: Floats, accelerator: Accelerator, microbatches: floa
     return np.asarray(n_layers * max(microbatches, 1.0) * _SYNCS * alpha, dtype=np.float64)
 
 
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """What the runs of all budgets have in common."""
+
+    model: Architecture  #: of whose proportions each budget trains a model
+    accelerator: Accelerator  #: as many as it takes
+    batch_law: BatchLaw = batch_for_compute  #: tokens of a step for a budget
+    duration: float = DURATION  #: s, within which the steps must be done, failures left out
+    dtype: str = "bf16"  #: of the matrix multiplications
+    seq_len: int = 8192  #: token
+    tokens_per_parameter: float = TOKENS_PER_PARAMETER  #: active ones without embeddings
+    coefficients: Efficiency | None = None  #: another table than that of the generation
+
+
 def utilisation_against_compute(
-    model: Architecture,
-    accelerator: Accelerator,
-    flop: Sequence[float] = BUDGETS,
-    batch_law: BatchLaw = batch_for_compute,
-    duration: float = DURATION,
-    dtype: str = "bf16",
-    seq_len: int = 8192,
-    tokens_per_parameter: float = TOKENS_PER_PARAMETER,
-    reliability: Reliability | None = None,
-    coefficients: Efficiency | None = None,
+    runs: Runs, flop: Sequence[float] = BUDGETS, reliability: Reliability | None = None
 ) -> Scaling:
     """Return the best utilisation of runs of many sizes that end within a duration.
 
     Parameters
     ----------
-    model : Architecture
-        Each budget trains a model of its proportions, as large as `tokens_per_parameter` asks.
-    accelerator : Accelerator
-        What the machine is made of, as many as it takes.
+    runs : Runs
     flop : sequence of float, FLOP
         Budgets, rising.
-    batch_law : callable
-        Tokens of a step for a budget, for instance `batch_for_compute` or a constant.
-    duration : float, s
-        Within which the steps must be done, failures left out.
-    dtype : str
-        Of the matrix multiplications.
-    seq_len : int, token
-        Tokens of a sequence.
-    tokens_per_parameter : float
-        Tokens of a run ÷ active parameters without embeddings.
     reliability : Reliability, optional
         For `all_in`; not given, nothing fails.
-    coefficients : Efficiency, optional
-        Another table than the one of the machine's generation.
 
     Returns
     -------
@@ -221,31 +211,19 @@ def utilisation_against_compute(
     For each budget some ten thousand layouts of machines of all sizes are evaluated at once; of
     those that fit and end in time the smallest machine within 2 % of the highest MFU is kept.
     """
+    accelerator = runs.accelerator
     if math.isfinite(reach(accelerator)):
         raise CapacityError(f"{accelerator.name} has no NIC: its runs do not scale out")
     budgets = np.asarray(flop, dtype=np.float64)
-    found = [
-        _best_run(
-            model,
-            accelerator,
-            c,
-            batch_law(c),
-            duration,
-            dtype,
-            seq_len,
-            tokens_per_parameter,
-            coefficients,
-        )
-        for c in budgets
-    ]
-    columns = np.array([row for row, _ in found]).T
+    best = [_best_run(runs, c) for c in budgets]
+    columns = np.array([row for row, _ in best]).T
     n_active, n_layers, tokens, batch, n, mfu = columns
     floor = latency_floor(n_layers, accelerator)
     all_in = mfu * (1.0 if reliability is None else _effective(n, accelerator, reliability))
     return Scaling(
         accelerator=accelerator.name,
-        model=model.name,
-        duration=duration,
+        model=runs.model.name,
+        duration=runs.duration,
         flop=budgets,
         n_active=n_active,
         n_layers=n_layers,
@@ -256,35 +234,26 @@ def utilisation_against_compute(
         all_in=np.nan_to_num(all_in),
         step_floor=floor,
         floor_seconds=tokens / batch * floor,
-        layouts=tuple(layout for _, layout in found),
+        layouts=tuple(layout for _, layout in best),
     )
 
 
-def _best_run(
-    model: Architecture,
-    accelerator: Accelerator,
-    flop: float,
-    batch: float,
-    duration: float,
-    dtype: str,
-    seq_len: int,
-    tokens_per_parameter: float,
-    coefficients: Efficiency | None,
-) -> tuple[tuple[float, ...], TrainingLayout | None]:
+def _best_run(runs: Runs, flop: float) -> tuple[tuple[float, ...], TrainingLayout | None]:
     """Return size, layers, tokens, batch, accelerators and MFU of the best run of one budget."""
-    n_active = math.sqrt(flop / (6.0 * tokens_per_parameter))
-    grown = scaled_model(model, n_active)
+    accelerator, seq_len, duration = runs.accelerator, runs.seq_len, runs.duration
+    n_active = math.sqrt(flop / (6.0 * runs.tokens_per_parameter))
+    grown = scaled_model(runs.model, n_active)
     tokens = flop / train_flop_per_token(grown, seq_len)
-    batch = max(batch, float(seq_len))
+    batch = max(runs.batch_law(flop), float(seq_len))
     shape = (n_active, float(grown.n_layers), tokens, batch)
     load = training_load(grown, seq_len)
-    least = flop / (accelerator.peak(dtype) * duration)
+    least = flop / (accelerator.peak(runs.dtype) * duration)
     experts = load.n_experts if load.n_moe_layers else 0
     sizes = (least, max(_SPREAD * least, 1024.0))
     grid = wide_grid(accelerator, load.n_layers, experts, seq_len, batch / seq_len, sizes)
     if not len(grid.tp):
         return (*shape, math.nan, 0.0), None
-    job = TrainingJob.of(load, accelerator, batch, dtype, coefficients=coefficients)
+    job = TrainingJob.of(load, accelerator, batch, runs.dtype, coefficients=runs.coefficients)
     grid = grid.select(job.memory(grid).shortage == 0)
     seconds = job.times(grid).total * tokens / batch
     grid = grid.select(seconds <= duration)
