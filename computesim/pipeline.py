@@ -26,6 +26,7 @@ from computesim.published import bill_checks
 from computesim.published.anchors import anchors
 from computesim.published.others import overlays
 from computesim.results import Manifest, Results, Row, Source
+from computesim.scenario.moment import Moment
 
 if TYPE_CHECKING:
     from computesim.catalog import Catalog
@@ -114,7 +115,7 @@ def check(scenario: Scenario) -> None:
     """
     catalog = scenario.catalog()
     for year in scenario.years:
-        demand_at(scenario, catalog, year)
+        demand_at(Moment(scenario, catalog, year))
 
 
 def simulate(
@@ -126,32 +127,33 @@ def simulate(
     progress: Progress | None = None,
 ) -> list[Year]:
     """Return one replication of the world, year by year."""
-    demands = [demand_at(scenario, catalog, year) for year in road.years]
-    operations = [operation_at(scenario, year, replication) for year in road.years]
+    moments = [Moment(scenario, catalog, year) for year in road.years]
+    demands = [demand_at(moment) for moment in moments]
+    operations = [operation_at(moment, replication) for moment in moments]
     cells = []
     for t, year in enumerate(road.years):
         if progress:
             done = replication * len(road.years) + t
             progress(done, scenario.simulation.replications * len(road.years), f"simulating {year}")
         cells.append(measure(demands[t], road.in_fleet(t), operations[t], memo))
-    around = [_surroundings(scenario, catalog, year) for year in road.years]
+    around = [_surroundings(moment) for moment in moments]
     return stock(road, demands, operations, cells, around, memo)
 
 
-def _surroundings(scenario: Scenario, catalog: Catalog, year: int) -> Surroundings:
+def _surroundings(moment: Moment) -> Surroundings:
     """Return what stands around the accelerators in a year."""
-    prices = scenario.prices
-    site = site_at(scenario, catalog, year)
+    scenario, catalog, year = moment.scenario, moment.catalog, moment.year
+    prices, site = scenario.prices, site_at(moment)
     return Surroundings(
         site=site,
-        network=network_at(scenario, catalog, year),
+        network=network_at(moment),
         other_ai=0.0 if scenario.other_ai.share is None else scenario.other_ai.share.at(year),
         server_share=prices.server_share.at(year),
         facility_price=prices.facility.at(year) if prices.facility else site.build_cost,
         price={
             catalog.resolve("accelerators", n): v.at(year) for n, v in prices.accelerators.items()
         },
-        supply=available(scenario, catalog, year),
+        supply=available(moment),
     )
 
 

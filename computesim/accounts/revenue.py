@@ -20,6 +20,7 @@ from computesim.fleet.roadmap import network_at
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.fabric import Fabric, speed_name
 from computesim.results import Row, rows_of
+from computesim.scenario.moment import Moment
 
 if TYPE_CHECKING:
     from computesim.catalog import Catalog, Figure
@@ -65,24 +66,20 @@ def rows(
         units = {
             a.name: float(n) for a, n in zip(road.accelerators, year.fleet.shipped, strict=True)
         }
-        taken = revenue(units, year.year, scenario, catalog)
+        taken = revenue(units, Moment(scenario, catalog, year.year))
         found += rows_of(taken.items(), year.year, replication)
     return found
 
 
-def revenue(
-    units: Mapping[str, float], year: int, scenario: Scenario, catalog: Catalog
-) -> dict[str, float]:
+def revenue(units: Mapping[str, float], moment: Moment) -> dict[str, float]:
     """Return what vendors take for what is shipped in a year.
 
     Parameters
     ----------
     units : mapping of str to float
         Packages shipped in the calendar year, by accelerator.
-    year : int
-    scenario : Scenario
-        Its networks, and prices of accelerators where it gives some.
-    catalog : Catalog
+    moment : Moment
+        Networks of the year, and prices of accelerators where the scenario gives some.
 
     Returns
     -------
@@ -91,25 +88,26 @@ def revenue(
     """
     found = {f"Revenue|{vendor}|Compute": 0.0 for vendor in VENDORS} | {NETWORKING: 0.0}
     for name, count in units.items():
-        chip = catalog.accelerator(name)
+        chip = moment.catalog.accelerator(name)
         if chip.vendor in VENDORS and count > 0:
-            price = accelerator_price(chip, year, scenario, catalog)
+            price = accelerator_price(chip, moment)
             found[f"Revenue|{chip.vendor}|Compute"] += count * price
         if chip.vendor == NVIDIA and count > 0:
-            found[NETWORKING] += count * networking(chip, year, scenario, catalog)
+            found[NETWORKING] += count * networking(chip, moment)
     if found[COMPUTE] > 0:
-        standing = catalog.value("prices", "nvidia-networking", "standing_revenue")
+        standing = moment.catalog.value("prices", "nvidia-networking", "standing_revenue")
         found[NETWORKING] += standing * YEAR
     return found
 
 
-def accelerator_price(chip: Accelerator, year: int, scenario: Scenario, catalog: Catalog) -> float:
+def accelerator_price(chip: Accelerator, moment: Moment) -> float:
     """Return the average price of an accelerator in a year, USD.
 
     The scenario's own price, else the published average of the year or of the last year that
     has one, else the catalog's.
     """
-    for name, own in scenario.prices.accelerators.items():
+    catalog, year = moment.catalog, moment.year
+    for name, own in moment.scenario.prices.accelerators.items():
         if catalog.resolve("accelerators", name) == chip.name:
             return float(own.at(year))
     known = vintages(catalog, chip.name, "price")
@@ -117,17 +115,15 @@ def accelerator_price(chip: Accelerator, year: int, scenario: Scenario, catalog:
     return known[max(past, default=min(known))] if known else chip.price
 
 
-def networking(chip: Accelerator, year: int, scenario: Scenario, catalog: Catalog) -> float:
+def networking(chip: Accelerator, moment: Moment) -> float:
     """Return what NVIDIA takes for the network of one accelerator, USD.
 
     Parameters
     ----------
     chip : Accelerator
-    year : int
-    scenario : Scenario
-        Topology and size of the clusters; the fabric is the one of its protocol that has the
+    moment : Moment
+        Topology and size of the clusters; the fabric is the one of their protocol that has the
         rate of the accelerator's adapter.
-    catalog : Catalog
 
     Returns
     -------
@@ -139,10 +135,10 @@ def networking(chip: Accelerator, year: int, scenario: Scenario, catalog: Catalo
     ``a_switch = i + (1 − i) e`` of the share i of InfiniBand and of NVIDIA in Ethernet e, and
     ``a_optics = i``: buyers of Ethernet buy modules from those who make them.
     """
-    plan = network_at(scenario, catalog, year)
+    plan, catalog, year = network_at(moment), moment.catalog, moment.year
     plan = replace(plan, fabric=own_fabric(chip, plan, catalog))
     share = share_of(chip, plan)
-    attach = attach_of(chip, year, catalog)
+    attach = attach_of(chip, moment)
     middle = year + 0.5
     value = attach.switches * switch_value(share, plan.fabric)
     value += attach.optics * optics_value(share, plan.fabric, middle, catalog)
@@ -167,14 +163,15 @@ def own_fabric(chip: Accelerator, plan: Plan, catalog: Catalog) -> Fabric:
     return plan.fabric
 
 
-def attach_of(chip: Accelerator, year: int, catalog: Catalog) -> Attach:
+def attach_of(chip: Accelerator, moment: Moment) -> Attach:
     """Return which shares of the network of an accelerator are bought from NVIDIA."""
+    catalog, middle = moment.catalog, moment.year + 0.5
     nics = catalog.value("prices", "nvidia-attach", "nic")
     merchant = catalog.figure("prices", "nvidia-attach", "merchant_ethernet")
     if chip.name in str(merchant.value).split(";"):
         return Attach(0.0, 0.0, nics)
-    infiniband = _path(vintages(catalog, "nvidia-attach", "infiniband"), year + 0.5)
-    ethernet = _path(vintages(catalog, "nvidia-attach", "ethernet"), year + 0.5)
+    infiniband = _path(vintages(catalog, "nvidia-attach", "infiniband"), middle)
+    ethernet = _path(vintages(catalog, "nvidia-attach", "ethernet"), middle)
     return Attach(infiniband + (1.0 - infiniband) * ethernet, infiniband, nics)
 
 

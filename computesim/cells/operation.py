@@ -10,7 +10,7 @@ from computesim.cells.training import Failures
 from computesim.hardware.reliability import availability
 
 if TYPE_CHECKING:
-    from computesim.scenario import Scenario
+    from computesim.scenario import Moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,9 @@ class Operation:
         return min(self.availability, 1.0 / (1.0 + self.spare_share))
 
 
-def operation_at(scenario: Scenario, year: float, replication: int) -> Operation:
+def operation_at(moment: Moment, replication: int = 0) -> Operation:
     """Return how the fleet is run in a year."""
+    scenario, year = moment.scenario, moment.year
     reliability = scenario.reliability
     per_node_day = reliability.failures_per_node_day.at(year)
     return Operation(

@@ -9,39 +9,38 @@ from typing import TYPE_CHECKING
 from computesim.hardware.power import Site
 
 if TYPE_CHECKING:
-    from computesim.catalog import Catalog
-    from computesim.scenario import Scenario
+    from computesim.scenario import Moment
 
 Parts = Sequence[tuple[float, Site]]  #: share of the IT load, and where it stands
 
 
-def sites_at(scenario: Scenario, catalog: Catalog, year: float) -> list[tuple[float, Site]]:
+def sites_at(moment: Moment) -> list[tuple[float, Site]]:
     """Return the regions of a year with their shares of the IT load.
 
     Parameters
     ----------
-    scenario : Scenario
+    moment : Moment
         Figures of `site` and `prices` replace those of the catalog, in every region.
-    catalog : Catalog
-    year : float
 
     Returns
     -------
     list of tuple of float and Site
         One site with the share 1 where no shares are given; regions without a share are left out.
     """
+    scenario, catalog, year = moment.scenario, moment.catalog, moment.year
     mix = scenario.regions.shares
     if mix is None:
-        return [(1.0, _own(scenario, catalog.site(scenario.site.name.at(year)), year))]
+        return [(1.0, _adapted(catalog.site(scenario.site.name.at(year)), moment))]
     shares: dict[str, float] = {}
     for name, share in mix.at(year).items():
         key = catalog.resolve("sites", name)  # an alias adds to the name that it stands for
         shares[key] = shares.get(key, 0.0) + share
-    return [(s, _own(scenario, catalog.site(n), year)) for n, s in shares.items() if s > 0]
+    return [(s, _adapted(catalog.site(n), moment)) for n, s in shares.items() if s > 0]
 
 
-def _own(scenario: Scenario, site: Site, year: float) -> Site:
+def _adapted(site: Site, moment: Moment) -> Site:
     """Return a site with the figures that the scenario gives."""
+    scenario, year = moment.scenario, moment.year
     own, price = scenario.site, scenario.prices.electricity
     if own.pue is not None:
         site = replace(site, pue=own.pue.at(year), pue_half_load=0.0)
@@ -81,14 +80,12 @@ def mean_site(parts: Parts) -> Site:
     )
 
 
-def build_cost_range(scenario: Scenario, catalog: Catalog, year: float) -> tuple[float, float]:
+def build_cost_range(moment: Moment) -> tuple[float, float]:
     """Return the low and the high end of what building costs where the fleet stands.
 
     Parameters
     ----------
-    scenario : Scenario
-    catalog : Catalog
-    year : float
+    moment : Moment
 
     Returns
     -------
@@ -96,8 +93,8 @@ def build_cost_range(scenario: Scenario, catalog: Catalog, year: float) -> tuple
         Means over the IT load of the ends of every region, as `mean_site` takes the middle: all
         regions are cheap or dear together.
     """
-    parts = sites_at(scenario, catalog, year)
-    ends = [catalog.figure("sites", site.name, "build_cost").bounds for _, site in parts]
+    parts = sites_at(moment)
+    ends = [moment.catalog.figure("sites", site.name, "build_cost").bounds for _, site in parts]
     shares = [s for s, _ in parts]
     low, high = (sum(s * e[k] for s, e in zip(shares, ends, strict=True)) for k in (0, 1))
     return low, high
@@ -149,9 +146,9 @@ def by_region(parts: Parts, watt_hours: float, watts: float) -> Mapping[str, flo
     return found
 
 
-def site_at(scenario: Scenario, catalog: Catalog, year: float) -> Site:
+def site_at(moment: Moment) -> Site:
     """Return the site of a year, the mean one where the fleet stands in several regions.
 
     Figures of the scenario replace those of the catalog.
     """
-    return mean_site(sites_at(scenario, catalog, year))
+    return mean_site(sites_at(moment))

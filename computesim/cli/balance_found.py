@@ -126,6 +126,7 @@ def of_scenario(scenario: Scenario) -> list[dict[str, Any]]:
     from computesim.demand.asked import demand_at
     from computesim.demand.policy import LEAST_COST
     from computesim.errors import Fault, ScenarioError
+    from computesim.scenario import Moment
     from computesim.study.balance.range import beyond
     from computesim.workload.skill_range import skill_range
 
@@ -134,7 +135,7 @@ def of_scenario(scenario: Scenario) -> list[dict[str, Any]]:
         raise ScenarioError([Fault("labs", *told)], scenario.name)
     catalog, rows = scenario.catalog(), []
     for year in scenario.years:
-        for lab, solved in demand_at(scenario, catalog, year).policies.items():
+        for lab, solved in demand_at(Moment(scenario, catalog, year)).policies.items():
             at, policy = solved.balance, scenario.labs[lab].policy
             known = skill_range(policy.skill, catalog)
             if policy.follow_pretraining:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from computesim.calendar import DAY, YEAR
 from computesim.cells.jobs import COT, OTHER, PretrainingDemand, RLDemand, ServingDemand, Stream
-from computesim.demand.demand import Demand, ProductDemand
+from computesim.demand.demand import Demand, ProductDemand, Progress
 from computesim.demand.policy import followed
 from computesim.demand.progress import progress_at
 from computesim.demand.usage import relative_price, response, usage_at
@@ -20,43 +21,38 @@ from computesim.workload.rl_recipe import RLRecipe, Schedule, Verifier
 from computesim.workload.search import SearchPlan
 
 if TYPE_CHECKING:
-    from computesim.catalog import Catalog
-    from computesim.scenario import Scenario
+    from computesim.scenario import Moment
     from computesim.scenario.labs import PostTraining
     from computesim.workload.architecture import Architecture
 
 
-def demand_at(scenario: Scenario, catalog: Catalog, year: float) -> Demand:
+def demand_at(moment: Moment) -> Demand:
     """Return what a scenario asks at a time.
 
     Parameters
     ----------
-    scenario : Scenario
-    catalog : Catalog
-    year : float
-        The end of a calendar year; 2025.36 lies 0.36 of a year after the end of 2025.
+    moment : Moment
 
     Returns
     -------
     Demand
     """
-    usages = {name: usage_at(scenario, catalog, name, year) for name in scenario.products}
-    given = [_rl(scenario, name, catalog, year) for name in scenario.labs]
-    usages, rl, policies = followed(scenario, catalog, year, usages, given)
-    products = {
-        name: _product(scenario, catalog, name, usage, year) for name, usage in usages.items()
-    }
+    scenario, year = moment.scenario, moment.year
+    progress = progress_at(moment)
+    usages = {name: usage_at(moment, name) for name in scenario.products}
+    planned = [_rl(moment, name, progress) for name in scenario.labs]
+    usages, rl, policies = followed(moment, usages, planned)
+    products = {name: _product(moment, name, usage) for name, usage in usages.items()}
     cloud = {COT: TokenFlow(), OTHER: TokenFlow()}
     device = {COT: TokenFlow(), OTHER: TokenFlow()}
     for product in products.values():
         for workload, tokens in product.tokens.items():
             cloud[workload] += tokens.cloud
             device[workload] += tokens.device
-    progress = progress_at(scenario, year)
     other = scenario.other_ai.h100_equivalents
     return Demand(
-        serving=tuple(_serving(scenario, catalog, usages, year)),
-        pretraining=tuple(_pretraining(scenario, n, catalog, year) for n in scenario.labs),
+        serving=tuple(_serving(moment, usages, progress)),
+        pretraining=tuple(_pretraining(moment, name, progress) for name in scenario.labs),
         rl=rl,
         experiments={
             name: (lab.experiments.multiple.at(year), lab.experiments.efficiency.at(year))
@@ -71,16 +67,13 @@ def demand_at(scenario: Scenario, catalog: Catalog, year: float) -> Demand:
     )
 
 
-def _product(
-    scenario: Scenario, catalog: Catalog, name: str, usage: Usage, year: float
-) -> ProductDemand:
+def _product(moment: Moment, name: str, usage: Usage) -> ProductDemand:
     """Return what one product asks, and at what price."""
     tokens = {workload: daily_tokens(part) for workload, part in _split(usage).items()}
-    price = scenario.products[name].price
+    price = moment.scenario.products[name].price
     if price is None:
         return ProductDemand(tokens)
-    relative = relative_price(scenario, catalog, price, year)
-    return ProductDemand(tokens, relative, response(scenario, catalog, name, year))
+    return ProductDemand(tokens, relative_price(moment, price), response(moment, name))
 
 
 def _split(usage: Usage) -> dict[str, Usage]:
@@ -99,10 +92,10 @@ def _split(usage: Usage) -> dict[str, Usage]:
 
 
 def _serving(
-    scenario: Scenario, catalog: Catalog, usages: dict[str, Usage], year: float
-) -> list[ServingDemand]:
-    """Return the demand on every tier, with and without reasoning."""
-    found = []
+    moment: Moment, usages: dict[str, Usage], progress: Progress
+) -> Iterator[ServingDemand]:
+    """Yield the demand on every tier, with and without reasoning."""
+    scenario, year = moment.scenario, moment.year
     for name, tier in scenario.tiers.items():
         members = [
             (key, p.reasoning_spread.at(year))
@@ -115,20 +108,17 @@ def _serving(
             )
             busy = tuple(stream for stream in streams if stream.requests > 0)
             if busy:
-                found.append(
-                    ServingDemand(
-                        workload,
-                        name,
-                        catalog.model(tier.model.at(year)),
-                        tier.dtype.at(year),
-                        tier.kv_dtype.at(year),
-                        tier.ttft.at(year),
-                        tier.tpot.at(year),
-                        busy,
-                        progress_at(scenario, year).inference,
-                    )
+                yield ServingDemand(
+                    workload,
+                    name,
+                    moment.catalog.model(tier.model.at(year)),
+                    tier.dtype.at(year),
+                    tier.kv_dtype.at(year),
+                    tier.ttft.at(year),
+                    tier.tpot.at(year),
+                    busy,
+                    progress.inference,
                 )
-    return found
 
 
 def _stream(usage: Usage, spread: float, product: str) -> Stream:
@@ -146,16 +136,16 @@ def _stream(usage: Usage, spread: float, product: str) -> Stream:
     )
 
 
-def _pretraining(scenario: Scenario, name: str, catalog: Catalog, year: float) -> PretrainingDemand:
+def _pretraining(moment: Moment, name: str, progress: Progress) -> PretrainingDemand:
     """Return the final pretraining runs of a group of labs."""
-    lab = scenario.labs[name]
+    lab, year = moment.scenario.labs[name], moment.year
     plan = lab.pretraining
-    model = catalog.model(plan.model.at(year))
+    model = moment.catalog.model(plan.model.at(year))
     return PretrainingDemand(
         lab=name,
         model=model,
         runs=lab.count.at(year) * plan.runs_per_year.at(year) / YEAR,
-        run_flop=plan.flop.at(year) / progress_at(scenario, year).training,
+        run_flop=plan.flop.at(year) / progress.training,
         dtype=plan.dtype.at(year),
         seq_len=min(round(plan.seq_len.at(year)), model.context_length),
         batch_tokens=plan.batch_tokens.at(year),
@@ -164,13 +154,13 @@ def _pretraining(scenario: Scenario, name: str, catalog: Catalog, year: float) -
     )
 
 
-def _rl(scenario: Scenario, name: str, catalog: Catalog, year: float) -> RLDemand:
+def _rl(moment: Moment, name: str, progress: Progress) -> RLDemand:
     """Return the RL runs of a group of labs."""
-    lab = scenario.labs[name]
+    lab, year = moment.scenario.labs[name], moment.year
     plan = lab.post_training
-    model = catalog.model((plan.model or lab.pretraining.model).at(year))
-    steps = plan.steps.at(year) / progress_at(scenario, year).training
-    recipe, works = _step(scenario, name, plan, model, catalog, year)
+    model = moment.catalog.model((plan.model or lab.pretraining.model).at(year))
+    steps = plan.steps.at(year) / progress.training
+    recipe, works = _step(moment, name, model)
     return RLDemand(
         lab=name,
         model=model,
@@ -185,24 +175,18 @@ def _rl(scenario: Scenario, name: str, catalog: Catalog, year: float) -> RLDeman
     )
 
 
-def _step(
-    scenario: Scenario,
-    name: str,
-    plan: PostTraining,
-    model: Architecture,
-    catalog: Catalog,
-    year: float,
-) -> tuple[RLRecipe, dict[str, Work]]:
+def _step(moment: Moment, name: str, model: Architecture) -> tuple[RLRecipe, dict[str, Work]]:
     """Return the recipe of a step and its work; what does not go together is a fault."""
+    scenario = moment.scenario
     try:
-        recipe = _recipe(plan, model, catalog, year)
+        recipe = _recipe(moment, scenario.labs[name].post_training, model)
         return recipe, rl_step(model, recipe).parts
     except ValueError as error:
         key = f"labs.{name}.post_training.search"
         origin = scenario.origin(f"{key}.method")
         fault = Fault(
             key,
-            f"{error} (in {year:g})",
+            f"{error} (in {moment.year:g})",
             "values that go together; see docs/scenario-format.md",
             origin.file,
             origin.line,
@@ -210,11 +194,12 @@ def _step(
         raise ScenarioError([fault], scenario.name) from error
 
 
-def _recipe(plan: PostTraining, model: Architecture, catalog: Catalog, year: float) -> RLRecipe:
+def _recipe(moment: Moment, plan: PostTraining, model: Architecture) -> RLRecipe:
     """Return the recipe of one RL step."""
+    year = moment.year
 
     def named(choice: str) -> Architecture | None:
-        return None if choice == "none" else catalog.model(choice)
+        return None if choice == "none" else moment.catalog.model(choice)
 
     kind = plan.verifier.kind.at(year)
     judge = named(plan.verifier.model.at(year)) or (model if kind == "reward_model" else None)

@@ -13,23 +13,18 @@ from computesim.demand.spending import Hired, Stream
 from computesim.errors import CapacityError
 
 if TYPE_CHECKING:
-    from computesim.catalog import Catalog
     from computesim.hardware.accelerator import Accelerator
-    from computesim.scenario import Scenario
+    from computesim.scenario import Moment
     from computesim.scenario.policy import Policy
     from computesim.scenario.values import Choice, Value
 
 
-def rl_hired(
-    scenario: Scenario, catalog: Catalog, year: float, policy: Policy, step: RLDemand
-) -> Hired:
+def rl_hired(moment: Moment, policy: Policy, step: RLDemand) -> Hired:
     """Return the accelerators of the RL runs.
 
     Parameters
     ----------
-    scenario : Scenario
-    catalog : Catalog
-    year : float
+    moment : Moment
     policy : Policy
     step : RLDemand
         One step, which they must be able to do.
@@ -47,16 +42,14 @@ def rl_hired(
     def able(machine: Accelerator) -> None:
         rl_pace(step.job, machine)
 
-    operation = operation_at(scenario, year, 0)
+    operation = operation_at(moment)
     use = operation.kept * operation.operational_share
-    machine = _first(scenario, catalog, year, policy.rl_accelerator, able)
-    return _hired(scenario, catalog, year, machine, policy.rl_price, use)
+    machine = _first(moment, policy.rl_accelerator, able)
+    return _hired(moment, machine, policy.rl_price, use)
 
 
 def serving_hired(
-    scenario: Scenario,
-    catalog: Catalog,
-    year: float,
+    moment: Moment,
     policy: Policy,
     streams: tuple[Stream, ...],
     tokens: tuple[float, float],
@@ -65,9 +58,7 @@ def serving_hired(
 
     Parameters
     ----------
-    scenario : Scenario
-    catalog : Catalog
-    year : float
+    moment : Moment
     policy : Policy
     streams : tuple of Stream
         All of which they must be able to serve.
@@ -88,23 +79,19 @@ def serving_hired(
         for one in streams:
             serving_paces(one.served, machine, *(max(one.output(t), 2.0) for t in tokens))
 
-    operation = operation_at(scenario, year, 0)
+    operation = operation_at(moment)
     use = operation.kept * operation.serving_share / operation.play.peak_to_mean
-    machine = _first(scenario, catalog, year, policy.serving_accelerator, able)
-    return _hired(scenario, catalog, year, machine, policy.serving_price, use)
+    machine = _first(moment, policy.serving_accelerator, able)
+    return _hired(moment, machine, policy.serving_price, use)
 
 
 def _first(
-    scenario: Scenario,
-    catalog: Catalog,
-    year: float,
-    named: Choice | None,
-    able: Callable[[Accelerator], None],
+    moment: Moment, named: Choice | None, able: Callable[[Accelerator], None]
 ) -> Accelerator:
     """Return the accelerator that is named, or the most shipped one that can."""
     told = ""
-    for name in [named.at(year)] if named else _shipped(scenario, year):
-        machine = catalog.accelerator(name)
+    for name in [named.at(moment.year)] if named else _shipped(moment):
+        machine = moment.catalog.accelerator(name)
         try:
             able(machine)
         except CapacityError as error:
@@ -114,31 +101,25 @@ def _first(
     raise CapacityError(told or "no accelerator is shipped")
 
 
-def _shipped(scenario: Scenario, year: float) -> Iterator[str]:
+def _shipped(moment: Moment) -> Iterator[str]:
     """Yield the accelerators that are shipped, the commonest first."""
-    mix = scenario.fleet.shipments.at(year)
+    mix = moment.scenario.fleet.shipments.at(moment.year)
     yield from sorted((n for n in mix if mix[n] > 0), key=lambda n: (-mix[n], n))
 
 
-def _hired(
-    scenario: Scenario,
-    catalog: Catalog,
-    year: float,
-    machine: Accelerator,
-    rent: Value | None,
-    use: float,
-) -> Hired:
+def _hired(moment: Moment, machine: Accelerator, rent: Value | None, use: float) -> Hired:
     """Return accelerators at their rent, or at what they and their electricity cost.
 
     Without a rent: accelerator and server over their lifetime, and the electricity of the site.
     Interest, buildings and staff are left out.
     """
-    site = site_at(scenario, catalog, year)
+    scenario, year = moment.scenario, moment.year
+    site = site_at(moment)
     if rent is not None:
         return Hired(machine, rent.at(year), use, site)
     price = machine.price
     for name, own in scenario.prices.accelerators.items():
-        if catalog.resolve("accelerators", name) == machine.name:
+        if moment.catalog.resolve("accelerators", name) == machine.name:
             price = own.at(year)
     whole = price * (1.0 + scenario.prices.server_share.at(year))
     return Hired(

@@ -23,19 +23,17 @@ from computesim.workload.adoption import Usage
 if TYPE_CHECKING:
     from computesim.catalog import Catalog
     from computesim.demand.spending import Outlay
-    from computesim.scenario import Scenario
+    from computesim.scenario import Moment, Scenario
     from computesim.scenario.labs import Lab
     from computesim.scenario.policy import Policy
-    from computesim.workload.balance import Quality, Room
+    from computesim.workload.balance import Room
     from computesim.workload.skill import Skill
 
 LEAST_COST = "least_cost"
 
 
 def followed(
-    scenario: Scenario,
-    catalog: Catalog,
-    year: float,
+    moment: Moment,
     usages: Mapping[str, Usage],
     rl: Sequence[RLDemand],
 ) -> tuple[dict[str, Usage], tuple[RLDemand, ...], dict[str, Followed]]:
@@ -43,9 +41,7 @@ def followed(
 
     Parameters
     ----------
-    scenario : Scenario
-    catalog : Catalog
-    year : float
+    moment : Moment
     usages : mapping of str to Usage
         Of each product, as given.
     rl : sequence of RLDemand
@@ -62,24 +58,25 @@ def followed(
     ScenarioError
         With all faults of the policies, or a target that is out of reach.
     """
+    scenario = moment.scenario
     labs = {n: lab for n, lab in scenario.labs.items() if lab.policy.kind == LEAST_COST}
     if not labs:
         return dict(usages), tuple(rl), {}
-    faults = [*_faults(scenario, catalog, labs)]
+    faults = [*_faults(scenario, moment.catalog, labs)]
     if faults:
         raise ScenarioError(faults, scenario.name)
     found: dict[str, Followed] = {}
     own, steps = dict(usages), {step.lab: step for step in rl}
     for name in labs:
-        solved = _solved(scenario, catalog, year, name, usages, steps[name])
+        solved = _solved(moment, name, usages, steps[name])
         if solved is None:
             continue
         found[name] = solved
-        steps[name] = _trained(scenario.labs[name], year, steps[name], solved)
+        steps[name] = _trained(labs[name], moment.year, steps[name], solved)
         for product, ratio in labs[name].policy.products.items():
             own[product] = replace(
                 own[product],
-                reasoning_tokens=ratio.at(year) * solved.balance.tokens,
+                reasoning_tokens=ratio.at(moment.year) * solved.balance.tokens,
                 samples=float(solved.balance.samples),
             )
     return own, tuple(steps[step.lab] for step in rl), found
@@ -93,17 +90,13 @@ def _trained(lab: Lab, year: float, step: RLDemand, solved: Followed) -> RLDeman
 
 
 def _solved(
-    scenario: Scenario,
-    catalog: Catalog,
-    year: float,
-    name: str,
-    usages: Mapping[str, Usage],
-    step: RLDemand,
+    moment: Moment, name: str, usages: Mapping[str, Usage], step: RLDemand
 ) -> Followed | None:
     """Return the least cost of one lab's model; None where there is nothing to balance."""
     from computesim.workload.balance import Quality, least
     from computesim.workload.skill import skill_named
 
+    scenario, year = moment.scenario, moment.year
     lab, policy = scenario.labs[name], scenario.labs[name].policy
     models = lab.count.at(year) * lab.post_training.runs_per_year.at(year)
     share = 1.0 if policy.market_share is None else policy.market_share.at(year)
@@ -111,14 +104,14 @@ def _solved(
     if models <= 0 or sum(reasoning.values()) <= 0:
         return None
     requests = sum(reasoning.values()) / models
-    skill = skill_named(policy.skill, catalog)
+    skill = skill_named(policy.skill, moment.catalog)
     if policy.follow_pretraining:
         skill = skill.pretrained(lab.pretraining.flop.at(year))
     skill = skill.stale(float(step.recipe.schedule.max_staleness))
-    quality = Quality(skill, policy.method, _room(scenario, catalog, year, policy, usages, skill))
+    quality = Quality(skill, policy.method, _room(moment, policy, usages, skill))
     weights = {p: n / sum(reasoning.values()) for p, n in reasoning.items() if n > 0}
     try:
-        outlay = _outlay(scenario, catalog, year, lab, usages, weights, step, requests, quality)
+        outlay = _outlay(moment, lab, usages, weights, step, requests, quality.room.tokens)
         balance = least(quality, outlay.spending(policy.objective), _target(policy, year))
     except UnreachableError as error:
         raise _error(scenario, name, "target", f"{error} (in {year:g})") from error
@@ -145,37 +138,29 @@ def _target(policy: Policy, year: float) -> float:
     return 0.0 if policy.target is None else policy.target.at(year)
 
 
-def _room(
-    scenario: Scenario,
-    catalog: Catalog,
-    year: float,
-    policy: Policy,
-    usages: Mapping[str, Usage],
-    skill: Skill,
-) -> Room:
+def _room(moment: Moment, policy: Policy, usages: Mapping[str, Usage], skill: Skill) -> Room:
     """Return where the balance is looked for: all chains that every product's model can write."""
     from computesim.workload.balance import room_of
 
+    scenario, year = moment.scenario, moment.year
     longest = []
     for product, ratio in policy.products.items():
         tier = scenario.tiers[scenario.products[product].tier.at(year)]
         taken = usages[product].prompt_tokens + usages[product].answer_tokens
-        room = catalog.model(tier.model.at(year)).context_length - taken
+        room = moment.catalog.model(tier.model.at(year)).context_length - taken
         longest.append(max(room, 1.0) / ratio.at(year))
     most = 1 if policy.samples is None else round(policy.samples.at(year))
     return room_of(skill, min(longest), 1 if policy.method == "single" else most)
 
 
 def _outlay(
-    scenario: Scenario,
-    catalog: Catalog,
-    year: float,
+    moment: Moment,
     lab: Lab,
     usages: Mapping[str, Usage],
     weights: Mapping[str, float],
     step: RLDemand,
     requests: float,
-    quality: Quality,
+    tokens: tuple[float, float],
 ) -> Outlay:
     """Return what the life of one model takes."""
     from computesim.cells.rates import Served
@@ -183,13 +168,13 @@ def _outlay(
     from computesim.demand.progress import progress_at
     from computesim.demand.spending import Outlay, Stream
 
-    policy = lab.policy
+    scenario, year, policy = moment.scenario, moment.year, lab.policy
     streams = []
     for product, weight in weights.items():
         tier = scenario.tiers[scenario.products[product].tier.at(year)]
         usage = usages[product]
         served = Served(
-            catalog.model(tier.model.at(year)),
+            moment.catalog.model(tier.model.at(year)),
             tier.dtype.at(year),
             tier.kv_dtype.at(year),
             tier.tpot.at(year),
@@ -200,18 +185,17 @@ def _outlay(
         )
         ratio = policy.products[product].at(year)
         streams.append(Stream(weight, served, ratio, usage.answer_tokens))
-    tokens = quality.room.tokens
     return Outlay(
         step.job,
-        rl_hired(scenario, catalog, year, policy, step),
+        rl_hired(moment, policy, step),
         tuple(streams),
-        serving_hired(scenario, catalog, year, policy, tuple(streams), tokens),
+        serving_hired(moment, policy, tuple(streams), tokens),
         requests,
         tokens,
         scale=1.0 if policy.rl_scale is None else policy.rl_scale.at(year),
         research=lab.experiments.multiple.at(year),
         research_efficiency=lab.experiments.efficiency.at(year),
-        progress=progress_at(scenario, year),
+        progress=progress_at(moment),
     )
 
 

@@ -7,27 +7,27 @@ from typing import TYPE_CHECKING
 from computesim.demand.demand import Progress
 
 if TYPE_CHECKING:
-    from computesim.catalog import Catalog
-    from computesim.scenario import Scenario
+    from computesim.scenario import Moment
 
 
-def progress_at(scenario: Scenario, year: float) -> Progress:
+def progress_at(moment: Moment) -> Progress:
     """Return the software and the algorithms of a year."""
-    told = scenario.progress
+    progress, year = moment.scenario.progress, moment.year
     return Progress(
-        told.serving_software.at(year),
-        told.training_software.at(year),
-        told.algorithms.training.at(year),
-        told.algorithms.inference.at(year),
+        progress.serving_software.at(year),
+        progress.training_software.at(year),
+        progress.algorithms.training.at(year),
+        progress.algorithms.inference.at(year),
     )
 
 
-def hardware_per_usd(scenario: Scenario, catalog: Catalog, year: float) -> float:
+def hardware_per_usd(moment: Moment) -> float:
     """Return dense 8-bit peak per USD of the accelerators that are shipped in a year, H100e/USD.
 
     Prices that follow progress use it, because they must be known before anything is simulated;
     what the same accelerators do of the work asked is `hardware_index`.
     """
+    scenario, catalog, year = moment.scenario, moment.catalog, moment.year
     prices = scenario.prices.accelerators
     own = {catalog.resolve("accelerators", name): price for name, price in prices.items()}
     peak = price = 0.0

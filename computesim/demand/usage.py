@@ -14,8 +14,7 @@ from computesim.workload.adoption import (
 from computesim.workload.diffusion import bass, logistic, logistic_through
 
 if TYPE_CHECKING:
-    from computesim.catalog import Catalog
-    from computesim.scenario import Scenario
+    from computesim.scenario import Moment
     from computesim.scenario.diffusion import Diffusion
     from computesim.scenario.products import Price, Product
 
@@ -24,27 +23,24 @@ if TYPE_CHECKING:
 MOST_OF_THE_CEILING = 0.995
 
 
-def usage_at(scenario: Scenario, catalog: Catalog, name: str, year: float) -> Usage:
+def usage_at(moment: Moment, name: str) -> Usage:
     """Return how a product is used at a time, the response to its price included.
 
     Parameters
     ----------
-    scenario : Scenario
-    catalog : Catalog
+    moment : Moment
     name : str
         Key of the product.
-    year : float
-        The end of a calendar year; 2025.36 lies 0.36 of a year after the end of 2025.
 
     Returns
     -------
     Usage
     """
-    product = scenario.products[name]
+    product, year = moment.scenario.products[name], moment.year
     prompts = prompts_at(product, year)
     return Usage(
         users=users_at(product, year),
-        requests_per_user=requests_at(product, year) * response(scenario, catalog, name, year),
+        requests_per_user=requests_at(product, year) * response(moment, name),
         prompt_tokens=prompts.prompt_tokens,
         answer_tokens=product.answer_tokens.at(year),
         cached_share=prompts.cached_share,
@@ -90,16 +86,15 @@ def prompts_at(product: Product, year: float) -> SessionPrompts:
     )
 
 
-def response(scenario: Scenario, catalog: Catalog, name: str, year: float) -> float:
+def response(moment: Moment, name: str) -> float:
     """Return by how much the price of a year changes the use of a product; 1 without a price."""
-    price = scenario.products[name].price
+    price = moment.scenario.products[name].price
     if price is None:
         return 1.0
-    relative = relative_price(scenario, catalog, price, year)
-    return price_factor(relative, 1.0, price.elasticity.at(year))
+    return price_factor(relative_price(moment, price), 1.0, price.elasticity.at(moment.year))
 
 
-def relative_price(scenario: Scenario, catalog: Catalog, price: Price, year: float) -> float:
+def relative_price(moment: Moment, price: Price) -> float:
     """Return the price of a year over that of the reference year.
 
     Notes
@@ -108,18 +103,18 @@ def relative_price(scenario: Scenario, catalog: Catalog, price: Price, year: flo
     shipped over its price) × serving software × algorithms of inference: margins, and what is
     charged beyond accelerators, move along.
     """
-    reference = price.reference_year.at(year)
+    reference = price.reference_year.at(moment.year)
     if price.level is not None:
-        return price.level.at(year) / price.level.at(reference)
-    now, then = (_gain(scenario, catalog, price, when) for when in (year, reference))
+        return price.level.at(moment.year) / price.level.at(reference)
+    now, then = (_gain(when, price) for when in (moment, moment.at(reference)))
     return then / now
 
 
-def _gain(scenario: Scenario, catalog: Catalog, price: Price, year: float) -> float:
+def _gain(moment: Moment, price: Price) -> float:
     """Return what a price that follows progress falls by."""
-    found = progress_at(scenario, year)
-    software = found.serving_software * found.inference
-    hardware = hardware_per_usd(scenario, catalog, year) if price.follows == "progress" else 1.0
+    progress = progress_at(moment)
+    software = progress.serving_software * progress.inference
+    hardware = hardware_per_usd(moment) if price.follows == "progress" else 1.0
     return software * hardware
 
 

@@ -14,7 +14,7 @@ from computesim.hardware.accelerator import Accelerator
 
 if TYPE_CHECKING:
     from computesim.catalog import Catalog
-    from computesim.scenario import Scenario
+    from computesim.scenario import Moment, Scenario
 
 TORUS_FABRIC = "ici-ocs"
 
@@ -61,9 +61,9 @@ def roadmap(scenario: Scenario, catalog: Catalog) -> Roadmap:
     )
 
 
-def network_at(scenario: Scenario, catalog: Catalog, year: float) -> Plan:
+def network_at(moment: Moment) -> Plan:
     """Return the network of the clusters that are built in a year."""
-    network = scenario.network
+    network, catalog, year = moment.scenario.network, moment.catalog, moment.year
     return Plan(
         topology=network.topology.at(year),
         fabric=catalog.fabric(network.fabric.at(year)),

@@ -15,9 +15,8 @@ from computesim.fleet.limits import Limit, Maker
 from computesim.fleet.power import nameplate
 
 if TYPE_CHECKING:
-    from computesim.catalog import Catalog
     from computesim.hardware.accelerator import Accelerator
-    from computesim.scenario import Scenario
+    from computesim.scenario import Moment
     from computesim.scenario.values import Value
 
 PACKAGING, HBM = "Packaging wafers", "HBM"
@@ -37,14 +36,13 @@ class Available(NamedTuple):
 NOTHING_LIMITED = Available({}, {}, {})
 
 
-def available(scenario: Scenario, catalog: Catalog, year: int) -> Available:
+def available(moment: Moment) -> Available:
     """Return what the supply of a scenario allows in a calendar year.
 
     Parameters
     ----------
-    scenario : Scenario
-    catalog : Catalog
-    year : int
+    moment : Moment
+        The end of the year.
 
     Returns
     -------
@@ -56,6 +54,7 @@ def available(scenario: Scenario, catalog: Catalog, year: int) -> Available:
     ``share · 12 · ∫ C(t) dt`` from ``y - 1 - lead`` to ``y - lead``, where y is the end of the
     year. Of memory M(y) made in year y they get ``share · ((1 - lead) M(y) + lead M(y - 1))``.
     """
+    scenario, year = moment.scenario, moment.year
     supply, power = scenario.supply, scenario.limits.facility_power
     lead = supply.lead_time.at(year) / YEAR
     amounts: dict[str, float] = {}
@@ -76,7 +75,7 @@ def available(scenario: Scenario, catalog: Catalog, year: int) -> Available:
     return Available(
         amounts,
         {names[name]: value.at(year) * YEAR for name, value in supply.makers.items()},
-        {names[name]: members(name, catalog) for name in supply.makers},
+        {names[name]: members(name, moment.catalog) for name in supply.makers},
     )
 
 

@@ -9,6 +9,7 @@ from computesim.calendar import YEAR
 from computesim.cells.jobs import COT, OTHER, OTHER_AI
 from computesim.demand.asked import demand_at
 from computesim.results import Anchor, Results, unit_of
+from computesim.scenario.moment import Moment
 
 if TYPE_CHECKING:
     from computesim.catalog import Catalog
@@ -88,7 +89,8 @@ def _ours(
     if month:
         if target.variable != "Tokens" or not month.isdigit():
             return None
-        return tokens_at(scenario, catalog, int(year) - 1 + (int(month) - 0.5) / 12)
+        when = int(year) - 1 + (int(month) - 0.5) / 12
+        return tokens_at(Moment(scenario, catalog, when))
     if int(year) not in results.years:
         return None
     if target.variable == SHARE:
@@ -120,11 +122,12 @@ def inference_share(results: Results, year: int) -> float:
     return (parts.get(COT, 0.0) + parts.get(OTHER, 0.0)) / labs if labs > 0 else 0.0
 
 
-def tokens_at(scenario: Scenario, catalog: Catalog, year: float) -> float | None:
+def tokens_at(moment: Moment) -> float | None:
     """Return the tokens of a day at a time within a year; 2025.4 is May 2026."""
-    if not scenario.years[0] <= year <= scenario.years[-1]:
+    years = moment.scenario.years
+    if not years[0] <= moment.year <= years[-1]:
         return None
-    flows = demand_at(scenario, catalog, year).cloud.values()
+    flows = demand_at(moment).cloud.values()
     return sum(flow.prompt + flow.output for flow in flows)
 
 

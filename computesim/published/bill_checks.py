@@ -18,6 +18,7 @@ from computesim.arrays import Floats
 from computesim.calendar import YEAR
 from computesim.fleet.roadmap import network_at
 from computesim.results import BillCheck, Manifest, Results, Segment
+from computesim.scenario.moment import Moment
 
 if TYPE_CHECKING:
     from computesim.catalog import Catalog, Figure
@@ -124,7 +125,7 @@ class _Year:
         self.year = year
         self.published = as_published(catalog, year)
         self.scenario = in_scenario(results, year)
-        plan = network_at(scenario, catalog, year)
+        plan = network_at(Moment(scenario, catalog, year))
         names = dict.fromkeys([*self.published, *self.scenario])
         self.machines = [catalog.accelerator(name) for name in names]
         one = np.ones(1)

@@ -14,6 +14,7 @@ from computesim.cells.sites import site_at
 from computesim.fleet.network import share_of
 from computesim.fleet.power import nameplate
 from computesim.fleet.roadmap import network_at
+from computesim.scenario.moment import Moment
 
 if TYPE_CHECKING:
     from computesim.catalog import Catalog
@@ -75,35 +76,31 @@ def of_shipments(shipped: Shipped, scenario: Scenario, catalog: Catalog) -> Figu
     found: Figures = {}
     stock: dict[str, float] = {}
     for year in sorted(shipped):
-        units = shipped[year]
+        units, moment = shipped[year], Moment(scenario, catalog, year)
         for name, count in units.items():
             stock[name] = stock.get(name, 0.0) + count
-        parts = _stocks(stock, year, scenario, catalog) | _flows(units, year, scenario, catalog)
-        for variable, value in (parts | revenue(units, year, scenario, catalog)).items():
+        parts = _stocks(stock, moment) | _flows(units, moment)
+        for variable, value in (parts | revenue(units, moment)).items():
             found.setdefault(variable, {})[year] = value
     _totals(found, "Revenue|NVIDIA", ("Revenue|NVIDIA|Compute", "Revenue|NVIDIA|Networking"))
     return found
 
 
-def _stocks(
-    stock: Mapping[str, float], year: int, scenario: Scenario, catalog: Catalog
-) -> dict[str, float]:
+def _stocks(stock: Mapping[str, float], moment: Moment) -> dict[str, float]:
     """Return compute and watts of everything sold so far."""
-    plan, pue = network_at(scenario, catalog, year), site_at(scenario, catalog, year).pue
+    plan, pue = network_at(moment), site_at(moment).pue
     found = {STOCK: 0.0, TDP: 0.0, PROVISIONED: 0.0}
     for name, count in stock.items():
-        chip = catalog.accelerator(name)
+        chip = moment.catalog.accelerator(name)
         found[STOCK] += count * chip.h100_equivalents
         found[TDP] += count * chip.tdp
         found[PROVISIONED] += count * nameplate(chip, share_of(chip, plan).watts) * pue
     return found
 
 
-def _flows(
-    units: Mapping[str, float], year: int, scenario: Scenario, catalog: Catalog
-) -> dict[str, float]:
+def _flows(units: Mapping[str, float], moment: Moment) -> dict[str, float]:
     """Return modules, memory, wafers and packages of what is shipped in a year."""
-    plan = network_at(scenario, catalog, year)
+    plan, catalog = network_at(moment), moment.catalog
     wafers_good = catalog.value("prices", "wafer", "cowos_yield")
     found: dict[str, float] = {HBM: 0.0, WAFERS: 0.0}
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from computesim.scenario.editor_schema import json_schema
     from computesim.scenario.entries import Origin
     from computesim.scenario.load import load_scenario
+    from computesim.scenario.moment import Moment
     from computesim.scenario.scenario import Scenario
     from computesim.scenario.shipped import shipped_scenarios
     from computesim.scenario.show import Row, describe
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 _HOME = {
     "Choice": "values",
     "Mix": "values",
+    "Moment": "moment",
     "Origin": "scenario",
     "Row": "show",
     "Scenario": "scenario",
@@ -34,6 +36,7 @@ _HOME = {
 __all__ = [
     "Choice",
     "Mix",
+    "Moment",
     "Origin",
     "Row",
     "Scenario",

@@ -12,6 +12,7 @@ from computesim.cells import serving
 from computesim.cells.jobs import COT
 from computesim.cells.serving import Play
 from computesim.demand.asked import demand_at
+from computesim.scenario import Moment
 from computesim.sim.fluid import fluid_rate, mean_lengths
 from computesim.workload.transformer import serving_load
 
@@ -25,9 +26,7 @@ CASES = [("h100-sxm", 7, 200), ("h100-sxm", 8, 1000), ("gb200", 7, 400), ("h100-
 def measured(machine: str, seed: int, requests: int) -> tuple[float, float]:
     """Return the rate of sequences that a cell keeps, and that of its fluid limit, 1/s."""
     scenario = load_scenario(SMALL, DEEP_BATCH)
-    demand = next(
-        d for d in demand_at(scenario, scenario.catalog(), 2025).serving if d.workload == COT
-    )
+    demand = next(d for d in demand_at(Moment.of(scenario, 2025)).serving if d.workload == COT)
     play = Play(seed=seed, requests=requests, burstiness=1.2, peak_to_mean=1.5)
     accelerator = load_catalog().accelerator(machine)
     cell = serving.measure(demand, accelerator, play)

@@ -14,7 +14,7 @@ from computesim.cells.memo import Memo
 from computesim.demand.asked import demand_at
 from computesim.demand.demand import Demand
 from computesim.errors import ScenarioError
-from computesim.scenario import Scenario
+from computesim.scenario import Moment, Scenario
 
 SMALL = Path(__file__).parents[1] / "data" / "small.yaml"
 POLICY = {
@@ -30,7 +30,7 @@ def scenario(policy: dict[str, Any] | None = None, **others: Any) -> Scenario:
 
 
 def demand(policy: dict[str, Any] | None = None, **others: Any) -> Demand:
-    return demand_at(scenario(policy, **others), load_catalog(), 2026)
+    return demand_at(Moment(scenario(policy, **others), load_catalog(), 2026))
 
 
 def rl_flop(asked: Demand) -> float:
@@ -49,10 +49,8 @@ def test_labs_that_are_given_their_inputs_ask_for_them() -> None:
     assert plain.policies == {}
     assert chain(plain) == 900
     assert plain.rl[0].steps == pytest.approx(3 * 20 * 10_000 / YEAR)
-    given = demand_at(
-        load_scenario(SMALL, {"labs.lab.policy": {"kind": "given", "skill": "aime-2024"}}),
-        load_catalog(), 2026,
-    )  # fmt: skip
+    fixed = {"labs.lab.policy": {"kind": "given", "skill": "aime-2024"}}
+    given = demand_at(Moment.of(load_scenario(SMALL, fixed), 2026))
     assert given.rl == plain.rl
     assert given.serving == plain.serving
 
@@ -174,7 +172,7 @@ def test_all_faults_of_a_policy_come_at_once_with_their_place(tmp_path: Path) ->
         "      skill: aime-2042\n      products: {chatt: 0.2}\n"
     )
     with pytest.raises(ScenarioError) as told:
-        demand_at(load_scenario(file), load_catalog(), 2026)
+        demand_at(Moment(load_scenario(file), load_catalog(), 2026))
     text = str(told.value)
     assert "3 faults" in text
     for words in ("bad.yaml:6: labs.lab.policy.skill: unknown skill 'aime-2042'",
@@ -188,7 +186,7 @@ def test_two_groups_cannot_decide_on_one_product() -> None:
     other = load_scenario(SMALL).resolved()["labs"]["lab"]
     both = {"labs.other": {**other, "policy": POLICY}, "labs.lab.policy": POLICY}
     with pytest.raises(ScenarioError, match="follows the labs 'lab' already"):
-        demand_at(load_scenario(SMALL, both), load_catalog(), 2026)
+        demand_at(Moment(load_scenario(SMALL, both), load_catalog(), 2026))
 
 
 def test_a_target_out_of_reach_says_what_is_reached_and_when() -> None:

@@ -11,6 +11,7 @@ from computesim import Scenario, load_scenario
 from computesim.demand.asked import demand_at
 from computesim.demand.progress import hardware_per_usd
 from computesim.demand.usage import prompts_at, response, usage_at, users_at
+from computesim.scenario import Moment
 from computesim.workload.diffusion import bass
 
 SMALL = Path(__file__).parents[1] / "data" / "small.yaml"
@@ -70,7 +71,7 @@ def test_bass_begins_at_its_launch_and_takes_a_share_of_a_growing_market() -> No
     assert users(scenario, 2026) == pytest.approx(bass(2.0, 3e8, 0.02, 1.1))
     late = small(NO_USERS, f"{CHAT}diffusion={law.replace('2024', '2026')}")
     assert users(late, 2026) == 0
-    assert demand_at(late, late.catalog(), 2026).products["chat"].tokens["CoT inference"]
+    assert demand_at(Moment.of(late, 2026)).products["chat"].tokens["CoT inference"]
 
 
 # --- requests and prompts
@@ -79,7 +80,7 @@ def test_bass_begins_at_its_launch_and_takes_a_share_of_a_growing_market() -> No
 def test_sessions_and_turns_are_requests() -> None:
     none = CHAT + "requests_per_user_per_day=null"
     sessions = small(none, CHAT + "sessions_per_user_per_day=0.8", CHAT + "turns_per_session=5")
-    asked, same = (demand_at(s, s.catalog(), 2025) for s in (sessions, small()))
+    asked, same = (demand_at(Moment.of(s, 2025)) for s in (sessions, small()))
     assert asked == same
 
 
@@ -93,7 +94,7 @@ def test_the_cached_share_comes_out_of_the_growth_of_the_context() -> None:
     found = prompts_at(scenario.products["chat"], 2025)
     assert found.prompt_tokens == pytest.approx(sum(prompts) / 4)
     assert found.cached_share == pytest.approx(sum(prompts[:3]) / sum(prompts))
-    flows = demand_at(scenario, scenario.catalog(), 2025).products["chat"].tokens
+    flows = demand_at(Moment.of(scenario, 2025)).products["chat"].tokens
     cached = sum(day.total.cached_prompt for day in flows.values())
     assert cached == pytest.approx(40e6 * sum(prompts[:3]))
     fresh = sum(day.total.fresh_prompt for day in flows.values())
@@ -114,9 +115,9 @@ def test_use_answers_a_price_by_its_elasticity(elasticity: float) -> None:
     catalog = scenario.catalog()
     for year, ratio in ((2025, 1.0), (2025.5, 5 / 8), (2026, 1 / 4)):
         expected = ratio**-elasticity
-        assert response(scenario, catalog, "chat", year) == pytest.approx(expected)
-        found = demand_at(scenario, catalog, year)
-        plain = demand_at(small(), catalog, year)
+        assert response(Moment(scenario, catalog, year), "chat") == pytest.approx(expected)
+        found = demand_at(Moment(scenario, catalog, year))
+        plain = demand_at(Moment(small(), catalog, year))
         for workload in ("CoT inference", "Other inference"):
             one, other = (d.products["chat"].tokens[workload].total for d in (plain, found))
             assert other.output == pytest.approx(expected * one.output)
@@ -129,7 +130,9 @@ def test_only_ratios_of_a_price_count() -> None:
         CHAT + "price={level: {2025: 800, 2026: 200}, reference_year: 2025, elasticity: 0.7}"
     )
     catalog = cents.catalog()
-    assert usage_at(cents, catalog, "chat", 2026) == usage_at(priced(), catalog, "chat", 2026)
+    assert usage_at(Moment(cents, catalog, 2026), "chat") == usage_at(
+        Moment(priced(), catalog, 2026), "chat"
+    )
 
 
 def test_a_price_that_follows_progress_falls_with_all_three_and_one_of_software_with_two() -> None:
@@ -141,9 +144,11 @@ def test_a_price_that_follows_progress_falls_with_all_three_and_one_of_software_
         price = f"{{follows: {follows}, reference_year: 2025, elasticity: 1}}"
         scenario = small(f"{CHAT}price={price}", *progress)
         catalog = scenario.catalog()
-        gain = hardware_per_usd(scenario, catalog, 2026) / hardware_per_usd(scenario, catalog, 2025)
+        gain = hardware_per_usd(Moment(scenario, catalog, 2026)) / hardware_per_usd(
+            Moment(scenario, catalog, 2025)
+        )
         expected = 6 * (gain if hardware else 1)
-        found = demand_at(scenario, catalog, 2026).products["chat"]
+        found = demand_at(Moment(scenario, catalog, 2026)).products["chat"]
         assert found.price == pytest.approx(1 / expected)
         assert found.response == pytest.approx(expected)
 
@@ -153,15 +158,15 @@ def test_hardware_per_usd_is_peak_over_price_of_what_is_shipped() -> None:
     catalog = scenario.catalog()
     gb200 = catalog.accelerator("gb200").h100_equivalents
     expected = (0.4 * 1 + 0.6 * gb200) / (0.4 * 20_000 + 0.6 * 40_000)
-    assert hardware_per_usd(scenario, catalog, 2026) == pytest.approx(expected, rel=1e-3)
+    assert hardware_per_usd(Moment(scenario, catalog, 2026)) == pytest.approx(expected, rel=1e-3)
 
 
 def test_a_price_under_another_name_of_an_accelerator_counts() -> None:
     own, alias = (
         small(f"prices.accelerators={{{name}: 20000}}") for name in ("h100-sxm", "h100-80gb")
     )
-    plain = hardware_per_usd(small(), own.catalog(), 2025)
-    assert hardware_per_usd(own, own.catalog(), 2025) != pytest.approx(plain)
-    assert hardware_per_usd(alias, own.catalog(), 2025) == pytest.approx(
-        hardware_per_usd(own, own.catalog(), 2025)
+    plain = hardware_per_usd(Moment(small(), own.catalog(), 2025))
+    assert hardware_per_usd(Moment.of(own, 2025)) != pytest.approx(plain)
+    assert hardware_per_usd(Moment(alias, own.catalog(), 2025)) == pytest.approx(
+        hardware_per_usd(Moment.of(own, 2025))
     )

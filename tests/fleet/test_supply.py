@@ -11,6 +11,7 @@ from computesim import Results, load_scenario, project
 from computesim.cells.memo import Memo
 from computesim.errors import CatalogError, ScenarioError
 from computesim.fleet.supply import ADDED, CAPITAL, HBM, PACKAGING, available
+from computesim.scenario import Moment
 
 SMALL = Path(__file__).parents[1] / "data" / "small.yaml"
 YEARS = (2025, 2026)
@@ -33,7 +34,7 @@ def run() -> Run:
 def offered(*overrides: str) -> dict[int, dict[str, float]]:
     """Return what the supply of the small world offers, by year."""
     scenario = load_scenario(SMALL, overrides)
-    return {y: dict(available(scenario, scenario.catalog(), y).amounts) for y in YEARS}
+    return {y: dict(available(Moment.of(scenario, y)).amounts) for y in YEARS}
 
 
 # --- how much there is

@@ -56,6 +56,22 @@ _PROMISE = "--ttft 2␣s --tpot 20␣ms"
 _SKILL = "balance aime-2024 --model llama-3.1-8b --accelerator h100-sxm --requests 1e6"
 _JOB = "plan llama-3.1-70b --accelerator h100-sxm"
 
+_POLICY = (
+    "labs.lab.policy={kind: least_cost, skill: aime-2024, target: 0.75, products: {chat: 0.2}}"
+)
+
+#: what the small world lacks: name of the case, and the entry that brings it
+_OTHERWISE = {
+    "run-policy": _POLICY,
+    "run-regions": "regions.shares={hyperscale-us: 0.7, norway: 0.3}",
+    "run-replications": "simulation.replications=2",
+    "run-limits": "limits.facility_power=8 MW",
+    "run-price": "products.chat.price={follows: software, reference_year: 2025, elasticity: 0.5}",
+    "run-bass": "products.coding={users: null, diffusion: {law: bass, ceiling: 5e7, "
+    "innovation: 0.005, imitation: 1.6, launch: 2024}}",
+    "run-search": "labs.lab.post_training.search={method: beam, depth: 4, branching: 4, width: 2}",
+}
+
 #: name, words, exit code; each is asked as text and as JSON, in the default suite
 _QUICK = (
     ("validate", "validate small.yaml", 0),
@@ -181,6 +197,10 @@ def _all() -> Iterator[Case]:
                "trail/trail.csv"), writes="trail")  # fmt: skip
     yield Case("limited.json", ("run", "small.yaml", "--set", "supply.hbm=1e4", "--set",
                "supply.packaging=1e9", "--out", "limited", "--json"), writes="limited")  # fmt: skip
+    for name, entry in _OTHERWISE.items():
+        yield Case(f"{name}.json", ("run", "small.yaml", "--set", entry, "--out", name, "--json"),
+                   writes=name)  # fmt: skip
+    yield from _pair("balance-labs", f"balance small.yaml --set {_POLICY.replace(' ', '␣')}")
     for name, line, code in _QUICK:
         yield from _pair(name, line, code)
     for name, line, code in _SLOW:

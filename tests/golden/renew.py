@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 
 import golden
 from cases import CASES
@@ -25,15 +26,21 @@ def main() -> None:
         reader.error(f"the others are of another machine ({'; '.join(unlike)}): renew all")
     machine.parent.mkdir(exist_ok=True)
     machine.write_text(json.dumps(golden.machine(), indent=1) + "\n")
+    failed: list[str] = []
     for name, text in golden.ask(
         [name for name in names if name not in CASES], [name for name in names if name in CASES]
     ):
         before = golden.stored(name)
-        if before != text:
+        if golden.UNEXPECTED in text:
+            failed.append(name)
+            print(f"not stored: {golden.differences(name, before or '', text)}")
+        elif before != text:
             golden.store(name, text)
             print(golden.differences(name, before, text) if before is not None else f"new {name}")
     if not options.only and not options.quick:
         _drop_unknown(known)
+    if failed:
+        sys.exit(f"{len(failed)} failed: {', '.join(failed)}")
 
 
 def _drop_unknown(known: list[str]) -> None:

@@ -21,7 +21,7 @@ from computesim.fleet.network import share_of
 from computesim.fleet.roadmap import network_at
 from computesim.published.fiscal import calendar_years
 from computesim.published.shipments import of_shipments, sold
-from computesim.scenario import Scenario
+from computesim.scenario import Moment, Scenario
 
 YEARS = (2022, 2023, 2024, 2025)
 
@@ -45,7 +45,7 @@ def published(catalog: Catalog, part: str) -> dict[int, float]:
 def test_units_as_sold_give_the_published_revenue_within_15_percent(
     year: int, scenario: Scenario, catalog: Catalog
 ) -> None:
-    found = revenue(sold(catalog)[year], year, scenario, catalog)
+    found = revenue(sold(catalog)[year], Moment(scenario, catalog, year))
     ours = found[COMPUTE] + found[NETWORKING]
     assert ours == pytest.approx(published(catalog, "data-centre")[year], rel=0.15)
 
@@ -54,7 +54,7 @@ def test_units_as_sold_give_the_published_revenue_within_15_percent(
 def test_units_as_sold_give_the_published_share_of_networking_within_4_points(
     year: int, scenario: Scenario, catalog: Catalog
 ) -> None:
-    found = revenue(sold(catalog)[year], year, scenario, catalog)
+    found = revenue(sold(catalog)[year], Moment(scenario, catalog, year))
     ours = found[NETWORKING] / (found[COMPUTE] + found[NETWORKING])
     theirs = published(catalog, "networking")[year] / published(catalog, "data-centre")[year]
     assert ours == pytest.approx(theirs, abs=0.04)
@@ -63,7 +63,7 @@ def test_units_as_sold_give_the_published_share_of_networking_within_4_points(
 def test_units_as_sold_of_amd_exceed_the_published_bound(
     scenario: Scenario, catalog: Catalog
 ) -> None:
-    found = revenue(sold(catalog)[2024], 2024, scenario, catalog)
+    found = revenue(sold(catalog)[2024], Moment(scenario, catalog, 2024))
     assert 1.0 < found["Revenue|AMD|Compute"] / 5e9 < 1.3  # "more than 5 billion"
 
 
@@ -71,31 +71,38 @@ def test_the_price_of_a_year_is_the_published_one_and_stays_after_the_last(
     scenario: Scenario, catalog: Catalog
 ) -> None:
     h100 = catalog.accelerator("h100-sxm")
-    prices = [accelerator_price(h100, year, scenario, catalog) for year in (2022, 2024, 2025, 2030)]
+    prices = [
+        accelerator_price(h100, Moment(scenario, catalog, year))
+        for year in (2022, 2024, 2025, 2030)
+    ]
     assert prices == pytest.approx([36742, 26268, 23238, 23238])
     vr200 = catalog.accelerator("vr200")
-    assert accelerator_price(vr200, 2027, scenario, catalog) == vr200.price
+    assert accelerator_price(vr200, Moment(scenario, catalog, 2027)) == vr200.price
 
 
 def test_a_price_of_the_scenario_comes_before_the_published_one(catalog: Catalog) -> None:
     own = load_scenario("baseline", ["prices.accelerators.h100=30000"])
-    assert accelerator_price(catalog.accelerator("h100-sxm"), 2025, own, catalog) == 30000
+    assert accelerator_price(catalog.accelerator("h100-sxm"), Moment(own, catalog, 2025)) == 30000
 
 
 def test_variants_for_china_carry_adapters_only(scenario: Scenario, catalog: Catalog) -> None:
     h20, h100 = catalog.accelerator("h20"), catalog.accelerator("h100-sxm")
-    assert attach_of(h20, 2024, catalog).switches == 0.0
-    assert attach_of(h100, 2024, catalog).switches > attach_of(h100, 2025, catalog).switches > 0.3
-    fabric = own_fabric(h20, network_at(scenario, catalog, 2024), catalog)
+    assert attach_of(h20, Moment(scenario, catalog, 2024)).switches == 0.0
+    assert (
+        attach_of(h100, Moment(scenario, catalog, 2024)).switches
+        > attach_of(h100, Moment(scenario, catalog, 2025)).switches
+        > 0.3
+    )
+    fabric = own_fabric(h20, network_at(Moment(scenario, catalog, 2024)), catalog)
     adapters = 0.9 * fabric.nic_price
-    assert networking(h20, 2024, scenario, catalog) == pytest.approx(adapters)
-    assert networking(h100, 2024, scenario, catalog) > 2 * adapters
+    assert networking(h20, Moment(scenario, catalog, 2024)) == pytest.approx(adapters)
+    assert networking(h100, Moment(scenario, catalog, 2024)) > 2 * adapters
 
 
 def test_an_accelerator_is_wired_with_the_fabric_of_its_adapter(
     scenario: Scenario, catalog: Catalog
 ) -> None:
-    plans = {year: network_at(scenario, catalog, year) for year in (2022, 2025)}
+    plans = {year: network_at(Moment(scenario, catalog, year)) for year in (2022, 2025)}
     h100, gb300 = catalog.accelerator("h100-sxm"), catalog.accelerator("gb300")
     assert own_fabric(h100, plans[2022], catalog).name == "infiniband-ndr"
     assert own_fabric(gb300, plans[2025], catalog).name == "infiniband-xdr"
@@ -106,12 +113,12 @@ def test_three_tiers_of_switches_cost_what_the_published_h100_network_costs(
 ) -> None:
     # 6,600 USD per endpoint of three tiers in August 2024, of which at the ratio of two tiers
     # (1.7 of 4.3 kUSD) 2.6 kUSD are switches
-    h100, plan = catalog.accelerator("h100-sxm"), network_at(scenario, catalog, 2024)
+    h100, plan = catalog.accelerator("h100-sxm"), network_at(Moment(scenario, catalog, 2024))
     assert switch_value(share_of(h100, plan), plan.fabric) == pytest.approx(2600, rel=0.3)
 
 
 def test_nothing_shipped_is_no_revenue(scenario: Scenario, catalog: Catalog) -> None:
-    assert set(revenue({}, 2025, scenario, catalog).values()) == {0.0}
+    assert set(revenue({}, Moment(scenario, catalog, 2025)).values()) == {0.0}
 
 
 def test_dated_shares_stand_in_the_middle_of_their_year(catalog: Catalog) -> None:

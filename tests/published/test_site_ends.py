@@ -9,6 +9,7 @@ from computesim.catalog import load_catalog
 from computesim.cells.sites import build_cost_range, site_at
 from computesim.published.anchors import it_share
 from computesim.results import Results, Row
+from computesim.scenario import Moment
 
 CATALOG = load_catalog()
 
@@ -17,13 +18,13 @@ CATALOG = load_catalog()
 def test_the_range_of_building_is_that_of_the_regions(shares: str) -> None:
     """A fleet in India was given the range of the United States, whose low end is above it."""
     scenario = load_scenario("baseline", [f"regions.shares={shares}"])
-    low, high = build_cost_range(scenario, CATALOG, 2025)
-    assert low <= site_at(scenario, CATALOG, 2025).build_cost <= high
+    low, high = build_cost_range(Moment(scenario, CATALOG, 2025))
+    assert low <= site_at(Moment(scenario, CATALOG, 2025)).build_cost <= high
 
 
 def test_the_range_of_two_regions_is_the_mean_of_their_ranges() -> None:
     scenario = load_scenario("baseline", ["regions.shares={china: 0.25, hyperscale-us: 0.75}"])
-    low, high = build_cost_range(scenario, CATALOG, 2025)
+    low, high = build_cost_range(Moment(scenario, CATALOG, 2025))
     assert low == pytest.approx(0.25 * 5.6 + 0.75 * 9.3)
     assert high == pytest.approx(0.25 * 8.6 + 0.75 * 15)
 

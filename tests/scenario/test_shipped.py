@@ -12,6 +12,7 @@ import pytest
 from computesim import Results, load_catalog, load_scenario, project
 from computesim.demand.progress import hardware_per_usd, progress_at
 from computesim.demand.usage import requests_at, users_at
+from computesim.scenario import Moment
 from computesim.scenario.shipped import shipped_scenarios
 
 FILES = shipped_scenarios()
@@ -82,9 +83,9 @@ def test_cheaper_tokens_are_tenfold_cheaper_a_year_by_the_figures_of_the_catalog
     catalog = scenario.catalog()
     gains = []
     for year in (2025, 2027):
-        told = progress_at(scenario, year)
+        told = progress_at(Moment.of(scenario, year))
         software = told.serving_software * told.inference
-        gains.append(software * hardware_per_usd(scenario, catalog, year))
+        gains.append(software * hardware_per_usd(Moment(scenario, catalog, year)))
     per_year = (gains[1] / gains[0]) ** 0.5
     assert per_year == pytest.approx(
         catalog.figure("efficiency", "tokens", "price_fall_per_year").number, rel=0.02
@@ -104,7 +105,9 @@ def test_hardware_of_the_baseline_gets_cheaper_as_published() -> None:
     """FLOP per USD grow 1.3 times a year (1.2 to 1.4), from 2025 to 2030 of this roadmap."""
     scenario = load_scenario("baseline")
     catalog = scenario.catalog()
-    gain = hardware_per_usd(scenario, catalog, 2030) / hardware_per_usd(scenario, catalog, 2025)
+    gain = hardware_per_usd(Moment(scenario, catalog, 2030)) / hardware_per_usd(
+        Moment(scenario, catalog, 2025)
+    )
     low, high = catalog.figure("efficiency", "hardware", "flop_per_usd_gain_per_year").bounds
     assert low < gain ** (1 / 5) < high
 

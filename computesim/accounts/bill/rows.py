@@ -18,6 +18,7 @@ from computesim.fleet.network import Plan, share_of
 from computesim.fleet.power import nameplate
 from computesim.hardware.fabric import Fabric
 from computesim.results import Row, rows_of
+from computesim.scenario.moment import Moment
 
 if TYPE_CHECKING:
     from computesim.catalog import Catalog
@@ -157,7 +158,7 @@ def prices(scenario: Scenario, road: Roadmap, year: Year, ratios: Ratios) -> Mon
     if own.facility:
         built = own.facility.at(at, "low"), own.facility.at(at, "high")
     else:
-        built = build_cost_range(scenario, ratios.catalog, at)
+        built = build_cost_range(Moment(scenario, ratios.catalog, at))
     server = own.server_share.at(at, "low"), own.server_share.at(at, "high")
     return Money(
         np.array(central)[:, None] * np.array(ranges),

@@ -15,6 +15,7 @@ from computesim.cells.sites import by_region, sites_at
 from computesim.fleet.roadmap import Roadmap
 from computesim.fleet.world import Year, draws, energies
 from computesim.results import Row, rows_of
+from computesim.scenario.moment import Moment
 
 if TYPE_CHECKING:
     from computesim.catalog import Catalog
@@ -46,13 +47,13 @@ def rows(
     -------
     list of Row
     """
-    terms = [tco.terms_at(scenario, year.year) for year in years]
+    terms = [tco.terms_at(Moment(scenario, catalog, year.year)) for year in years]
     power = [_facility(road, year) for year in years]
     energy = energies(power, road.lag)
     found: list[Row] = []
     for t, year in enumerate(years):
         hour = hours(road, years, terms, t)
-        parts = sites_at(scenario, catalog, year.year)
+        parts = sites_at(Moment(scenario, catalog, year.year))
         pairs = [
             *_hours(road, year, hour),
             *(

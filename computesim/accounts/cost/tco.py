@@ -11,7 +11,7 @@ from computesim.calendar import HOURS, YEAR
 from computesim.hardware.power import Site, electricity_cost
 
 if TYPE_CHECKING:
-    from computesim.scenario import Scenario
+    from computesim.scenario import Moment
 
 #: what an accelerator-hour consists of; all but electricity are settled when it is bought
 FIXED_PARTS = ("Accelerator", "Server", "Network", "Facility", "Operations")
@@ -44,8 +44,9 @@ class Outlay:
         return self.accelerator + self.server + self.network + self.facility
 
 
-def terms_at(scenario: Scenario, year: float) -> Terms:
+def terms_at(moment: Moment) -> Terms:
     """Return the terms of what is bought in a year."""
+    scenario, year = moment.scenario, moment.year
     finance = scenario.finance
     lifetime = finance.it_lifetime or scenario.fleet.lifetime
     return Terms(

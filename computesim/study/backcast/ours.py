@@ -12,6 +12,7 @@ from computesim.published.anchors import inference_share, it_share, tokens_at
 from computesim.published.others import LARGEST_RUN, largest_run
 from computesim.published.shipments import HBM, PROVISIONED, TDP, UNITS, WAFERS, Figures
 from computesim.results import Results, VariableError, unit_of
+from computesim.scenario.moment import Moment
 
 if TYPE_CHECKING:
     from computesim.catalog import Catalog
@@ -65,7 +66,8 @@ def own_figure(
     if month:
         if variable != "Tokens" or not month.isdigit():
             return None
-        return tokens_at(scenario, catalog, int(year) - 1 + (int(month) - 0.5) / 12)
+        when = int(year) - 1 + (int(month) - 0.5) / 12
+        return tokens_at(Moment(scenario, catalog, when))
     if int(year) not in results.years:
         return None
 

@@ -12,7 +12,7 @@ from computesim.cells.memo import Memo
 from computesim.fleet.roadmap import Roadmap, roadmap
 from computesim.fleet.world import Year
 from computesim.pipeline import Progress, simulate
-from computesim.scenario import Scenario
+from computesim.scenario import Moment, Scenario
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -32,6 +32,10 @@ class World:
     def key(self, t: int) -> int:
         """Return the calendar year of an index."""
         return self.road.years[t]
+
+    def moment(self, t: int) -> Moment:
+        """Return the scenario at the year of an index."""
+        return Moment(self.scenario, self.catalog, self.road.years[t])
 
     def column(self, t: int, task: Task) -> int:
         """Return the column of a task in the tables of a year."""

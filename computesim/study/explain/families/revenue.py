@@ -59,7 +59,7 @@ def revenue(world: World, t: int, rest: tuple[str, ...]) -> Node:
 def _network(world: World, t: int, index: int) -> Node:
     """Return what NVIDIA takes for the network of one accelerator."""
     chip = world.road.accelerators[index]
-    plan = network_at(world.scenario, world.catalog, world.key(t))
+    plan = network_at(world.moment(t))
     own = own_fabric(chip, plan, world.catalog).name
     reach = market.attach(world, t, chip)
     switches = _packet_switches(world, t, index, own)
@@ -105,6 +105,6 @@ def _optics(world: World, t: int, index: int, own: str) -> Node:
 
 def _speeds(world: World, t: int, chip: Accelerator, own: str) -> list[str]:
     """Return the speeds of the modules that come with an accelerator."""
-    plan = market.with_fabric(network_at(world.scenario, world.catalog, world.key(t)), own,
+    plan = market.with_fabric(network_at(world.moment(t)), own,
                               world.catalog)  # fmt: skip
     return list(share_of(chip, plan).optics)

@@ -35,10 +35,7 @@ class Place(NamedTuple):
 @remembered
 def places(world: World, t: int) -> tuple[Place, ...]:
     """Return the regions of a year; one with the share 1 where no shares are given."""
-    return tuple(
-        _place(world, t, site.name, share)
-        for share, site in sites_at(world.scenario, world.catalog, world.key(t))
-    )
+    return tuple(_place(world, t, site.name, share) for share, site in sites_at(world.moment(t)))
 
 
 def _place(world: World, t: int, name: str, share: float) -> Place:
