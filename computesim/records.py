@@ -53,12 +53,13 @@ def entries(record: Any) -> Iterator[tuple[str, Any]]:
     Parameters
     ----------
     record : dataclass
-        Fields that are `optional` are left out where they are None.
+        Fields that are `optional` are left out where they are None; metadata `name` stands for a
+        name that Python keeps for itself.
     """
     for one in fields(record):
         value = getattr(record, one.name)
         if value is not None or not one.metadata.get("optional"):
-            yield one.name, value
+            yield one.metadata.get("name", one.name), value
     for name, what in vars(type(record)).items():
         if isinstance(what, derived):
             yield name, getattr(record, name)

@@ -11,6 +11,7 @@ from pydantic import GetJsonSchemaHandler
 from pydantic_core import CoreSchema
 
 from computesim import units
+from computesim.errors import CatalogError
 from computesim.quantities import DTYPE_BYTES
 from computesim.scenario import fields
 from computesim.scenario.context import Context, quoted
@@ -79,8 +80,20 @@ class Name(Form):
     def read(self, raw: Any, context: Context) -> tuple[str, Reading]:
         """Return the name."""
         reading = Reading(context)
-        fields.Name(self.table).check(raw, (), reading)
+        self.check(raw, reading)
         return str(raw), reading
+
+    def check(self, raw: Any, reading: Reading) -> None:
+        """Complain about a name that the table does not hold, aliases included."""
+        if not isinstance(raw, str) or reading.context.catalog is None:
+            fields.Name(self.table).check(raw, (), reading)
+            return
+        try:
+            reading.context.catalog.resolve(self.table, raw)
+        except CatalogError as error:
+            for fault in error.faults:
+                accepted = f"a name from `computesim list {self.table}`"
+                reading.complain((), fault.found, accepted, fault.hint)
 
 
 @dataclass(frozen=True)
@@ -91,7 +104,7 @@ class Names(Name):
         """Return the names."""
         reading, names = Reading(context), raw if isinstance(raw, list) else [raw]
         for name in names:
-            fields.Name(self.table).check(name, (), reading)
+            self.check(name, reading)
         if not names:
             reading.complain((), "an empty list", f"names from `computesim list {self.table}`")
         return tuple(map(str, names)), reading

@@ -1,160 +1,149 @@
-"""What `simulate` found, as a page of text."""
+"""What `simulate` answers, as a page of text."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from computesim.report.text.tables import columns
+from computesim.study.pool.answer import PoolAnswer, TaskFigures
 from computesim.units import show
 
 _PERCENTILES = (50, 90, 99)
 _LATENCIES = (("TTFT", "ttft"), ("TPOT", "tpot"), ("end to end", "e2e"))
+Line = tuple[str, str]
 
 
-def text(found: dict[str, Any]) -> str:
-    """Return what `play` found as a page of text.
+def text(answer: PoolAnswer) -> str:
+    """Return the answer as a page of text.
 
     Parameters
     ----------
-    found : dict
+    answer : PoolAnswer
     """
-    tables = [columns(_asked(found)), columns(_latencies(found))]
-    if found["classes"]:
-        tables.append(columns(_classes(found["classes"])))
-    return "\n\n".join((*tables, columns(_done(found))))
-
-
-def _asked(found: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return the lines on machines and requests."""
-    pool, step, asked, figures = (found[k] for k in ("pool", "step", "requests", "figures"))
-    degrees = ", ".join(f"{name} {pool[name]}" for name in ("tp", "ep", "pp", "dp"))
-    source = f"of trace {asked['trace']}" if asked["trace"] else "drawn"
-    prefill = f" and {pool['prefill_replicas']} that only read" if pool["prefill_replicas"] else ""
-    rate = "" if asked["closed"] else f", {asked['rate']:.4g}/s"  # there it is a result
-    rows = [
-        ("pool", f"{pool['replicas']} replicas{prefill} of {pool['accelerators_per_replica']} x "
-                 f"{pool['accelerator']} ({degrees}), {pool['routing']}"),
-        ("model", f"{pool['model']} in {pool['dtype']}"),
-        ("requests", f"{figures['requests']:,.0f} {source}{rate}, prompt "
-                     f"{asked['prompt_tokens']:,.0f} ({asked['cached_tokens']:,.0f} cached), "
-                     f"output {asked['output_tokens']:,.0f} tokens"),
-        ("pattern", asked["pattern"]),
-        ("decode step", f"{_ms(step['decode_one'])} for 1 sequence, {_ms(step['decode_full'])} "
-                        f"for {step['full_batch']} (context {step['context']:,.0f}; "
-                        f"{_ms(step['fixed'])} of it fixed)"),
-        ("prefill", f"{_ms(step['prefill'])} for a mean prompt alone"),
-        ("KV cache", _cache(pool, step, figures)),
-    ]  # fmt: skip
-    if "transfer_per_token" in step:
-        seconds = step["transfer_fixed"] + step["transfer_per_token"] * asked["prompt_tokens"]
-        rows.append(("transfer", f"{_ms(seconds)} for the cache of a mean prompt"))
-    return [row for row in rows if row[1]]
-
-
-def _cache(pool: dict[str, Any], step: dict[str, Any], figures: dict[str, Any]) -> str:
-    """Return what is in the KV cache."""
-    most = figures["peak_kv_tokens"] / step["kv_capacity_tokens"]
-    text = f"{step['kv_capacity_tokens']:,.0f} tokens a replica, at most {most:.0%} taken; "
-    text += {
-        "promise": "promised to whole outputs",
-        "recompute": f"{figures['preemptions']:,} preemptions, computed again",
-        "swap": f"{figures['preemptions']:,} preemptions, swapped",
-    }[pool["when_full"]]
-    if "prefix_cache_tokens" in step:
-        text += f"; {step['prefix_cache_tokens']:,.0f} tokens of prefixes besides"
-    return text
-
-
-def _latencies(found: dict[str, Any]) -> list[list[str]]:
-    """Return the table of latencies."""
-    figures, tasks = found["figures"], found["tasks"]
-    head = ["", *(f"p{p}" for p in _PERCENTILES), "mean"]
-    rows = [
-        [name, *(_ms(figures[f"{key}_p{p}"]) for p in _PERCENTILES), _mean(figures, key)]
-        for name, key in _LATENCIES
+    blocks: list[Sequence[Sequence[str]]] = [
+        [line for line in _asked(answer) if line[1]],
+        _latencies(answer),
     ]
-    if tasks:
-        rows.append([tasks["name"], *(_ms(tasks[f"p{p}"]) for p in _PERCENTILES),
-                     _ms(tasks["mean"])])  # fmt: skip
-    return [head, *rows]
+    if answer.classes:
+        blocks.append(_classes(answer))
+    blocks.append([line for line in _done(answer) if line[1]])
+    return "\n\n".join(map(columns, blocks))
 
 
-def _mean(figures: dict[str, Any], key: str) -> str:
-    """Return a mean with the half-width of its interval."""
-    half = figures[f"{key}_half_width"]
-    margin = "" if half in (float("inf"), 0.0) else f" ± {_ms(half)}"
-    return _ms(figures[f"{key}_mean"]) + margin
+def _asked(answer: PoolAnswer) -> Iterator[Line]:
+    """Yield the lines on machines and requests."""
+    pool, step, requests = answer.pool, answer.step, answer.requests
+    degrees = ", ".join(f"{name} {getattr(pool, name)}" for name in ("tp", "ep", "pp", "dp"))
+    prefill = f" and {pool.prefill_replicas} that only read" if pool.prefill_replicas else ""
+    yield "pool", (f"{pool.replicas} replicas{prefill} of {pool.accelerators_per_replica} x "
+                   f"{pool.accelerator} ({degrees}), {pool.routing}")  # fmt: skip
+    yield "model", f"{pool.model} in {pool.dtype}"
+    source = f"of trace {requests.trace}" if requests.trace else "drawn"
+    rate = "" if requests.closed else f", {requests.rate:.4g}/s"  # there it is a result
+    yield "requests", (f"{answer.figures.requests:,.0f} {source}{rate}, prompt "
+                       f"{requests.prompt_tokens:,.0f} ({requests.cached_tokens:,.0f} cached), "
+                       f"output {requests.output_tokens:,.0f} tokens")  # fmt: skip
+    yield "pattern", requests.pattern
+    yield "decode step", (f"{_time(step.decode_one)} for 1 sequence, {_time(step.decode_full)} "
+                          f"for {step.full_batch} (context {step.context:,.0f}; "
+                          f"{_time(step.fixed)} of it fixed)")  # fmt: skip
+    yield "prefill", f"{_time(step.prefill)} for a mean prompt alone"
+    yield "KV cache", _cache(answer)
+    if step.transfer_fixed is not None and step.transfer_per_token is not None:
+        seconds = step.transfer_fixed + step.transfer_per_token * requests.prompt_tokens
+        yield "transfer", f"{_time(seconds)} for the cache of a mean prompt"
 
 
-def _classes(classes: dict[str, dict[str, Any]]) -> list[list[str]]:
+def _cache(answer: PoolAnswer) -> str:
+    """Return what is in the KV cache."""
+    step, figures = answer.step, answer.figures
+    most = figures.peak_kv_tokens / step.kv_capacity_tokens
+    words = f"{step.kv_capacity_tokens:,.0f} tokens a replica, at most {most:.0%} taken; "
+    words += {
+        "promise": "promised to whole outputs",
+        "recompute": f"{figures.preemptions:,} preemptions, computed again",
+        "swap": f"{figures.preemptions:,} preemptions, swapped",
+    }[answer.pool.when_full]
+    if step.prefix_cache_tokens is not None:
+        words += f"; {step.prefix_cache_tokens:,.0f} tokens of prefixes besides"
+    return words
+
+
+def _latencies(answer: PoolAnswer) -> list[list[str]]:
+    """Return the table of latencies."""
+    figures, tasks = answer.figures, answer.tasks
+    rows = [["", *(f"p{p}" for p in _PERCENTILES), "mean"]]
+    for name, key in _LATENCIES:
+        half = getattr(figures, f"{key}_half_width")
+        margin = "" if half in (float("inf"), 0.0) else f" ± {_time(half)}"
+        seen = [_time(getattr(figures, f"{key}_p{p}")) for p in _PERCENTILES]
+        rows.append([name, *seen, _time(getattr(figures, f"{key}_mean")) + margin])
+    if not isinstance(tasks, TaskFigures):
+        return rows
+    return [*rows, [tasks.name, *map(_time, (tasks.p50, tasks.p90, tasks.p99, tasks.mean))]]
+
+
+def _classes(answer: PoolAnswer) -> list[list[str]]:
     """Return the table of classes."""
-    shown = [(f"{n} p{p}", f"{key}_p{p}") for n, key in _LATENCIES for p in (50, 90)]
-    rows = [
-        [name, f"{found['requests']:,}", *(_ms(found[key]) for _, key in shown),
-         f"{found['cached_share']:.0%}"]
-        for name, found in classes.items()
-    ]  # fmt: skip
-    return [["class", "requests", *(title for title, _ in shown), "cached"], *rows]
+    shown = {f"{name} p{p}": f"{key}_p{p}" for name, key in _LATENCIES for p in (50, 90)}
+    rows = [["class", "requests", *shown, "cached"]]
+    for name, seen in answer.classes.items():
+        times = (_time(seen[key]) for key in shown.values())
+        rows.append([name, f"{seen['requests']:,}", *times, f"{seen['cached_share']:.0%}"])
+    return rows
 
 
-def _done(found: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return the lines on throughput, load, energy and the promise."""
-    figures = found["figures"]
-    each = figures["output_tokens_per_second_per_accelerator"]
+def _done(answer: PoolAnswer) -> Iterator[Line]:
+    """Yield the lines on throughput, load, energy and the promise."""
+    f = answer.figures
+    yield "judged", (f"{f.judged:,.0f} requests, arrivals from {_time(f.warm_up)} on; what is not "
+                     "finished counts as infinitely late")  # fmt: skip
+    yield "throughput", (f"{f.requests_per_second:.4g} requests/s, "
+                         f"{f.output_tokens_per_second:,.0f} output tokens/s, "
+                         f"{f.output_tokens_per_second_per_accelerator:,.1f} per accelerator"
+                         )  # fmt: skip
+    yield "utilisation", f"{f.utilisation:.0%} of the time paid for with a step in progress"
+    yield "mean batch", f"{f.mean_batch:.1f} sequences of a busy replica"
+    yield "cached", f"{f.cached_share:.1%} of prompt tokens"
+    yield "failures", f"{f.failures:,}" if f.failures else ""
     backlog = "yes: the backlog grows, latencies depend on the length of the run"
-    rows = [
-        ("judged", f"{figures['judged']:,.0f} requests, arrivals from {_ms(figures['warm_up'])} "
-                   "on; what is not finished counts as infinitely late"),
-        ("throughput", f"{figures['requests_per_second']:.4g} requests/s, "
-                       f"{figures['output_tokens_per_second']:,.0f} output tokens/s, "
-                       f"{each:,.1f} per accelerator"),
-        ("utilisation", f"{figures['utilisation']:.0%} of the time paid for with a step in "
-                        "progress"),
-        ("mean batch", f"{figures['mean_batch']:.1f} sequences of a busy replica"),
-        ("cached", f"{figures['cached_share']:.1%} of prompt tokens"),
-        ("failures", f"{figures['failures']:,}" if figures["failures"] else ""),
-        ("saturated", backlog if figures["saturated"] else "no"),
-    ]  # fmt: skip
-    rows += [*_energy(found), *_promise(found)]
-    rows += [("written", file) for file in found.get("files", ())]
-    return [row for row in rows if row[1]]
+    yield "saturated", backlog if f.saturated else "no"
+    yield from _energy(answer)
+    yield from _promise(answer)
+    for file in answer.files:
+        yield "written", file
 
 
-def _energy(found: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return the lines on power and energy."""
-    if "energy" not in found:
-        return []
-    own = found["energy"]
-    total = sum(own["joules"].values())
-    phases = ", ".join(f"{name} {part / total:.0%}" for name, part in own["joules"].items())
-    return [
-        ("power", f"{show(own['watts'], 'W')} at the meter of {own['site']}, at most "
-                  f"{show(own['peak_watts'], 'W')}; energy by phase: {phases}"),
-        ("energy", f"{show(own['joules_per_output_token'], 'J')} an output token, "
-                   f"{show(own['joules_per_request'], 'J')} a request"),
-    ]  # fmt: skip
+def _energy(answer: PoolAnswer) -> Iterator[Line]:
+    """Yield the lines on power and energy."""
+    energy = answer.energy
+    if energy is None:
+        return
+    total = sum(energy.joules.values())
+    phases = ", ".join(f"{name} {part / total:.0%}" for name, part in energy.joules.items())
+    yield "power", (f"{show(energy.watts, 'W')} at the meter of {energy.site}, at most "
+                    f"{show(energy.peak_watts, 'W')}; energy by phase: {phases}")  # fmt: skip
+    yield "energy", (f"{show(energy.joules_per_output_token, 'J')} an output token, "
+                     f"{show(energy.joules_per_request, 'J')} a request")  # fmt: skip
 
 
-def _promise(found: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return the lines on the service level."""
-    figures, promise = found["figures"], found["promise"]
+def _promise(answer: PoolAnswer) -> Iterator[Line]:
+    """Yield the lines on the service level."""
+    f, promise = answer.figures, answer.promise
     if not promise:
-        return []
+        return
     terms = []
-    for name, level in promise.items():
-        levels = level if isinstance(level, dict) else {"": level}
-        if name != "kept":
-            terms += [f"p90 {name.upper()} {k} within {_ms(v)}".replace("  ", " ")
-                      for k, v in levels.items()]  # fmt: skip
-    return [
-        ("goodput", f"{figures['goodput_requests_per_second']:.4g} requests/s, "
-                    f"{figures['goodput_tokens_per_second']:,.0f} output tokens/s: "
-                    f"{figures['within_level']:.1%} of requests within the level"),
-        ("promise", f"{', '.join(terms)}: {'kept' if promise['kept'] else 'MISSED'}"),
-    ]  # fmt: skip
+    for name in [name for name in promise if name != "kept"]:
+        levels = promise[name] if isinstance(promise[name], dict) else {"": promise[name]}
+        terms += [f"p90 {name.upper()} {kind} within {_time(level)}".replace("  ", " ")
+                  for kind, level in levels.items()]  # fmt: skip
+    yield "goodput", (f"{f.goodput_requests_per_second:.4g} requests/s, "
+                      f"{f.goodput_tokens_per_second:,.0f} output tokens/s: "
+                      f"{f.within_level:.1%} of requests within the level")  # fmt: skip
+    yield "promise", f"{', '.join(terms)}: {'kept' if promise['kept'] else 'MISSED'}"
 
 
-def _ms(seconds: float) -> str:
+def _time(seconds: float) -> str:
     """Return a time with three digits in s or ms; never for what did not come."""
     if seconds == float("inf"):
         return "never"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from computesim.records import quantity
@@ -151,5 +151,5 @@ class PoolAnswer:
     tasks: TaskFigures | Mapping[str, float]
     promise: Mapping[str, Any]
     files: tuple[str, ...] = ()
-    energy: Energy | None = quantity("", None, optional=True)
-    timeline: Mapping[str, Sequence[Any]] | None = quantity("", None, optional=True)
+    energy: Energy | None = field(default=None, metadata={"optional": True})
+    timeline: Mapping[str, Sequence[Any]] | None = field(default=None, metadata={"optional": True})

@@ -134,8 +134,8 @@ def _levels(promise: dict[str, float], requests: Requests, n: int) -> Floats:
 
 
 def _goodput(
-    question: PoolQuestion, played: Played, index: Ints, numbers: dict[str, float]
-) -> dict[str, float]:
+    question: PoolQuestion, played: Played, index: Ints, numbers: dict[str, Any]
+) -> dict[str, Any]:
     """Return which share of requests and tokens came within the service level."""
     promise, requests = question.promise, played.inputs.requests
     if not (promise.ttft or promise.tpot):

@@ -202,7 +202,7 @@ class ServingQuestion(Question):
         """Note degrees that do not divide one another, clients with a rate, an empty span."""
         degrees = {name: str(draft.value(f"layout.{name}") or 1) for name in ("tp", "ep", "pp")}
         if all(text.isdigit() and int(text) for text in degrees.values()):
-            layout = Layout.model_construct(**{name: int(n) for name, n in degrees.items()})
+            layout = Layout.model_construct(None, **{name: int(n) for name, n in degrees.items()})
             try:
                 layout.serving  # noqa: B018 - whether there is one
             except ValueError as error:
@@ -226,7 +226,7 @@ class PoolQuestion(ServingQuestion):
     traffic: Traffic = optional({}, "Which requests come.")
     serving: Serving = optional({}, "How they are served.")
     promise: Promise = optional({}, "To 90 % of the requests.")
-    warm_up: Seconds = optional(
+    warm_up: Annotated[float | None, Number("s", minimum=0)] = optional(
         None, "Do not judge arrivals before; left out: what MSER finds, 0 for a trace."
     )
     timeline: Seconds = optional(None, "Power and load by intervals of so long: `60 s`.")
