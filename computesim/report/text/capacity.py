@@ -73,22 +73,22 @@ _PLANTS: dict[str, Cell] = {
     "": "{0.label}",
     "replicas": _replicas,
     "requests/s": "{0.rate:.4g}",
-    "tokens/s each": "{0.figures[output_tokens_per_second_per_accelerator]:,.0f}",
-    "IT kW": lambda one: f"{one.figures['it_watts'] / 1e3:,.1f}",
-    "USD/h": lambda one: _money(one.figures["usd_per_second"], 3600, ",.2f"),
-    "USD/M output": lambda one: _money(one.figures["usd_per_output_token"], 1e6, ",.3g"),
+    "tokens/s each": "{0.figures.output_tokens_per_second_per_accelerator:,.0f}",
+    "IT kW": lambda one: f"{one.figures.it_watts / 1e3:,.1f}",
+    "USD/h": lambda one: _money(one.figures.usd_per_second, 3600, ",.2f"),
+    "USD/M output": lambda one: _money(one.figures.usd_per_output_token, 1e6, ",.3g"),
 }
 _LOADS: dict[str, Cell] = {
     "load": "{0.label}",
-    "saturated": lambda one: "yes" if one.figures["saturated"] else "no",
-    "mean batch": "{0.figures[mean_batch]:.1f}",
-    "KV in use (peak)": "{0.figures[kv_share]:.0%} ({0.figures[kv_peak]:.0%})",
-    "preemptions": "{0.figures[preemptions]:,}",
+    "saturated": lambda one: "yes" if one.figures.saturated else "no",
+    "mean batch": "{0.figures.mean_batch:.1f}",
+    "KV in use (peak)": "{0.figures.kv_share:.0%} ({0.figures.kv_peak:.0%})",
+    "preemptions": "{0.figures.preemptions:,}",
     "utilisation": lambda one: " + ".join(
-        f"{share:.0%}" for share in one.figures["utilisation_by_kind"]
+        f"{share:.0%}" for share in one.figures.utilisation_by_kind
     ),
-    "waiting": "{0.figures[waiting]:.1f}",
-    "W each": "{0.figures[it_watts_per_accelerator]:,.0f}",
+    "waiting": "{0.figures.waiting:.1f}",
+    "W each": "{0.figures.it_watts_per_accelerator:,.0f}",
 }
 
 
@@ -120,12 +120,12 @@ _FRONT: dict[str, Cell] = {
     "tok/s/MW": "{0.tokens_per_second_per_megawatt:,.0f}",
     "M tok/USD": lambda p: "-" if p.tokens_per_usd is None else f"{p.tokens_per_usd / 1e6:.3g}",
     "TTFT p50": lambda p: duration(p.ttft_p50),
-    "batch": "{0.figures[mean_batch]:.1f}",
-    "KV (peak)": "{0.figures[kv_share]:.0%} ({0.figures[kv_peak]:.0%})",
-    "preemptions": "{0.figures[preemptions]:,}",
-    "utilisation": "{0.figures[utilisation]:.0%}",
-    "saturated": lambda p: "yes" if p.figures["saturated"] else "no",
-    "W each": "{0.figures[it_watts_per_accelerator]:,.0f}",
+    "batch": "{0.figures.mean_batch:.1f}",
+    "KV (peak)": "{0.figures.kv_share:.0%} ({0.figures.kv_peak:.0%})",
+    "preemptions": "{0.figures.preemptions:,}",
+    "utilisation": "{0.figures.utilisation:.0%}",
+    "saturated": lambda p: "yes" if p.figures.saturated else "no",
+    "W each": "{0.figures.it_watts_per_accelerator:,.0f}",
 }
 
 

@@ -12,7 +12,7 @@ from computesim.quantities import ServingLoad
 from computesim.records import quantity
 from computesim.study.capacity.answers import Tell, capacity
 from computesim.study.capacity.demand import Question
-from computesim.study.capacity.figures import Machine, machine_of
+from computesim.study.capacity.figures import Machine, Performance, machine_of
 from computesim.study.capacity.front import FrontPoint, front
 from computesim.study.capacity.question import CapacityQuestion
 from computesim.study.capacity.search import Answer
@@ -79,7 +79,7 @@ class AcceleratorAnswer:
     layouts: tuple[ServingLayout, ...]
     rate: float = quantity("request/s")
     percentiles: tuple[Percentile, ...]
-    figures: dict[str, Any]  #: `figures.performance`
+    figures: Performance | dict[str, float]  #: empty where nothing can do it
     edge: str
     simulations: int
     considered: tuple[dict[str, Any], ...]  #: all layouts by formula
@@ -104,7 +104,7 @@ class CapacityAnswer:
         return any(one.kept for one in self.answers)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
     """A point of a Pareto front."""
 
@@ -117,7 +117,7 @@ class Point:
     tokens_per_second_per_megawatt: float = quantity("token/s")
     tokens_per_usd: float | None = quantity("token/USD")
     ttft_p50: float = quantity("s")
-    figures: dict[str, Any] = field()  #: `figures.performance`
+    figures: Performance
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +230,7 @@ def _answer_facts(answer: Answer, question: Question) -> AcceleratorAnswer:
         layouts=answer.plant.layouts if answer.plant else (),
         rate=answer.rate,
         percentiles=tuple(percentiles),
-        figures=answer.figures,
+        figures=answer.figures or {},
         edge=answer.edge,
         simulations=answer.n_runs,
         considered=answer.screened,
@@ -240,10 +240,17 @@ def _answer_facts(answer: Answer, question: Question) -> AcceleratorAnswer:
 def _point(p: FrontPoint) -> Point:
     """Return what is worth telling of a point."""
     return Point(
-        p.accelerator, p.layout, p.layout.n_accelerators, p.clients, p.tokens_per_second_per_user,
-        p.tokens_per_second_per_accelerator, p.tokens_per_second_per_megawatt, p.tokens_per_usd,
-        p.ttft, p.figures,
-    )  # fmt: skip
+        accelerator=p.accelerator,
+        layout=p.layout,
+        accelerators=p.layout.n_accelerators,
+        clients=p.clients,
+        tokens_per_second_per_user=p.tokens_per_second_per_user,
+        tokens_per_second_per_accelerator=p.tokens_per_second_per_accelerator,
+        tokens_per_second_per_megawatt=p.tokens_per_second_per_megawatt,
+        tokens_per_usd=p.tokens_per_usd,
+        ttft_p50=p.ttft,
+        figures=p.figures,
+    )
 
 
 def _part(tell: Tell | None, place: int, of: int) -> Callable[[int, int, str], None] | None:
