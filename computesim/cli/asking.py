@@ -17,6 +17,11 @@ from computesim.cli.grouped import Grouped
 if TYPE_CHECKING:
     from computesim.scenario.questions import Draft, Question
 
+#: where the questions of commands stand, imported only when one is asked
+QUESTIONS = {
+    "simulate": "computesim.study.pool.question:PoolQuestion",
+    "capacity": "computesim.study.capacity.question:CapacityQuestion",
+}
 ALSO = "Also keys of the question file"
 Reader = Callable[["Draft[Any]", str, str, str], None]  # draft, key, text, option
 File = Annotated[
@@ -72,14 +77,12 @@ class Alias:
 
 
 def asks(
-    home: str, usual: Sequence[Alias], others: Sequence[Alias]
+    usual: Sequence[Alias], others: Sequence[Alias]
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Return a decorator for a command that answers a kind of question.
+    """Return a decorator for a command that answers a question of `QUESTIONS`.
 
     Parameters
     ----------
-    home : str
-        `module:Class` of the question, imported only when it is asked.
     usual : sequence of Alias
         Options that people type every day.
     others : sequence of Alias
@@ -93,6 +96,7 @@ def asks(
 
     def decorated(function: Callable[..., None]) -> Callable[..., None]:
         name = function.__name__
+        home = QUESTIONS[name]
         # the draft itself is no option; its class is imported only when something is asked
         hints = get_type_hints(function, localns={"Draft": list}, include_extras=True)
         first, *own = signature(function).parameters.values()

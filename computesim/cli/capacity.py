@@ -16,7 +16,6 @@ from computesim.cli.output import print_json, progress
 if TYPE_CHECKING:
     from computesim.scenario.questions import Draft
 
-CAPACITY = "computesim.study.capacity.question:CapacityQuestion"
 #: what a class may be spelled by, beside the keys of the question file
 _SHORT = {"prompt": "prompt_tokens", "output": "output_tokens", "cached": "cached_share"}
 
@@ -113,7 +112,7 @@ OTHERS = (
 )
 
 
-@asks(CAPACITY, USUAL, OTHERS)
+@asks(USUAL, OTHERS)
 def capacity(
     draft: Draft[Any],
     chart: Annotated[

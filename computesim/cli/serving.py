@@ -15,9 +15,6 @@ from computesim.cli.output import print_json
 if TYPE_CHECKING:
     from computesim.scenario.questions import Draft
 
-POOL = "computesim.study.pool.question:PoolQuestion"
-
-
 USUAL = (
     Alias("model"),
     Alias("accelerator"),
@@ -66,7 +63,7 @@ OTHERS = (
 )
 
 
-@asks(POOL, USUAL, OTHERS)
+@asks(USUAL, OTHERS)
 def simulate(
     draft: Draft[Any],
     out: Annotated[

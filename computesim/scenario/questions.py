@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, get_args, get_origin
 
 from pydantic import PrivateAttr, ValidationError
 
@@ -209,5 +209,8 @@ def parts_of(kind: type[Part], path: str = "") -> Iterator[tuple[str, type[Part]
     yield path, kind
     for name in kind.model_fields:
         below: Any = child_kind(kind, name)
+        where = f"{path}.{name}".strip(".")
+        if get_origin(below) is dict:
+            below, where = get_args(below)[1], f"{where}.<name>"
         if isinstance(below, type) and issubclass(below, Part):
-            yield from parts_of(below, f"{path}.{name}".strip("."))
+            yield from parts_of(below, where)
