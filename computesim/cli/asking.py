@@ -118,6 +118,7 @@ def asks(
             *(_made(_parameter(alias), _option(alias, ALSO)) for alias in others),
         ]
         command.__name__, command.__doc__ = name, function.__doc__
+        command.__annotations__ = {one.name: one.annotation for one in parameters}
         command.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
         aliases = {_parameter(alias): alias for alias in (*usual, *others)}
         kind = type("Asking", (Asking,), {"home": home, "aliases": aliases})
