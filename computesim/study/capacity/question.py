@@ -164,4 +164,5 @@ class CapacityQuestion(ServingQuestion):
         terms = ("ttft", "tpot", "e2e", "share")
         level = ServiceLevel(**{n: values.pop(n) for n in terms if values.get(n) is not None})
         values = {key: v for key, v in values.items() if key not in terms and v is not None}
-        return replace(RequestClass(name, level=level), **values)
+        values["answer_tokens"] = values.pop("output_tokens")
+        return replace(RequestClass(name=name, level=level), **values)

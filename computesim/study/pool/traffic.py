@@ -13,11 +13,11 @@ from computesim.errors import Fault, QuestionError, near_miss
 from computesim.sim.chains import Chains, beam_search, closed_loop, samples, sessions
 from computesim.sim.streams import stream
 from computesim.sim.trace import (
-    Lengths,
     Sessions,
     Trace,
     bursty_arrivals,
     generate,
+    lognormal,
     replay,
     turns_of,
 )
@@ -87,8 +87,8 @@ def _trace(question: PoolQuestion, context: int) -> Trace:
     if source := traffic.trace:
         file = Path(source.file)
         return recorded(file, source.format, source.span, traffic.rate, seed).trace
-    prompt = Lengths(traffic.prompt_tokens, 0.0)
-    output = Lengths(traffic.output_tokens, traffic.spread)
+    prompt = lognormal(traffic.prompt_tokens, 0.0)
+    output = lognormal(traffic.output_tokens, traffic.spread)
     rate, variation = traffic.rate or 1.0, traffic.burstiness
     if traffic.turns is None:
         n, share = traffic.requests, traffic.cached_share
