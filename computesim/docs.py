@@ -6,6 +6,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+BAR = "\\|"  #: a bar within a cell of a table
+_VARIABLES = """\
+# The variables of a run
+
+<!-- Written by computesim.docs from data/variables.csv; a test keeps it current. -->
+
+Every row of `results.csv` belongs to the family with the longest prefix of its name. Where parts
+add up, the parts of a name (`Power|Facility|Pretraining`) sum to the name.
+
+| prefix | unit | parts | what is counted |
+| --- | --- | --- | --- |
+"""
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
@@ -18,8 +30,20 @@ def pages() -> dict[str, Callable[[], str]]:
     return {
         "scenario-format.md": format_page,
         "commands.md": reference_page,
+        "variables.md": variables_page,
         "verification.md": page,
     }
+
+
+def variables_page() -> str:
+    """Return the page of the families of results."""
+    from computesim.results import VARIABLES
+
+    rows = (
+        (v.prefix.replace("|", BAR), v.unit, "add up" if v.additive else "", v.counts)
+        for v in VARIABLES
+    )
+    return _VARIABLES + "".join(f"| `{p}` | {u} | {add} | {what} |\n" for p, u, add, what in rows)
 
 
 def pictures(folder: Path) -> list[Path]:
