@@ -56,11 +56,12 @@ def pictures(folder: Path) -> list[Path]:
     """
     from computesim.pipeline import project
     from computesim.report.export import draw
-    from computesim.report.figures import compute_by_workload
+    from computesim.report.figures import charts
     from computesim.scenario import load_scenario
 
-    chart = compute_by_workload(project(load_scenario("baseline")))
-    return draw([replace(chart, key="workload-split")], folder, ["svg"]) if chart else []
+    drawn = {chart.key: chart for chart in charts(project(load_scenario("baseline")))}
+    split = replace(drawn["compute-by-workload"], key="workload-split")
+    return draw([split], folder, ["svg"])
 
 
 def main() -> None:
