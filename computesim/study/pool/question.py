@@ -189,7 +189,7 @@ class Promise(Part):
 class ServingQuestion(Question):
     """What serves, whatever is asked of it."""
 
-    model: Annotated[str, Name("models")] = required("As in `computesim list models`.")
+    model: Annotated[str, Name("models")] = required("A model of `computesim list models`.")
     dtype: Dtype = optional("fp8", "Of weights and matrix multiplications.")
     kv_dtype: Dtype = optional("bf16", "Of the KV cache.")
     layout: Layout = optional({}, "Of a replica; left out, the best layout is chosen.")
@@ -217,7 +217,7 @@ class PoolQuestion(ServingQuestion):
     """One pool of replicas that serves one model, simulated request by request."""
 
     accelerator: Annotated[str, Name("accelerators")] = required(
-        "As in `computesim list accelerators`."
+        "An accelerator of `computesim list accelerators`."
     )
     replicas: Count = optional(4, "Copies of the model.")
     prefill_replicas: Annotated[int, Number(minimum=0, whole=True)] = optional(
