@@ -106,7 +106,7 @@ class Traffic(Drawn):
     search: Search | None = optional(None, "Beam search: D levels, W chains, B continuations each.")
     priority: Annotated[
         dict[str, float], ByClass(Number(minimum=0, maximum=LANES - 1, whole=True))
-    ] = optional({}, "Of classes of a trace: `{chat: 0, batch: 1}`; 0 first.")
+    ] = optional({}, "Of classes of a trace, as an option `chat=0,batch=1`; 0 goes first.")
 
 
 class Speculation(Part):
@@ -182,8 +182,10 @@ class Serving(Part):
 class Promise(Part):
     """What 90 % of the requests are promised, by class; the class `""` is all of them."""
 
-    ttft: Levels = optional({}, "To the first token: `2 s`, or `{chat: 2 s, batch: 1 min}`.")
-    tpot: Levels = optional({}, "Per later token: `30 ms`, or by class.")
+    ttft: Levels = optional(
+        {}, "To the first token: `2 s`; by class, as an option `chat=2s,batch=1min`."
+    )
+    tpot: Levels = optional({}, "Per later token, likewise: `30 ms`.")
 
 
 class ServingQuestion(Question):
