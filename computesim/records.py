@@ -85,9 +85,9 @@ def entries(record: Any) -> Iterator[tuple[str, Any]]:
     Parameters
     ----------
     record : dataclass
-        Fields that are `optional` are left out where they are None. A class with a `SHOWN` holds
-        what this names instead: a tuple of attributes, or a mapping of names to paths of
-        attributes such as `site.name`.
+        Fields that are `optional` are left out where they are None; metadata `name` stands for a
+        name that Python keeps for itself. A class with a `SHOWN` holds what this names instead: a
+        tuple of attributes, or a mapping of names to paths of attributes such as `site.name`.
     """
     if shown := getattr(record, "SHOWN", None):
         paths = shown if isinstance(shown, Mapping) else dict(zip(shown, shown, strict=True))
@@ -96,7 +96,7 @@ def entries(record: Any) -> Iterator[tuple[str, Any]]:
     for one in fields(record):
         value = getattr(record, one.name)
         if value is not None or not one.metadata.get("optional"):
-            yield one.name, value
+            yield one.metadata.get("name", one.name), value
     yield from ((name, getattr(record, name)) for name in _derived(type(record)))
 
 
