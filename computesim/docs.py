@@ -25,7 +25,7 @@ def pages() -> dict[str, Callable[[], str]]:
             question_page, {"simulate": PoolQuestion, "capacity": CapacityQuestion}
         ),
         "commands.md": reference_page,
-        "verification.md": page,
+        "verification.md": lambda: page((DOCS / "verification.md").read_text(encoding="utf-8")),
     }
 
 

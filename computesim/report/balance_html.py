@@ -11,7 +11,7 @@ from computesim.report.balance_figures import balance_charts
 from computesim.report.export import draw
 from computesim.report.page import figure, page, section, table
 from computesim.report.scales import rounded
-from computesim.report.text.tables import record_table, write_table
+from computesim.report.text.tables import tables, write_table
 from computesim.results.files import write_text
 from computesim.study.balance.rows import Unable
 from computesim.study.balance.whole import Balances, Terms
@@ -100,11 +100,9 @@ def write_balance(answer: Balances, folder: Path) -> list[Path]:
     list of Path
         `balance.html`, a PNG for each chart, and a CSV for each table, in base units.
     """
-    rows = {name: getattr(answer, name) for name in _TABLES}
+    records = tables(answer)
     files = [
-        write_table(folder / f"{name}.csv", record_table(records))
-        for name, records in rows.items()
-        if records
+        write_table(folder / f"{name}.csv", records[name]) for name in _TABLES if name in records
     ]
     files += draw(balance_charts(answer), folder, ["png"])
     return [write_text(folder / "balance.html", balance_html(answer)), *files]
