@@ -21,6 +21,7 @@ from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.serving import serving_layout, serving_step
 from computesim.hardware.serving_efficiency import GENERAL_ENGINE
 from computesim.hardware.step import StepModel
+from computesim.lengths import lognormal_counts
 from computesim.quantities import ServingLoad
 from computesim.sim.capacity import ServiceLevel, max_serving_rate
 from computesim.sim.fluid import (
@@ -34,6 +35,7 @@ from computesim.sim.output import latencies, quantile
 from computesim.sim.service import RECOMPUTE, Service, check_service
 from computesim.sim.streams import stream
 from computesim.sim.trace import Trace
+from computesim.traced import opaque
 from computesim.workload.transformer import serving_load
 
 MOST_REPLICAS = 4  #: of one cell; larger pools share load a little better
@@ -76,6 +78,7 @@ class Play:
     engine: Literal["numba", "simpy"] = "numba"
 
 
+@opaque("simulated", lambda d, a, *_: f"serving cell on {a.name}")
 def measure(demand: ServingDemand, accelerator: Accelerator, play: Play) -> Cell:
     """Return what one accelerator does of a stream of requests at its service level.
 
@@ -148,7 +151,7 @@ def sample_trace(demand: ServingDemand, play: Play) -> Trace:
         request reads the prompt beyond its cached part, the others find all of it.
     """
     streams = demand.streams
-    weight = np.array([s.requests for s in streams])
+    weight = np.array([s.rate for s in streams])
     samples = np.array([s.samples for s in streams])
     n = max(50, round(play.requests / float(np.average(samples, weights=weight))))
     uniform = stream(play.seed, "product").random((2, n))
@@ -181,8 +184,7 @@ def _lengths(
     mean = np.array(means)[of]
     sd = np.array(spreads)[of] if len(spreads) > 1 else spreads[0]
     normal = stream(play.seed, name).standard_normal(len(of))
-    rounded: Ints = np.rint(mean * np.exp(sd * normal - sd**2 / 2)).astype(np.int64)
-    return rounded
+    return lognormal_counts(mean, sd, normal)
 
 
 def as_service(step: StepModel) -> Service:

@@ -13,6 +13,7 @@ from functools import cache
 from computesim.errors import ComputesimError, near_miss
 from computesim.results.families import VARIABLES, Variable
 from computesim.results.rows import Row
+from computesim.traced import number
 
 PRETRAINING = "Pretraining"
 RL = "RL post-training"
@@ -80,7 +81,7 @@ def rows_of(pairs: Iterable[tuple[str, float]], year: int, replication: int = 0)
     VariableError
         If no family of variables holds a name.
     """
-    return [Row(name, unit_of(name), year, float(value), replication) for name, value in pairs]
+    return [Row(name, unit_of(name), year, number(value), replication) for name, value in pairs]
 
 
 def sums(name: str) -> bool:

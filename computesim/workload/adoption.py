@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from computesim.workload.requests import RequestStream
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:
@@ -11,23 +13,17 @@ class Usage:
 
     users: float
     requests_per_user: float  #: requests/user/day
-    prompt_tokens: float  #: of one request, cached prefix included
-    answer_tokens: float
-    cached_share: float = 0.0  #: of the prompt tokens
+    request: RequestStream  #: one request; only those that reason have reasoning and samples
     reasoning_share: float = 0.0  #: of the requests
-    reasoning_tokens: float = 0.0  #: of one sample of a reasoning request
-    samples: float = 1.0  #: parallel samples of a reasoning request
     on_device_share: float = 0.0  #: of the requests
 
     def __post_init__(self) -> None:
-        for field in ("cached_share", "reasoning_share", "on_device_share"):
+        for field in ("reasoning_share", "on_device_share"):
             if not 0 <= getattr(self, field) <= 1:
                 raise ValueError(f"{field} of {getattr(self, field):g} is not between 0 and 1")
-        for field in ("users", "requests_per_user", "prompt_tokens", "answer_tokens"):
+        for field in ("users", "requests_per_user"):
             if getattr(self, field) < 0:
                 raise ValueError(f"{field} must not be negative")
-        if self.reasoning_tokens < 0 or self.samples < 1:
-            raise ValueError("reasoning_tokens must not be negative, samples at least 1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,16 +101,17 @@ def daily_tokens(usage: Usage, factor: float = 1.0) -> DailyTokens:
     Every sample of a reasoning request has its own reasoning and answer; the prompt is read once.
     Requests on the device are like the others.
     """
+    request = usage.request
     requests = usage.users * usage.requests_per_user * factor
     thinking = requests * usage.reasoning_share
-    prompt = requests * usage.prompt_tokens
+    prompt = requests * request.prompt_tokens
     everywhere = TokenFlow(
         requests=requests,
         reasoning_requests=thinking,
-        fresh_prompt=prompt * (1.0 - usage.cached_share),
-        cached_prompt=prompt * usage.cached_share,
-        reasoning=thinking * usage.samples * usage.reasoning_tokens,
-        answer=(requests - thinking + thinking * usage.samples) * usage.answer_tokens,
+        fresh_prompt=prompt * (1.0 - request.cached_share),
+        cached_prompt=prompt * request.cached_share,
+        reasoning=thinking * request.samples * request.reasoning_tokens,
+        answer=(requests - thinking + thinking * request.samples) * request.answer_tokens,
     )
     device = usage.on_device_share
     return DailyTokens(everywhere * (1.0 - device), everywhere * device)

@@ -12,6 +12,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from computesim.lengths import normal_cdf
 from computesim.workload.beta import (
     BetaLaw,
     beta_law,
@@ -116,7 +117,7 @@ def _vote_normally(right: _Array, rival: _Array, k: int) -> _Array:
     """Return P(X > Y) for many votes, whose difference is nearly normal where there are some."""
     gap = right - rival
     sd = np.sqrt(np.maximum((right + rival - gap**2) / k, 1e-300))
-    more = np.array([0.5 * math.erfc(-z / math.sqrt(2.0)) for z in gap / sd])
+    more = np.array([normal_cdf(z) for z in gap / sd])
     rest = np.maximum(1.0 - right - rival, 0.0)
     some: _Array = 1.0 - rest**k - k * right * rest ** (k - 1)  # else no answer has two votes
     return more * some

@@ -12,7 +12,7 @@ from computesim.accounts.cost import tco
 from computesim.calendar import HOURS
 from computesim.catalog import load_catalog
 from computesim.cells import serving, serving_phases, training
-from computesim.cells.jobs import PretrainingDemand, ServingDemand, Stream
+from computesim.cells.jobs import PretrainingDemand, ServingDemand
 from computesim.cells.measured import Use
 from computesim.cells.serving import Play
 from computesim.cells.sites import by_region, energy_shares, mean_site
@@ -29,6 +29,7 @@ from computesim.study.verify.disclosure import (
     OUTPUT,
     deepseek_nodes,
 )
+from computesim.workload.requests import RequestStream
 from computesim.workload.transformer import train_flop_per_token
 
 CATALOG = load_catalog()
@@ -197,7 +198,8 @@ def test_a_pool_of_ours_would_serve_deepseeks_tokens_at_about_its_cost() -> None
     costs up to twice as much. Prompt and output follow from the tokens and the mean context.
     """
     output = CONTEXT / (INPUT / OUTPUT + 0.5)
-    stream = Stream(1.0, output * INPUT / OUTPUT, CACHED, 0.3 * output, 0.7 * output, 0.9, 1.0)
+    read = output * INPUT / OUTPUT
+    stream = RequestStream(1.0, read, CACHED, 0.3 * output, 0.7 * output, 0.9)
     model, machine = CATALOG.model("deepseek-v3"), CATALOG.accelerator("h800-sxm")
     demand = ServingDemand("CoT inference", "api", model, "fp8", "bf16", 5.0, 0.05, (stream,))
     cell = serving.measure(demand, machine, Play())

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from computesim.lengths import lognormal_length, representative_lengths
 from computesim.quantities import Work
 from computesim.workload.architecture import Architecture
 from computesim.workload.post_training import rl_step, sft_work
-from computesim.workload.reasoning import lognormal_length, representative_lengths
 from computesim.workload.rl_recipe import (
     RLRecipe,
     Schedule,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from computesim.calendar import HOURS, YEAR
+from computesim.traced import expm1, log1p, named
 
 if TYPE_CHECKING:
     from computesim.scenario import Moment
@@ -55,6 +55,7 @@ def terms_at(moment: Moment) -> Terms:
     )
 
 
+@named()
 def capital_recovery_factor(rate: float, years: float) -> float:
     """Return the constant yearly payment that pays a price of 1 back with its return.
 
@@ -79,7 +80,7 @@ def capital_recovery_factor(rate: float, years: float) -> float:
         raise ValueError(f"no annuity at a rate of {rate:g} over {years:g} years")
     if rate == 0:
         return 1.0 / years
-    return rate / -math.expm1(-years * math.log1p(rate))
+    return rate / -expm1(-years * log1p(rate))
 
 
 def fixed_cost(outlay: Outlay, terms: Terms) -> dict[str, float]:
