@@ -24,8 +24,8 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 def pages() -> dict[str, Callable[[], str]]:
     """Return what writes the generated pages, by file name."""
     from computesim.cli.reference import reference_page
+    from computesim.report.text.verify import page
     from computesim.scenario import format_page
-    from computesim.study.verify.text import page
 
     return {
         "scenario-format.md": format_page,

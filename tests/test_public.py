@@ -19,9 +19,8 @@ Definition = ast.FunctionDef | ast.ClassDef | ast.Assign | ast.AnnAssign
 BY_VARIABLE = {"computesim.sim.kernels.serve"}
 #: modules whose users are on their way
 WAITING = (
-    "computesim.cells.rl.step.rl_run", "computesim.cli.records", "computesim.records",
-    "computesim.report.text.tables", "computesim.workload.draws",
-    "computesim.workload.post_training", "computesim.workload.reasoning",
+    "computesim.cells.rl.step.rl_run", "computesim.report.text.tables", "computesim.study.questions",
+    "computesim.workload.post_training",
 )  # fmt: skip
 
 

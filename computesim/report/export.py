@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from computesim.report import bill_tables
 from computesim.report.chart import Chart
+from computesim.report.comparison import labels
 from computesim.report.costs import cost_rows
 from computesim.report.figures import charts
 from computesim.report.sourcing import known_sources
 from computesim.report.supply import BalanceRow, balance_rows
 from computesim.report.tables import SummaryRow, summary_rows
+from computesim.report.text.tables import write_table
 from computesim.results import Results, written_whole
 from computesim.results.files import write_text
 
@@ -127,11 +128,23 @@ def write_comparison(runs: Sequence[Results], path: Path | str) -> Path:
     return write_text(Path(path), comparison_html(runs))
 
 
-def write_rows(path: Path, rows: Iterable[Iterable[object]]) -> Path:
-    """Write rows as CSV, the file whole or not at all."""
-    with written_whole(path) as draft, draft.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows(rows)
-    return path
+def write_differences(runs: Sequence[Results], path: Path) -> Path:
+    """Write every common variable of scenarios beside that of the first one as CSV.
+
+    Parameters
+    ----------
+    runs : sequence of Results
+        Two or more.
+    path : Path
+        Usually `compare.csv`.
+    """
+    heads = ("variable", "unit", "year", "scenario", "value", "reference", "difference", "ratio")
+    rows = (
+        (row.variable, row.unit, row.year, label, row.other, row.ours, row.difference, row.ratio)
+        for label, other in zip(labels(runs)[1:], runs[1:], strict=True)
+        for row in runs[0].compare(other)
+    )
+    return write_table(path, [heads, *rows])
 
 
 def _table(heads: Sequence[str], rows: Iterable[Mapping[str, object]]) -> Table:
@@ -181,7 +194,7 @@ def write_tables(results: Results, folder: Path | str) -> list[Path]:
         "supply": _by_year(balance_rows(results), years),
     }
     return [
-        write_rows(Path(folder) / f"{name}.csv", table)
+        write_table(Path(folder) / f"{name}.csv", table)
         for name, table in tables.items()
         if len(table) > 1 or name in _ALWAYS
     ]
