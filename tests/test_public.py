@@ -18,10 +18,7 @@ Definition = ast.FunctionDef | ast.ClassDef | ast.Assign | ast.AnnAssign
 #: names that are taken through a variable
 BY_VARIABLE = {"computesim.sim.kernels.serve"}
 #: modules whose users are on their way
-WAITING = (
-    "computesim.cells.rl.step.rl_run", "computesim.report.text.tables", "computesim.study.questions",
-    "computesim.workload.post_training",
-)  # fmt: skip
+WAITING = ("computesim.report.text.tables", "computesim.study.questions")
 
 
 def _name(path: Path) -> str:
