@@ -13,7 +13,6 @@ import computesim
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTED = re.findall(r"^\| `([\w.]+)` \|", (ROOT / "docs" / "api.md").read_text(), re.MULTILINE)
-Definition = ast.FunctionDef | ast.ClassDef | ast.Assign | ast.AnnAssign
 
 #: names that are taken through a variable
 BY_VARIABLE = {"computesim.sim.kernels.serve"}
