@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 BAR = "\\|"  #: a bar within a cell of a table
@@ -26,9 +27,15 @@ def pages() -> dict[str, Callable[[], str]]:
     from computesim.cli.reference import reference_page
     from computesim.report.text.verify import page
     from computesim.scenario import format_page
+    from computesim.scenario.question_document import question_page
+    from computesim.study.capacity.question import CapacityQuestion
+    from computesim.study.pool.question import PoolQuestion
 
     return {
         "scenario-format.md": format_page,
+        "question-files.md": partial(
+            question_page, {"simulate": PoolQuestion, "capacity": CapacityQuestion}
+        ),
         "commands.md": reference_page,
         "variables.md": variables_page,
         "verification.md": page,

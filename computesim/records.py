@@ -79,8 +79,9 @@ def entries(record: Any) -> Iterator[tuple[str, Any]]:
     Parameters
     ----------
     record : dataclass
-        Fields that are `optional` are left out where they are None. A class that has a tuple of
-        names called `SHOWN` holds these attributes, in this order.
+        Fields that are `optional` are left out where they are None; metadata `name` stands for a
+        name that Python keeps for itself. A class that has a tuple of names called `SHOWN` holds
+        these attributes, in this order.
     """
     if hasattr(record, "SHOWN"):
         yield from ((name, getattr(record, name)) for name in record.SHOWN)
@@ -88,7 +89,7 @@ def entries(record: Any) -> Iterator[tuple[str, Any]]:
     for one in fields(record):
         value = getattr(record, one.name)
         if value is not None or not one.metadata.get("optional"):
-            yield one.name, value
+            yield one.metadata.get("name", one.name), value
     yield from ((name, getattr(record, name)) for name in _derived(type(record)))
 
 

@@ -11,6 +11,7 @@ import typer
 
 from computesim.cli import options
 from computesim.cli.app import WRONG_INPUT, app, stop
+from computesim.cli.asking import QUESTIONS, question_of
 from computesim.cli.output import print_json, progress
 
 if TYPE_CHECKING:
@@ -132,17 +133,23 @@ def sources(
 
 @app.command()
 def schema(
+    kind: Annotated[
+        str, typer.Argument(metavar="KIND", help="scenario, or the question: simulate, capacity.")
+    ] = "scenario",
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it here.")] = None,
 ) -> None:
-    """Print the JSON Schema of scenario files.
+    """Print the JSON Schema of scenario files, or of question files.
 
-    With it an editor completes and checks scenarios.
+    With it an editor completes and checks them.
 
     Example: computesim schema --out scenario.schema.json
     """
     from computesim.scenario import json_schema
+    from computesim.scenario.questions import question_schema
 
-    text = json.dumps(json_schema(), indent=1, ensure_ascii=False)
+    options.one_of(kind, ("scenario", *QUESTIONS), "KIND")
+    made = question_schema(question_of(QUESTIONS[kind])) if kind in QUESTIONS else json_schema()
+    text = json.dumps(made, indent=1, ensure_ascii=False)
     if out is None:
         typer.echo(text)
         return
