@@ -17,11 +17,10 @@ from computesim.arrays import Floats
 from computesim.cells.jobs import RLDemand
 from computesim.cells.rl.cell import plan_of
 from computesim.cells.rl.cluster import learner
-from computesim.cells.rl.overhead import overhead_seconds, slowness, sync_seconds
+from computesim.cells.rl.overhead import overhead_seconds, sync_seconds
 from computesim.cells.rl.plan import RLPlan
 from computesim.cells.rl.replica import batch_seconds, rollout_replica
-from computesim.cells.serving import MEMORY_SHARE, Play, intensity, paged_service
-from computesim.cells.training import TRAINING_BANDWIDTH, hardware_share
+from computesim.cells.serving import Play, intensity, paged_service
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.serving import ServingLayout, serving_layout, serving_step
@@ -115,14 +114,13 @@ def rl_pace(demand: RLDemand, accelerator: Accelerator) -> Pace:
     rate = batch / seconds / step.n_accelerators
     context = plan.trajectory_tokens * load.attention_flop_per_pair
     decoding = rate * (load.flop_per_token + load.attention_flop_per_token + context)
-    index = min(batch, step.token_budget)
-    memory = float(step.weight_stream[index]) + batch * step.per_kv_token * plan.trajectory_tokens
-    hardware = hardware_share(taught.step, accelerator, plan.dtype) / slowness(plan)
+    moved = step.traffic_seconds(batch, batch * plan.trajectory_tokens, batch)
     peak = accelerator.peak(load.weight_dtype)
+    compute, bandwidth = taught.effort(plan)
     return Pace(
         sum(work.flop for work in demand.works.values()) / (period * plan.n_accelerators),
-        shares[0] * min(decoding / peak, 1.0) + shares[1] * min(hardware, 1.0),
-        shares[0] * min(memory / seconds * MEMORY_SHARE, 1.0) + shares[1] * TRAINING_BANDWIDTH,
+        shares[0] * min(decoding / peak, 1.0) + shares[1] * min(compute, 1.0),
+        shares[0] * min(moved / seconds, 1.0) + shares[1] * bandwidth,
         min(sum(shares), 1.0),
     )
 

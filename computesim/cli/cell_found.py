@@ -236,13 +236,13 @@ def power_of(pool: Pool, asked: Asked, played: Played, site: Site) -> PowerTimel
         With a timeline.
     site : Site
     """
-    from computesim.cells.serving_power import power_over_time, token_flop
+    from computesim.cells.serving_power import power_over_time, token_work
     from computesim.sim.fluid import mean_lengths
 
     assert played.run.timeline is not None
-    flop = token_flop(pool.load, mean_lengths(asked.trace))
+    work = token_work(pool.load, mean_lengths(asked.trace))
     return power_over_time(
-        played.run.timeline, pool.chip, site, pool.step.n_accelerators, flop,
+        played.run.timeline, pool.chip, site, pool.step, work,
         pool.load.weight_dtype,
     )  # fmt: skip
 

@@ -112,18 +112,33 @@ class Compute:
         moved = 2.0 * (self.recipe.weight_bytes + self.recipe.gradient_bytes)
         return (dense + expert) * moved / (self.machine.memory_bandwidth * self.own.hbm)
 
+    def memory_seconds(self, grid: LayoutGrid) -> Floats:
+        """Return the seconds of one microbatch on the mean stage that wait for memory alone.
+
+        Weights, gradients and activations at the attained bandwidth, shape (k,).
+        """
+        moved = self._tokens(grid) * self.elementwise_seconds() + self.weight_seconds(grid)
+        return np.asarray(self._again(grid) * moved)
+
+    def _again(self, grid: LayoutGrid) -> Floats:
+        """Return the work with what is recomputed ÷ the work without, shape (k,)."""
+        return np.asarray(1.0 + np.array(self.recipe.extra_flop)[grid.recompute])
+
+    def _tokens(self, grid: LayoutGrid) -> Floats:
+        """Return the tokens of a microbatch, divided by all that share them, shape (k,)."""
+        return np.asarray(grid.microbatch * self.load.seq_len / (grid.tp * grid.cp * grid.pp))
+
     def seconds(self, grid: LayoutGrid) -> Floats:
         """Return the compute seconds of one microbatch on the mean stage, shape (k,)."""
         load, own = self.load, self.own
-        again = 1.0 + np.array(self.recipe.extra_flop)[grid.recompute]
         scores = load.attention_flop_per_token / (
             self.machine.peak("bf16") * own.training_attention * sustained(self.machine, own)
         )
-        tokens = grid.microbatch * load.seq_len / (grid.tp * grid.cp * grid.pp)
+        tokens = self._tokens(grid)
         matrices = tokens * (self.dense_seconds(grid) + self.expert_seconds(grid))
         # small multiplications wait for their weights, large ones hide them
         matrices = np.hypot(matrices, self.weight_seconds(grid))
         busy = matrices + tokens * (scores + self.elementwise_seconds())
         launches = load.n_layers * own.training_layer_overhead
         launches += load.n_moe_layers * own.training_moe_overhead
-        return np.asarray(again * (busy + launches / grid.pp), dtype=np.float64)
+        return np.asarray(self._again(grid) * (busy + launches / grid.pp), dtype=np.float64)

@@ -20,7 +20,7 @@ from computesim.cells.training import Failures
 from computesim.fleet.network import Plan, share_of
 from computesim.fleet.power import draw, nameplate
 from computesim.hardware.power import Site, electricity_cost, facility_watts
-from computesim.scenario import load_scenario
+from computesim.scenario import Moment, load_scenario
 from computesim.study.verify.disclosure import (
     CACHED,
     CONTEXT,
@@ -34,7 +34,7 @@ from computesim.workload.transformer import train_flop_per_token
 
 CATALOG = load_catalog()
 US = CATALOG.site("hyperscale-us")
-DEFAULT = tco.terms_at(load_scenario("baseline"), 2026)
+DEFAULT = tco.terms_at(Moment.of(load_scenario("baseline"), 2026))
 SITES = ("hyperscale-us", "china", "norway", "gulf", "france", "india", "ireland", "canada")
 #: accelerators for which SemiAnalysis publishes a cost of ownership
 PUBLISHED = ("h100-sxm", "h200-sxm", "b200-sxm", "b300-sxm", "gb200", "gb300", "mi300x", "mi325x",

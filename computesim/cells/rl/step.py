@@ -15,10 +15,9 @@ import numpy as np
 from computesim.cells.rl.cluster import Learner, learner
 from computesim.cells.rl.engine import Rollouts, ahead, in_turn
 from computesim.cells.rl.lengths import long_share_tokens
-from computesim.cells.rl.overhead import overhead_seconds, slowness, sync_seconds
+from computesim.cells.rl.overhead import overhead_seconds, sync_seconds
 from computesim.cells.rl.plan import RLPlan, RLStepTimes
 from computesim.cells.rl.pool import RolloutPool
-from computesim.cells.training import TRAINING_BANDWIDTH, hardware_share
 from computesim.hardware.power import accelerator_watts, cluster_watts, node_watts
 from computesim.sim.engine import Engine
 from computesim.sim.loop import LoopRun, rollout_loop
@@ -156,9 +155,9 @@ def _effort(
     """Return compute and bandwidth in use, means over the step and the job, and IT watts."""
     machine = plan.accelerator
     n_rollout, n_learner = (n / plan.n_accelerators for n in plan.split)
-    hardware = hardware_share(taught.step, machine, plan.dtype) / slowness(plan)
+    learning = taught.effort(plan)
     shares = (n_rollout * min(generated, 1.0), n_learner * min(at_learner, 1.0))
-    efforts = ((made.compute, made.bandwidth), (hardware, TRAINING_BANDWIDTH))
+    efforts = ((made.compute, made.bandwidth), learning)
     idle = accelerator_watts(machine, 0.0, 0.0, 0.0)
     watts = idle
     for share, (compute, bandwidth) in zip(shares, efforts, strict=True):

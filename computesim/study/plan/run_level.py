@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from computesim.cells.training import TRAINING_BANDWIDTH, hardware_share
+from computesim.cells.training import hardware_share
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.parallel import TrainingStep
@@ -218,8 +218,8 @@ def run_cost(
 def _watts(step: TrainingStep, accelerator: Accelerator, dtype: str, site: Site | None) -> float:
     """Return the facility watts of one accelerator of a job while it runs."""
     busy = min(step.busy, 1.0)
-    mean = hardware_share(step, accelerator, dtype)
-    compute = min(mean / busy, 1.0) if busy > 0 else 0.0
-    chip = accelerator_watts(accelerator, compute, TRAINING_BANDWIDTH, busy)
+    means = (hardware_share(step, accelerator, dtype), step.bandwidth)
+    compute, bandwidth = (min(mean / busy, 1.0) if busy > 0 else 0.0 for mean in means)
+    chip = accelerator_watts(accelerator, compute, bandwidth, busy)
     it = cluster_watts(node_watts(accelerator, chip, busy))
     return it if site is None else facility_watts(site, it)
