@@ -25,6 +25,7 @@ from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.serving import ServingLayout, serving_layout, serving_step
 from computesim.hardware.step import StepModel
+from computesim.lengths import quantile
 from computesim.quantities import ServingLoad
 from computesim.sim.fluid import MeanLengths, fluid_rate, steady_state
 from computesim.sim.service import Service, check_service
@@ -118,7 +119,7 @@ def rl_pace(demand: RLDemand, accelerator: Accelerator) -> Pace:
     peak = accelerator.peak(load.weight_dtype)
     compute, bandwidth = taught.effort(plan)
     return Pace(
-        sum(work.flop for work in demand.works.values()) / (period * plan.n_accelerators),
+        plan.model_flop / (period * plan.n_accelerators),
         shares[0] * min(decoding / peak, 1.0) + shares[1] * min(compute, 1.0),
         shares[0] * min(moved / seconds, 1.0) + shares[1] * bandwidth,
         min(sum(shares), 1.0),
@@ -128,14 +129,11 @@ def rl_pace(demand: RLDemand, accelerator: Accelerator) -> Pace:
 def _tail(plan: RLPlan, step: StepModel) -> float:
     """Return the seconds in which the longest rollout of a batch is generated almost alone.
 
-    Its length is that of the most likely largest of n normal logarithms, cut at the cap.
+    Its length is the most likely one of the largest of n, the quantile at 1 - 1/n.
     """
-    n, spread = max(plan.drawn, 3), plan.output_spread
-    far = math.sqrt(2.0 * math.log(n))
-    largest = far - (math.log(math.log(n)) + math.log(4.0 * math.pi)) / (2.0 * far)
-    mean = plan.mean_output_tokens
-    longest = min(plan.max_output_tokens, mean * math.exp(spread * largest - spread**2 / 2.0))
-    return max(longest - mean, 0.0) * step.decode_seconds(1, plan.prompt_tokens + longest)
+    longest = quantile(plan.lengths, 1.0 - 1.0 / max(plan.drawn, 3))
+    more = max(longest - plan.mean_output_tokens, 0.0)
+    return more * step.decode_seconds(1, plan.prompt_tokens + longest)
 
 
 @dataclass(frozen=True)
