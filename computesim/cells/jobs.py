@@ -10,14 +10,12 @@ from typing import Protocol
 
 from computesim.quantities import Work
 from computesim.workload.architecture import Architecture
-from computesim.workload.pretraining import tokens_for_flop
 from computesim.workload.requests import RequestStream
 from computesim.workload.rl_recipe import RLRecipe
 
 COT, OTHER = "CoT inference", "Other inference"
 PRETRAINING, RL, EXPERIMENTS = "Pretraining", "RL post-training", "Experiments"
 OTHER_AI = "Other AI"
-WORKLOADS = (PRETRAINING, RL, COT, OTHER, EXPERIMENTS, OTHER_AI)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +75,6 @@ class PretrainingDemand:
     def flop(self) -> float:
         """FLOP/s, mean of the year."""
         return self.runs * self.run_flop
-
-    @property
-    def run_tokens(self) -> float:
-        """Tokens of one run."""
-        return tokens_for_flop(self.model, self.run_flop, self.seq_len)
 
     @property
     def job(self) -> PretrainingDemand:

@@ -26,7 +26,7 @@ _PACKAGE = Path(__file__).parents[1]
 _COMPUTES_CELLS = (
     *("workload", "hardware", "sim", "cells"),
     *("fleet/purchase.py", "fleet/limits.py", "fleet/cohorts.py"),  # fleets are kept as well
-    *("arrays.py", "calendar.py", "lengths.py", "quantities.py", "units.py"),
+    *("arrays.py", "calendar.py", "lengths.py", "quantities.py", "traced", "units.py"),
     "data/calibration/rl.csv",
 )
 _LIBRARIES = ("numpy", "numba", "scipy")

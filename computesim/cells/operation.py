@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from computesim.cells.serving import Play
 from computesim.cells.training import Failures
 from computesim.hardware.reliability import availability
+from computesim.traced import least
 
 if TYPE_CHECKING:
     from computesim.scenario import Moment
@@ -28,7 +29,7 @@ class Operation:
     def kept(self) -> float:
         """Share of accelerators that are neither spares nor missing."""
         # spares stand in for nodes in repair; what they do not cover is missing
-        return min(self.availability, 1.0 / (1.0 + self.spare_share))
+        return least(self.availability, 1.0 / (1.0 + self.spare_share))
 
 
 def operation_at(moment: Moment, replication: int = 0) -> Operation:

@@ -35,6 +35,7 @@ from computesim.sim.output import latencies, quantile
 from computesim.sim.service import RECOMPUTE, Service, check_service
 from computesim.sim.streams import stream
 from computesim.sim.trace import Trace
+from computesim.traced import opaque
 from computesim.workload.transformer import serving_load
 
 MOST_REPLICAS = 4  #: of one cell; larger pools share load a little better
@@ -77,6 +78,7 @@ class Play:
     engine: Literal["numba", "simpy"] = "numba"
 
 
+@opaque("simulated", lambda d, a, *_: f"serving cell on {a.name}")
 def measure(demand: ServingDemand, accelerator: Accelerator, play: Play) -> Cell:
     """Return what one accelerator does of a stream of requests at its service level.
 

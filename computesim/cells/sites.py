@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from computesim.hardware.power import Site
+from computesim.traced import most
 
 if TYPE_CHECKING:
     from computesim.scenario import Moment
@@ -72,7 +73,7 @@ def mean_site(parts: Parts) -> Site:
     return Site(
         name="+".join(site.name for _, site in parts),
         pue=pue,
-        pue_half_load=sum(s * max(site.pue_half_load, site.pue) for s, site in parts),
+        pue_half_load=sum(s * most(site.pue_half_load, site.pue) for s, site in parts),
         electricity_price=sum(e * site.electricity_price for e, site in drawn),
         carbon_intensity=sum(e * site.carbon_intensity for e, site in drawn),
         build_cost=sum(s * site.build_cost for s, site in parts),

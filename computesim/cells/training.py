@@ -10,6 +10,7 @@ from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.parallel import TrainingStep, best_layout
 from computesim.hardware.reliability import effective_time
+from computesim.traced import opaque
 from computesim.workload.transformer import train_flop_per_token, training_load
 
 NODE = 8  #: accelerators of the node for which failure rates are published
@@ -65,6 +66,7 @@ class TrainingCell:
         return self.flop * self.accelerators
 
 
+@opaque("training model", lambda d, a, *_: f"training cell on {a.name}")
 def measure(
     demand: PretrainingDemand, accelerator: Accelerator, failures: Failures
 ) -> TrainingCell:

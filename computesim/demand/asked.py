@@ -15,6 +15,7 @@ from computesim.demand.usage import relative_price, response, usage_at
 from computesim.errors import Fault, ScenarioError
 from computesim.lengths import lognormal_length, representative_lengths
 from computesim.quantities import Work
+from computesim.traced import least, opaque
 from computesim.workload.adoption import TokenFlow, Usage, daily_tokens
 from computesim.workload.post_training import rl_step
 from computesim.workload.requests import RequestStream
@@ -132,7 +133,7 @@ def _pretraining(moment: Moment, name: str, progress: Progress) -> PretrainingDe
         runs=lab.count.at(year) * plan.runs_per_year.at(year) / YEAR,
         run_flop=plan.flop.at(year) / progress.training,
         dtype=plan.dtype.at(year),
-        seq_len=min(round(plan.seq_len.at(year)), model.context_length),
+        seq_len=least(round(plan.seq_len.at(year)), model.context_length),
         batch_tokens=plan.batch_tokens.at(year),
         accelerators=plan.accelerators.at(year),
         duration=plan.duration.at(year),
@@ -179,6 +180,12 @@ def _step(moment: Moment, name: str, model: Architecture) -> tuple[RLRecipe, dic
         raise ScenarioError([fault], scenario.name) from error
 
 
+@opaque("representative length")
+def _lengths(mean: float, spread: float, cap: float) -> tuple[float, ...]:
+    """Return the equally likely lengths of responses."""
+    return representative_lengths(lognormal_length(mean, spread, cap), 8)
+
+
 def _recipe(moment: Moment, plan: PostTraining, model: Architecture) -> RLRecipe:
     """Return the recipe of one RL step."""
     year = moment.year
@@ -190,13 +197,10 @@ def _recipe(moment: Moment, plan: PostTraining, model: Architecture) -> RLRecipe
     judge = named(plan.verifier.model.at(year)) or (model if kind == "reward_model" else None)
     search = plan.search
     scorer = named(search.process_reward_model.at(year))
-    lengths = representative_lengths(
-        lognormal_length(
-            plan.response_tokens.at(year),
-            plan.response_spread.at(year),
-            plan.max_response_tokens.at(year),
-        ),
-        8,
+    lengths = _lengths(
+        plan.response_tokens.at(year),
+        plan.response_spread.at(year),
+        plan.max_response_tokens.at(year),
     )
     depth = round(search.depth.at(year))
     return RLRecipe(
@@ -212,7 +216,7 @@ def _recipe(moment: Moment, plan: PostTraining, model: Architecture) -> RLRecipe
             width=round(search.width.at(year)),
             simulations=round(search.simulations.at(year)),
             # a short response is searched in shorter steps, not in fewer
-            step_tokens=min(search.step_tokens.at(year), min(lengths) / depth),
+            step_tokens=least(search.step_tokens.at(year), least(*lengths) / depth),
             scored=scorer is not None,
         ),
         keep_share=plan.keep_share.at(year),

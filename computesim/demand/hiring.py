@@ -9,6 +9,7 @@ from computesim.cells.jobs import RLDemand
 from computesim.cells.operation import operation_at
 from computesim.cells.rates import Served, rl_pace
 from computesim.cells.sites import site_at
+from computesim.demand.prices import price_of
 from computesim.demand.spending import Hired, paces_between
 from computesim.errors import CapacityError
 
@@ -117,11 +118,7 @@ def _hired(moment: Moment, machine: Accelerator, rent: Value | None, use: float)
     site = site_at(moment)
     if rent is not None:
         return Hired(machine, rent.at(year), use, site)
-    price = machine.price
-    for name, own in scenario.prices.accelerators.items():
-        if moment.catalog.resolve("accelerators", name) == machine.name:
-            price = own.at(year)
-    whole = price * (1.0 + scenario.prices.server_share.at(year))
+    whole = price_of(moment, machine) * (1.0 + scenario.prices.server_share.at(year))
     return Hired(
         machine, whole / scenario.fleet.lifetime.at(year), use, site, site.electricity_price
     )

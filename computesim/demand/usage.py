@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from computesim.demand.progress import hardware_per_usd, progress_at
+from computesim.traced import least
 from computesim.workload.adoption import (
     SessionPrompts,
     Usage,
@@ -138,7 +139,7 @@ def _diffused(law: Diffusion, year: float) -> float:
     for point in (law.first, law.second):
         when = point.year.at(year)
         share = point.users.at(when) / law.ceiling.at(when)
-        points.append((when, min(share, MOST_OF_THE_CEILING)))
+        points.append((when, least(share, MOST_OF_THE_CEILING)))
     if points[0][1] == points[1][1]:  # both beyond a drawn ceiling
         return ceiling * points[0][1]
     midpoint, rate = logistic_through(points[0], points[1], 1.0)

@@ -14,6 +14,7 @@ from computesim.arrays import Floats
 from computesim.errors import SimulationError
 from computesim.fleet.limits import Limit, Maker, Standing, largest, purchased, same
 from computesim.fleet.purchase import Allocation, purchase
+from computesim.traced import dot, least, most, number, summed, to_power, zeros
 
 _BEYOND = 1.0 + 1e-6  # a maker is exhausted where a little more than it can ship is asked of it
 
@@ -73,7 +74,7 @@ def build(
     cohorts: list[Floats] = []
     built = [0.0] * len(limits)
     for t, year in enumerate(years):
-        share = 1.0 if available is None else float(available[t])
+        share = 1.0 if available is None else number(available[t])
         before = _alive(cohorts, t, lifetime, mixes.shape[1])
         retired = (fleet[-1].installed if fleet else 0.0) - before
         asked = Asked(t, mixes[t], before, share, goodput[t], demand[t])
@@ -82,8 +83,8 @@ def build(
         fleet.append(FleetYear(year, bought, retired, before + bought, allocation, standings))
         for place, limit in enumerate(limits):
             if limit.plate is not None:
-                plates = float(fleet[-1].installed @ limit.plate[t])
-                built[place] = max(built[place], plates)
+                plates = dot(fleet[-1].installed, limit.plate[t])
+                built[place] = most(built[place], plates)
     return fleet
 
 
@@ -113,14 +114,14 @@ class Asked:
                 if len(open_) == len(makers):
                     raise
                 exhausted = (m for m in makers if m not in open_)
-                ends = [m.limit[self.t] / self.mix[m.member].sum() for m in exhausted]
-                return _BEYOND * float(max(ends)), None
-            full = [m for m in open_ if count * rest[m.member].sum() > m.limit[self.t]]
+                ends = [m.limit[self.t] / summed(self.mix[m.member]) for m in exhausted]
+                return _BEYOND * most(*ends), None
+            full = [m for m in open_ if count * summed(rest[m.member]) > m.limit[self.t]]
             if not full:
                 return count, allocation if len(open_) == len(makers) else None
             for maker in full:
                 own = rest[maker.member]
-                held[maker.member] = own * maker.limit[self.t] / own.sum()
+                held[maker.member] = own * maker.limit[self.t] / summed(own)
                 rest[maker.member] = 0.0
                 open_.remove(maker)
 
@@ -136,20 +137,20 @@ def _buy(
     """Return what is bought in a year, who does what then, and how the limits stand."""
     t, mix = asked.t, asked.mix
     need, allocation = asked.least(makers)
-    most = {
+    allowed = {
         limit.name: largest(t, mix, asked.before, power, limit, makers)
         for limit, power in zip(limits, built, strict=True)
     }
-    count = min(need, *most.values()) if most else need
+    count = least(need, *allowed.values()) if allowed else need
     bought = purchased(t, mix, count, makers)
     standings = []
     for limit, power in zip(limits, built, strict=True):
-        binding = most[limit.name] < need and same(most[limit.name], count)
-        others = {name: at for name, at in most.items() if name != limit.name} | {"": need}
+        binding = allowed[limit.name] < need and same(allowed[limit.name], count)
+        others = {name: at for name, at in allowed.items() if name != limit.name} | {"": need}
         then = min(others, key=lambda name: others[name])
         more = purchased(t, mix, others[then], makers) - bought if binding else 0.0 * mix
         used = limit.used(t, asked.before, power, bought)
-        standings.append(Standing(limit.name, float(limit.limit[t]), used, binding, more, then))
+        standings.append(Standing(limit.name, number(limit.limit[t]), used, binding, more, then))
     standings += [_of_maker(asked, m, count, bought, limits, makers, built) for m in makers]
     if allocation is None or count < need:
         allocation = asked.allocation(bought)
@@ -166,17 +167,17 @@ def _of_maker(
     built: Sequence[float],
 ) -> Standing:
     """Return how the limit of a maker stands: without it the year is solved again."""
-    t, limit, used = asked.t, float(maker.limit[asked.t]), float(bought[maker.member].sum())
-    binding = count * float(asked.mix[maker.member].sum()) > limit * (1 + 1e-9)
+    t, limit, used = asked.t, number(maker.limit[asked.t]), summed(bought[maker.member])
+    binding = count * summed(asked.mix[maker.member]) > limit * (1 + 1e-9)
     more, then = np.zeros_like(bought), ""
     if binding:
         left = [m for m in makers if m is not maker]
-        most = {"": asked.least(left)[0]} | {
+        allowed = {"": asked.least(left)[0]} | {
             other.name: largest(t, asked.mix, asked.before, power, other, left)
             for other, power in zip(limits, built, strict=True)
         }
-        then = min(most, key=lambda name: most[name])
-        more = purchased(t, asked.mix, most[then], left) - bought
+        then = min(allowed, key=lambda name: allowed[name])
+        more = purchased(t, asked.mix, allowed[then], left) - bought
     return Standing(maker.name, limit, used, binding, more, then)
 
 
@@ -196,19 +197,19 @@ def at_delivery(demand: Sequence[float], lag: float) -> Floats:
         The demand `lag` after the end of each year, on the growth path between year ends; the
         last year continues the growth of the one before.
     """
-    now = np.asarray(demand, dtype=np.float64)
+    now = np.asarray(demand)
     if len(now) == 1:
         return now.copy()
     both = (now[:-1] > 0) & (now[1:] > 0)
-    ratio = np.divide(now[1:], now[:-1], out=np.ones(len(now) - 1), where=both)
-    grown = now[:-1] * ratio**lag
+    ratio = np.divide(now[1:], now[:-1], out=np.ones_like(now[1:]), where=both)
+    grown = now[:-1] * to_power(ratio, lag)
     between = np.where(both, grown, now[:-1] + lag * (now[1:] - now[:-1]))
     return np.append(between, now[-1] * ratio[-1] ** lag)
 
 
 def _alive(cohorts: Sequence[Floats], now: int, lifetime: float, n: int) -> Floats:
     """Return what is left of the cohorts of years 0, 1, … at the end of year `now`, shape (n,)."""
-    left = np.zeros(n)
+    left = zeros(n)
     for born, cohort in enumerate(cohorts):
-        left += min(1.0, max(0.0, lifetime - (now - born))) * cohort
+        left += least(1.0, most(0.0, lifetime - (now - born))) * cohort
     return left

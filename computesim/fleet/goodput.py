@@ -11,6 +11,7 @@ from computesim.cells.jobs import EXPERIMENTS, PRETRAINING, RL
 from computesim.cells.measured import OTHER_TASK, CellYear, Task
 from computesim.cells.operation import Operation
 from computesim.demand.demand import Demand
+from computesim.traced import zeros
 
 
 def asked(demand: Demand) -> dict[Task, float]:
@@ -77,6 +78,6 @@ def goodput(
         final = [t for t in (Task(PRETRAINING, lab), Task(RL, lab)) if wanted.get(t, 0) > 0]
         if final and multiple > 0:
             with np.errstate(divide="ignore"):
-                need = sum((wanted[task] / table[task] for task in final), np.zeros(1))
+                need = sum((wanted[task] / table[task] for task in final), zeros(1))
             table[Task(EXPERIMENTS, lab)] = 1.0 / (multiple * need)
     return table

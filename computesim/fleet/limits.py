@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from computesim.arrays import Floats
+from computesim.traced import dot, most, number, summed
 
 _EVEN = 1e-9  #: two counts closer than this are the same
 _FAR = 1e18  #: no fleet is larger
@@ -48,9 +49,9 @@ class Limit:
             The most plate watts that there have been.
         bought : ndarray of float64, shape (accelerators,)
         """
-        found = float((before + bought if self.stock else bought) @ self.weight[t])
+        found = dot(before + bought if self.stock else bought, self.weight[t])
         if self.plate is not None and self.rate is not None:
-            found += self.rate[t] * max(0.0, float((before + bought) @ self.plate[t]) - built)
+            found += self.rate[t] * most(0.0, dot(before + bought, self.plate[t]) - built)
         return found
 
 
@@ -94,7 +95,7 @@ def purchased(t: int, mix: Floats, count: float, makers: Sequence[Maker]) -> Flo
     """
     found = count * mix
     for maker in makers:
-        own = float(found[maker.member].sum())
+        own = summed(found[maker.member])
         if own > maker.limit[t]:
             found[maker.member] *= maker.limit[t] / own
     return found
@@ -137,7 +138,7 @@ def largest(
         start, end = used(low), used(high)
         last = low == knots[-1]
         if end >= limit.limit[t] or (last and end > start):
-            return float(low + (limit.limit[t] - start) * (high - low) / (end - start))
+            return number(low + (limit.limit[t] - start) * (high - low) / (end - start))
     return np.inf
 
 
@@ -147,15 +148,15 @@ def _knots(
     """Return the counts at which a maker is exhausted or something must be built anew."""
     found = []
     for maker in makers:
-        share = float(mix[maker.member].sum())
+        share = summed(mix[maker.member])
         if share > 0 and maker.limit[t] < _FAR * share:
-            found.append(float(maker.limit[t]) / share)
+            found.append(number(maker.limit[t]) / share)
     if limit.plate is None:
         return found
     plate = limit.plate[t]
-    room = built - float(before @ plate)
+    room = built - dot(before, plate)
     for low, high in zip([0.0, *sorted(found)], [*sorted(found), _FAR], strict=True):
-        start, end = (float(purchased(t, mix, c, makers) @ plate) for c in (low, high))
+        start, end = (dot(purchased(t, mix, c, makers), plate) for c in (low, high))
         if start < room < end:
             found.append(low + (room - start) * (high - low) / (end - start))
     return found

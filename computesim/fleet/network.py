@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.fabric import Fabric, FabricBill, fabric_bill
+from computesim.traced import least, most
 
 #: accelerators whose scale-up domain is at least this large are joined by it, a torus of cubes
 #: with optical circuit switches; pods of 256 (TPU v5e, v6e) have none and meet in the fabric
@@ -62,13 +63,13 @@ def share_of(accelerator: Accelerator, plan: Plan) -> Share:
     torus with optical circuit switches; their data-centre network is not counted.
     """
     if accelerator.scaleup_domain >= TORUS_DOMAIN:
-        size = min(plan.cluster_accelerators, accelerator.scaleup_domain)
+        size = least(plan.cluster_accelerators, accelerator.scaleup_domain)
         return _divided(fabric_bill("torus", plan.torus, size), size)
     if accelerator.nic_bandwidth <= 0:
         return Share({}, {})
     ports = accelerator.nic_bandwidth / plan.fabric.nic_rate
     largest = (plan.fabric.switch_radix * plan.fabric.planes) ** 3 // 4
-    endpoints = max(1, min(round(plan.cluster_accelerators * ports), largest))
+    endpoints = most(1, least(round(plan.cluster_accelerators * ports), largest))
     bill = fabric_bill(
         plan.topology,
         plan.fabric,

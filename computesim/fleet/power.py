@@ -17,6 +17,7 @@ from computesim.hardware.power import (
     facility_watts,
     node_watts,
 )
+from computesim.traced import least, log, most, named, plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +44,19 @@ def draw(accelerator: Accelerator, use: Use, network: float, site: Site) -> Draw
     -------
     Draw
     """
-    busy = min(max(use.busy, 0.0), 1.0)
+    busy = least(most(use.busy, 0.0), 1.0)
     while_busy = 1.0 / busy if busy > 0 else 0.0
     chip = accelerator_watts(
         accelerator,
-        min(use.compute * while_busy, 1.0),
-        min(use.bandwidth * while_busy, 1.0),
+        least(use.compute * while_busy, 1.0),
+        least(use.bandwidth * while_busy, 1.0),
         busy,
     )
     it = cluster_watts(node_watts(accelerator, chip, busy), network)
     return Draw(it, facility_watts(site, it, nameplate(accelerator, network)))
 
 
+@named(lambda a, n: f"nameplate of {a.name}")
 def nameplate(accelerator: Accelerator, network: float) -> float:
     """Return the IT watts for which power has to be installed: TDP and all around it, W."""
     return cluster_watts(accelerator.tdp + accelerator.node_overhead, network, OVERHEADS)
@@ -87,9 +89,18 @@ def energy(watts: Sequence[float], lag: float) -> list[float]:
             mean = after / 2.0 * (1.0 - lag) ** 2
         elif after <= 0:
             mean = before / 2.0
-        elif math.isclose(before, after, rel_tol=1e-9):
+        elif math.isclose(plain(before), plain(after), rel_tol=1e-9):
             mean = after
         else:
-            mean = (after - before) / math.log(after / before) * (before / after) ** lag
+            mean = (after - before) / log(after / before) * (before / after) ** lag
         found.append(mean * HOURS)
+    return found
+
+
+def additions(watts: Sequence[float]) -> list[float]:
+    """Return the power that each year adds to the most there has been so far, W."""
+    found, highest = [], 0.0
+    for value in watts:
+        found.append(most(value - highest, 0.0))
+        highest = most(highest, value)
     return found

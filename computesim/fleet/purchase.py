@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from computesim.arrays import Floats
 from computesim.errors import SimulationError
+from computesim.traced import opaque
 
 _TIDY = 1e-6  # weight of accelerators at work beside accelerators bought: idle ones stay idle
 
@@ -28,6 +29,7 @@ class Allocation:
     unmet: Floats  #: shape (tasks,), demand that is left, in its own unit
 
 
+@opaque("linear program", "least purchase and who does what")
 def purchase(
     stock: Floats, mix: Floats, goodput: Floats, demand: Floats, most: float = np.inf
 ) -> tuple[float, Allocation]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from computesim.arrays import Floats
 from computesim.calendar import YEAR
 from computesim.fleet.network import Plan
 from computesim.hardware.accelerator import Accelerator
+from computesim.traced import plain, summed_along
 
 if TYPE_CHECKING:
     from computesim.catalog import Catalog
@@ -31,7 +33,7 @@ class Roadmap:
 
     def in_fleet(self, t: int) -> list[Accelerator | None]:
         """Return the accelerators that may be in the fleet in year `t`, None for the others."""
-        oldest = max(0, int(np.ceil(t - self.lifetime)))
+        oldest = max(0, math.ceil(t - plain(self.lifetime)))
         sold = self.mixes[oldest : t + 1].sum(axis=0) > 0
         return [a if s else None for a, s in zip(self.accelerators, sold, strict=True)]
 
@@ -51,7 +53,7 @@ def roadmap(scenario: Scenario, catalog: Catalog) -> Roadmap:
         (catalog.accelerator(name) for name in sold), key=lambda a: (a.release_year, a.name)
     )
     mixes = np.array([[mix.get(a.name, 0.0) for a in machines] for mix in shares])
-    mixes /= mixes.sum(axis=1, keepdims=True)
+    mixes /= summed_along(mixes, axis=1)[:, None]
     return Roadmap(
         years,
         tuple(machines),

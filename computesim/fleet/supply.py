@@ -13,6 +13,7 @@ from computesim.catalog.makers import members
 from computesim.errors import CatalogError, Fault
 from computesim.fleet.limits import Limit, Maker
 from computesim.fleet.power import nameplate
+from computesim.traced import number
 
 if TYPE_CHECKING:
     from computesim.hardware.accelerator import Accelerator
@@ -31,9 +32,6 @@ class Available(NamedTuple):
     amounts: Mapping[str, float]  #: by limit: wafers, B, W, W and USD
     makers: Mapping[str, float]  #: accelerators, by maker
     members: Mapping[str, frozenset[str]]  #: the accelerators of every maker
-
-
-NOTHING_LIMITED = Available({}, {}, {})
 
 
 def available(moment: Moment) -> Available:
@@ -82,8 +80,8 @@ def available(moment: Moment) -> Available:
 def _mean(value: Value, end: float, first: int) -> float:
     """Return the mean of a value over the year that ends at a time."""
     times = np.linspace(end - 1.0, end, STEPS_OF_YEAR + 1)
-    numbers = [_known(value, float(time), first) for time in times]
-    return float(np.trapezoid(numbers, times))
+    numbers = [_known(value, number(time), first) for time in times]
+    return number(np.trapezoid(numbers, times))
 
 
 def _known(value: Value, time: float, first: int) -> float:

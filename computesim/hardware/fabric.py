@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Final
 
 from computesim.errors import CapacityError, near_miss
+from computesim.traced import function, least, most
 
 TOPOLOGIES: Final = ("clos", "rail-optimised", "rail-only", "torus")
 FIRST_HOPS: Final = ("optical", "copper")
@@ -134,6 +135,7 @@ class _Tree:
         return self.leaf + self.spine + self.core
 
 
+@function("divisor from")
 def _spread(needed: int, uplinks: int) -> int:
     """Return the fewest spines, at least `needed`, over which a leaf's uplinks divide evenly."""
     return next((s for s in range(max(needed, 1), uplinks + 1) if uplinks % s == 0), needed)
@@ -141,19 +143,19 @@ def _spread(needed: int, uplinks: int) -> int:
 
 def _clos(endpoints: int, radix: int, oversubscription: float, leaves: int = 0) -> _Tree:
     """Return the fat tree of fewest tiers; `leaves` where the wiring asks for more of them."""
-    up = max(int(radix / (1.0 + oversubscription)), 1)
+    up = most(math.floor(radix / (1.0 + oversubscription)), 1)
     down = radix - up
     if endpoints <= radix and leaves <= 1:
         return _Tree(tiers=1, leaf=1, first=endpoints)
-    leaf = max(-(-endpoints // down), leaves)
-    cables = min(math.ceil(endpoints / oversubscription), leaf * up)
+    leaf = most(-(-endpoints // down), leaves)
+    cables = least(math.ceil(endpoints / oversubscription), leaf * up)
     if leaf <= radix:
         spine = _spread(-(-cables // radix), up)
         return _Tree(2, leaf, spine, 0, endpoints, cables)
     if leaf > radix * (radix // 2):
-        most = radix * (radix // 2) * down
+        largest = radix * (radix // 2) * down
         raise CapacityError(
-            f"three tiers of radix {radix} hold {most:,} endpoints, not {endpoints:,}: "
+            f"three tiers of radix {radix} hold {largest:,} endpoints, not {endpoints:,}: "
             "divide the fleet into clusters"
         )
     spine = -(-cables // (radix // 2))
@@ -162,7 +164,7 @@ def _clos(endpoints: int, radix: int, oversubscription: float, leaves: int = 0) 
 
 def _rails(endpoints: int, radix: int, oversubscription: float, rails: int) -> _Tree:
     """Return the tree whose leaf i serves accelerator i of every node of its unit."""
-    down = radix - max(int(radix / (1.0 + oversubscription)), 1)
+    down = radix - most(math.floor(radix / (1.0 + oversubscription)), 1)
     nodes = -(-endpoints // rails)
     leaves = rails * -(-nodes // down) if endpoints >= rails * down else 0
     return _clos(endpoints, radix, oversubscription, leaves)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
 from computesim.hardware.accelerator import Accelerator
+from computesim.traced import exp, least, most, named
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,7 @@ def power_fit(accelerator: Accelerator) -> PowerFit:
     return POWER_FITS.get(accelerator.generation, POWER_FITS["general"])
 
 
+@named(lambda a, *_, **k: f"mean watts of {a.name}")
 def accelerator_watts(
     accelerator: Accelerator,
     compute: float,
@@ -120,11 +121,12 @@ def accelerator_watts(
         if not -1e-9 <= value <= 1.0 + 1e-9:
             raise ValueError(f"{name} is a fraction between 0 and 1, not {value:g}")
     own = fit or power_fit(accelerator)
-    running = own.idle + own.compute * (1.0 - math.exp(-compute / own.knee))
-    running = min(running + own.bandwidth * bandwidth, own.cap)
+    running = own.idle + own.compute * (1.0 - exp(-compute / own.knee))
+    running = least(running + own.bandwidth * bandwidth, own.cap)
     return accelerator.tdp * (busy * running + (1.0 - busy) * own.idle)
 
 
+@named(lambda a, *_, **k: f"node watts per {a.name}")
 def node_watts(
     accelerator: Accelerator, watts: float, load: float, overheads: Overheads = OVERHEADS
 ) -> float:
@@ -145,10 +147,11 @@ def node_watts(
     -------
     float, W
     """
-    follows = overheads.node_idle + (1.0 - overheads.node_idle) * min(max(load, 0.0), 1.0)
+    follows = overheads.node_idle + (1.0 - overheads.node_idle) * least(most(load, 0.0), 1.0)
     return watts + accelerator.node_overhead * overheads.node_draw * follows
 
 
+@named()
 def cluster_watts(
     node: float, network: float | None = None, overheads: Overheads = OVERHEADS
 ) -> float:
@@ -173,21 +176,7 @@ def cluster_watts(
     return node * (1.0 + overheads.storage) + network
 
 
-def provisioned_watts(
-    accelerator: Accelerator,
-    site: Site,
-    network: float | None = None,
-    overheads: Overheads = OVERHEADS,
-) -> float:
-    """Return the facility watts that must be built per accelerator, W.
-
-    Nameplate throughout: TDP, full node overhead, cluster share, and the site's PUE at design
-    load. Energy follows the mean draw instead.
-    """
-    node = accelerator.tdp + accelerator.node_overhead
-    return cluster_watts(node, network, overheads) * site.pue
-
-
+@named()
 def facility_watts(site: Site, it_watts: float, design_watts: float = 0.0) -> float:
     """Return the watts that a site draws for a given IT load.
 
@@ -209,12 +198,13 @@ def facility_watts(site: Site, it_watts: float, design_watts: float = 0.0) -> fl
     The overhead is affine in the load and goes through both PUE figures: its fixed part is
     ``(pue_half_load − pue) · design``.
     """
-    design = max(design_watts, it_watts)
-    fixed = (max(site.pue_half_load, site.pue) - site.pue) * design
+    design = most(design_watts, it_watts)
+    fixed = (most(site.pue_half_load, site.pue) - site.pue) * design
     following = (site.pue - 1.0) * it_watts - fixed * (it_watts / design if design > 0 else 0.0)
     return it_watts + fixed + following
 
 
+@named()
 def electricity_cost(site: Site, joules: float) -> float:
     """Return the price of facility energy, USD."""
     return joules * site.electricity_price

@@ -13,6 +13,7 @@ from functools import cache
 from computesim.errors import ComputesimError, near_miss
 from computesim.results.families import VARIABLES, Variable
 from computesim.results.rows import Row
+from computesim.traced import number
 
 PRETRAINING = "Pretraining"
 RL = "RL post-training"
@@ -23,10 +24,6 @@ OTHER_AI = "Other AI"
 
 #: The workloads, in the order in which every chart stacks them.
 WORKLOADS = (PRETRAINING, RL, COT, OTHER_INFERENCE, EXPERIMENTS, OTHER_AI)
-TOKEN_KINDS = ("Prompt", "Cached prompt", "Reasoning", "Answer")
-OPTIC_SPEEDS = ("200G", "400G", "800G", "1.6T", "3.2T")
-SWITCH_TIERS = ("Leaf", "Spine", "Core")
-CAPEX_PARTS = ("Accelerators", "Servers", "Network", "Facility")
 
 
 class VariableError(ComputesimError, LookupError):
@@ -84,7 +81,7 @@ def rows_of(pairs: Iterable[tuple[str, float]], year: int, replication: int = 0)
     VariableError
         If no family of variables holds a name.
     """
-    return [Row(name, unit_of(name), year, float(value), replication) for name, value in pairs]
+    return [Row(name, unit_of(name), year, number(value), replication) for name, value in pairs]
 
 
 def sums(name: str) -> bool:

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from computesim.workload.requests import RequestStream
-
-_Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,75 +193,3 @@ def growing_prompts(
     cached = prefix + (turns - 1.0) * (1.0 - hits) * prefix + hits * found
     share = cached / total if total > 0 else 0.0
     return SessionPrompts(total / turns, min(share, 1.0))
-
-
-def hourly_profile(peak_to_mean: float, peak_hour: float = 15.0) -> _Array:
-    """Return the relative load of the 24 hours of a day.
-
-    Parameters
-    ----------
-    peak_to_mean : float
-        Busiest hour over the mean hour; 1 to 24, both excluded above.
-    peak_hour : float, hour
-        The busiest hour, a whole number from 0 to 23.
-
-    Returns
-    -------
-    array of float64, shape (24,)
-        Mean 1, largest value `peak_to_mean`; ``exp(k cos)``, positive at any ratio.
-    """
-    if not 1 <= peak_to_mean < 24:
-        raise ValueError(f"a peak to mean of {peak_to_mean:g} is not between 1 and 24")
-    angle = np.cos((np.arange(24.0) - round(peak_hour)) * 2.0 * np.pi / 24.0)
-    low, high = 0.0, 1e4
-    for _ in range(100):
-        middle = (low + high) / 2
-        shape = np.exp(middle * (angle - 1.0))
-        low, high = (middle, high) if 1.0 / shape.mean() < peak_to_mean else (low, middle)
-    shape = np.exp(high * (angle - 1.0))
-    profile: _Array = shape / shape.mean()
-    return profile
-
-
-def weekly_profile(
-    peak_to_mean: float, weekend_share: float = 1.0, peak_hour: float = 15.0
-) -> _Array:
-    """Return the relative load of the 168 hours of a week from Monday.
-
-    Parameters
-    ----------
-    peak_to_mean : float
-        Busiest hour over the mean hour of a weekday.
-    weekend_share : float
-        Load of a day of the weekend over that of a weekday.
-    peak_hour : float, hour
-        The busiest hour of every day.
-
-    Returns
-    -------
-    array of float64, shape (168,)
-        Mean 1.
-    """
-    days = np.array([1.0] * 5 + [weekend_share] * 2)
-    week = np.outer(days, hourly_profile(peak_to_mean, peak_hour)).ravel()
-    profile: _Array = week / week.mean()
-    return profile
-
-
-def combined_profile(profile: _Array, shares: dict[int, float]) -> _Array:
-    """Return the load of several regions together: time zones flatten the day.
-
-    Parameters
-    ----------
-    profile : array of float64, shape (n,)
-        Relative load of the hours of one region.
-    shares : dict of int to float
-        Hours by which a region lags -> its share of the load; in sum 1.
-
-    Returns
-    -------
-    array of float64, shape (n,)
-    """
-    parts = [share * np.roll(profile, hours) for hours, share in shares.items()]
-    together: _Array = np.sum(parts, axis=0)
-    return together

@@ -19,7 +19,7 @@ from computesim.sim.trace import Trace
 from computesim.study.capacity.answers import Answer, capacity, layout_text
 from computesim.study.capacity.demand import Question, RequestClass, of_recorded
 from computesim.study.capacity.figures import Machine, machine_of
-from computesim.study.capacity.front import FrontPoint, best_at, front, pareto
+from computesim.study.capacity.front import FrontPoint, front, pareto
 from computesim.study.capacity.pool import Policy, transfer_seconds
 from computesim.workload.transformer import serving_load
 
@@ -279,11 +279,7 @@ def test_a_user_alone_gets_one_token_a_step() -> None:
     assert first.tokens_per_second_per_user == pytest.approx(1 / seconds, rel=0.02)
 
 
-def test_the_best_point_of_a_speed_is_the_one_of_most_throughput() -> None:
-    found = points()
-    middle = found[len(found) // 2]
-    assert best_at(found, middle.tokens_per_second_per_user) is middle
-    assert best_at(found, 1e9) is None
+def test_points_that_another_beats_in_both_are_no_part_of_the_front() -> None:
     assert pareto([(1, 5, "a"), (2, 4, "b"), (2, 3, "c"), (0.5, 5, "d")]) == ["b", "a"]
 
 

@@ -1,4 +1,4 @@
-"""Token flows, diffusion and the shape of the day."""
+"""Token flows and diffusion."""
 
 import numpy as np
 import pytest
@@ -7,11 +7,8 @@ from hypothesis import strategies as st
 
 from computesim.workload.adoption import (
     Usage,
-    combined_profile,
     daily_tokens,
-    hourly_profile,
     price_factor,
-    weekly_profile,
 )
 from computesim.workload.diffusion import bass, logistic, logistic_through
 from computesim.workload.requests import RequestStream
@@ -110,34 +107,3 @@ def test_bass_solves_its_differential_equation():
         assert rate == pytest.approx(expected, rel=1e-6)
     assert bass(-1.0, ceiling, p, q) == 0
     assert bass(100.0, ceiling, p, q) == pytest.approx(ceiling)
-
-
-@given(st.floats(1.0, 20.0), st.integers(0, 23))
-def test_the_day_has_mean_one_and_the_asked_peak_at_its_hour(peak, hour):
-    profile = hourly_profile(peak, hour)
-    assert profile.mean() == pytest.approx(1)
-    assert profile.max() == pytest.approx(peak, rel=1e-6)
-    assert profile.min() >= 0
-    if peak > 1.001:
-        assert profile.argmax() == hour
-
-
-def test_a_flat_day_is_flat_and_an_impossible_peak_is_refused():
-    np.testing.assert_allclose(hourly_profile(1.0), 1.0, atol=1e-6)
-    with pytest.raises(ValueError, match="between"):
-        hourly_profile(0.9)
-
-
-def test_the_weekend_is_lower_and_the_week_has_mean_one():
-    week = weekly_profile(1.5, weekend_share=0.6)
-    assert week.mean() == pytest.approx(1)
-    days = week.reshape(7, 24).mean(axis=1)
-    np.testing.assert_allclose(days[5:] / days[0], 0.6)
-
-
-def test_time_zones_flatten_the_day():
-    profile = hourly_profile(1.8)
-    world = combined_profile(profile, {0: 1 / 3, 8: 1 / 3, 16: 1 / 3})
-    assert world.mean() == pytest.approx(1)
-    assert world.max() < 1.1
-    np.testing.assert_array_equal(combined_profile(profile, {0: 1.0}), profile)

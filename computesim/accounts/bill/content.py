@@ -18,6 +18,7 @@ from computesim.arrays import Floats
 from computesim.fleet.network import Share
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.fabric import Fabric
+from computesim.traced import number
 
 Amounts = dict[str, Floats]
 _BITS = 8.0
@@ -128,7 +129,7 @@ def _rack(accelerator: Accelerator, ratios: Ratios) -> Amounts:
 
 def _liquid_share(accelerator: Accelerator, ratios: Ratios) -> float:
     """Return the share of the heat that leaves with liquid; none where it is not known."""
-    return float(ratios.other("accelerators", accelerator.name, "liquid_share", np.zeros(3))[1])
+    return number(ratios.other("accelerators", accelerator.name, "liquid_share", np.zeros(3))[1])
 
 
 def scaleup_capacity(accelerator: Accelerator, ratios: Ratios) -> float:

@@ -14,6 +14,7 @@ import numpy as np
 
 from computesim.arrays import Floats
 from computesim.hardware.accelerator import Accelerator
+from computesim.traced import interp, number, to_power
 
 if TYPE_CHECKING:
     from computesim.catalog import Catalog, Figure
@@ -85,9 +86,9 @@ class Ratios:
         key = (name, "path", f"{year}")
         if key not in self._known:
             rows = self.catalog.series(TABLE, name)
-            years = [float(parameter) for parameter in rows]
+            years = [number(parameter) for parameter in rows]
             columns = np.stack([cases(figure) for figure in rows.values()])
-            self._known[key] = np.array([np.interp(year, years, column) for column in columns.T])
+            self._known[key] = np.array([interp(year, years, column) for column in columns.T])
         return self._known[key]
 
     def module_price(self, speed: str, year: float) -> Floats:
@@ -111,11 +112,11 @@ class Ratios:
         own = self.has("optics-price", speed)
         figure = self.catalog.figure(TABLE, "optics-price", speed if own else "other")
         price = cases(figure) * (1.0 if own else gigabits(speed))
-        after = year - float(figure.as_of[:4])
+        after = year - number(figure.as_of[:4])
         fall = self.first("optics-decline")
-        return price * (1.0 - (fall[::-1] if after > 0 else fall)) ** after
+        return price * to_power(1.0 - (fall[::-1] if after > 0 else fall), after)
 
 
 def gigabits(speed: str) -> float:
     """Return the Gbit/s of a trade name: `800G` is 800, `1.6T` is 1,600."""
-    return float(speed[:-1]) * (1000.0 if speed.endswith("T") else 1.0)
+    return number(speed[:-1]) * (1000.0 if speed.endswith("T") else 1.0)

@@ -17,6 +17,7 @@ import numpy as np
 from computesim.accounts.bill.content import Amounts
 from computesim.accounts.bill.ratios import Ratios
 from computesim.arrays import Floats
+from computesim.traced import dot, least, maximum, most, number
 
 PARTS = ("Scale-up fabric", "Liquid cooling", "Power supplies")  #: of servers, by the rack model
 HOSTS = "Hosts and integration"  #: what is left of servers
@@ -53,7 +54,7 @@ def split(shipped: Floats, classes: Sequence[str], money: Money, parts: Amounts)
     found: Amounts = {}
     for kind, count, price in zip(classes, shipped, money.accelerators, strict=True):
         _add(found, kind, count * price)
-    spent = float(shipped @ money.accelerators[:, 1])
+    spent = dot(shipped, money.accelerators[:, 1])
     for count, prices in zip(shipped, money.network, strict=True):
         for name, price in prices.items():
             _add(found, name, count * price)
@@ -74,16 +75,16 @@ def servers(total: Floats, parts: Amounts) -> Amounts:
     dict of str to ndarray of float64, shape (3,)
         Parts that cost more than all servers are cut by the same share, see `short`.
     """
-    cut = min(1.0, short(total, parts))
+    cut = least(1.0, short(total, parts))
     found = {name: value * cut for name, value in parts.items()}
     known = sum(value[1] for value in found.values())
-    return {**found, HOSTS: np.maximum(total - known, 0.0)}
+    return {**found, HOSTS: maximum(total - known, 0.0)}
 
 
 def short(total: Floats, parts: Amounts) -> float:
     """Return what is spent on servers over what the rack model says their parts cost."""
     known = sum(value[1] for value in parts.values())
-    return float(total[1]) / float(known) if known > 0 else np.inf  # quietly, if it overflows
+    return number(total[1]) / number(known) if known > 0 else np.inf  # quietly, if it overflows
 
 
 def facility(new_watts: float, money: Money, ratios: Ratios) -> Amounts:
@@ -100,7 +101,7 @@ def facility(new_watts: float, money: Money, ratios: Ratios) -> Amounts:
     -------
     dict of str to ndarray of float64, shape (3,), USD/year
     """
-    total = max(new_watts, 0.0) * money.facility
+    total = most(new_watts, 0.0) * money.facility
     electrical = ratios.first("facility-share", "electrical")
     mechanical = ratios.first("facility-share", "mechanical")
     return {

@@ -15,8 +15,8 @@ from computesim.cells.jobs import ServingDemand
 from computesim.cells.measured import Task
 from computesim.cells.memo import Memo
 from computesim.cells.serving_phases import CACHED, FRESH, KINDS, OUTPUT, Phases
-from computesim.fleet.roadmap import Roadmap
-from computesim.fleet.world import Year
+from computesim.fleet.year import Year
+from computesim.traced import number
 from computesim.workload.requests import RequestStream
 
 MILLION = 1e6
@@ -52,12 +52,11 @@ class Account:
         return found
 
 
-def rows(road: Roadmap, year: Year, hour: Hours, memo: Memo) -> Iterator[tuple[str, float]]:
+def rows(year: Year, hour: Hours, memo: Memo) -> Iterator[tuple[str, float]]:
     """Yield what tokens and requests cost in a year, by product and by tier.
 
     Parameters
     ----------
-    road : Roadmap
     year : Year
     hour : Hours
     memo : Memo
@@ -73,7 +72,7 @@ def rows(road: Roadmap, year: Year, hour: Hours, memo: Memo) -> Iterator[tuple[s
     products: dict[str, Account] = {}
     tiers: dict[str, Account] = {}
     for demand in year.demand.serving:
-        per_stream = _task(road, year, hour, demand, memo)
+        per_stream = _task(year, hour, demand, memo)
         for stream, (usd, watts) in zip(demand.streams, per_stream, strict=True):
             if not usd:
                 continue
@@ -104,24 +103,24 @@ def _done(year: Year, demand: ServingDemand) -> float:
     What is wanted of accelerators is what better software and algorithms leave (`cells.asked`).
     """
     column = year.tasks.index(Task(demand.workload, demand.tier))
-    done = float(year.wanted[column] - year.fleet.allocation.unmet[column])
+    done = number(year.wanted[column] - year.fleet.allocation.unmet[column])
     return done * year.demand.progress.serving
 
 
 def _task(
-    road: Roadmap, year: Year, hour: Hours, demand: ServingDemand, memo: Memo
+    year: Year, hour: Hours, demand: ServingDemand, memo: Memo
 ) -> list[tuple[dict[str, float], float]]:
     """Return what each stream of a demand costs by kind, USD/h, and the watts that it draws.
 
     No cost where nobody serves it.
     """
     task = Task(demand.workload, demand.tier)
-    cost = task_cost(road, year, task, hour)
+    cost = task_cost(year, task, hour)
     paid = cost.total
     usd: list[dict[str, float]] = [{} for _ in demand.streams]
     watts = [0.0] * len(demand.streams)
     for index in map(int, np.flatnonzero(cost.units)):
-        machine, cell = road.accelerators[index], year.cells.serving[task][index]
+        machine, cell = year.accelerators[index], year.cells.serving[task][index]
         play = year.operation.play
         phases = memo.get(
             Phases,
@@ -129,7 +128,7 @@ def _task(
             partial(serving_phases.measure, demand, machine, play, cell.batch),
         )
         for place, shares in enumerate(phases.shares()):
-            watts[place] += float(cost.watts[index]) * sum(shares.values())
+            watts[place] += number(cost.watts[index]) * sum(shares.values())
             for kind, share in shares.items():
-                usd[place][kind] = usd[place].get(kind, 0.0) + float(paid[index]) * share
+                usd[place][kind] = usd[place].get(kind, 0.0) + number(paid[index]) * share
     return list(zip(usd, watts, strict=True))

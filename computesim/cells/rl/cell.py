@@ -16,6 +16,7 @@ from computesim.cells.training import Failures, round_up
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.serving import serving_layout, serving_step
+from computesim.traced import opaque
 from computesim.workload.search import search_cost
 from computesim.workload.transformer import serving_load
 
@@ -39,6 +40,7 @@ class RLCell:
     utilisation: float = 0.0  #: model FLOP of the step over the dense bf16 peak
 
 
+@opaque("simulated", lambda d, a, *_: f"rl cell on {a.name}")
 def measure(demand: RLDemand, accelerator: Accelerator, play: Play, failures: Failures) -> RLCell:
     """Return what one accelerator does in an RL run.
 

@@ -1,0 +1,190 @@
+"""A number that remembers what it was made of."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+
+_ON: ContextVar[bool] = ContextVar("traced", default=False)
+CONSTANT = "constant"  #: the operation of a number that stands in the code
+
+
+def on() -> bool:
+    """Tell whether numbers are traced."""
+    return _ON.get()
+
+
+@contextmanager
+def tracing(active: bool = True) -> Iterator[None]:
+    """Trace all that is computed inside, or nothing of it."""
+    token = _ON.set(active)
+    try:
+        yield
+    finally:
+        _ON.reset(token)
+
+
+class Traced:
+    """A number with the operation and the operands that gave it.
+
+    It compares, hashes and formats as its value does. It has neither ``__float__`` nor
+    ``__index__``: a formula that would forget where its number came from raises a `TypeError`.
+
+    Parameters
+    ----------
+    value : float or int
+    operation : str
+        `sum`, `product`, `exp`, …; of a leaf its kind: `input`, `catalog figure`, `constant`, or
+        how it was measured or solved.
+    operands : tuple of Traced
+    name, unit : str
+        Empty for a step of a formula.
+    source, origin, note : str
+        Of a leaf: key of the source, file and line, remark.
+    given : tuple of Traced
+        What a leaf that was measured or solved rests on.
+    """
+
+    __slots__ = ("given", "name", "note", "operands", "operation", "origin", "source", "unit",
+                 "value")  # fmt: skip
+
+    def __init__(
+        self,
+        value: float,
+        operation: str,
+        operands: tuple[Traced, ...] = (),
+        *,
+        name: str = "",
+        unit: str = "",
+        source: str = "",
+        origin: str = "",
+        note: str = "",
+        given: tuple[Traced, ...] = (),
+    ) -> None:
+        self.value, self.operation, self.operands = value, operation, operands
+        self.name, self.unit, self.source = name, unit, source
+        self.origin, self.note, self.given = origin, note, given
+
+    def __repr__(self) -> str:
+        return f"{self.name or self.operation} = {self.value:.6g} {self.unit}".strip()
+
+    def __format__(self, spec: str) -> str:
+        return format(self.value, spec)
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    def __hash__(self) -> int:
+        return hash(self.value)
+
+    def __round__(self, digits: int | None = None) -> Traced:
+        return Traced(round(self.value, digits), "rounded", (self,))
+
+    def __ceil__(self) -> Traced:
+        return Traced(math.ceil(self.value), "rounded up", (self,))
+
+    def __floor__(self) -> Traced:
+        return Traced(math.floor(self.value), "rounded down", (self,))
+
+    def __neg__(self) -> Traced:
+        return Traced(-self.value, "negative", (self,))
+
+    def __abs__(self) -> Traced:
+        return Traced(abs(self.value), "absolute", (self,))
+
+
+def value_of(x: Any) -> Any:
+    """Return the value of a number, traced or not."""
+    return x.value if isinstance(x, Traced) else x
+
+
+def as_node(x: Any) -> Traced:
+    """Return a number as a node."""
+    return x if isinstance(x, Traced) else Traced(x.item() if hasattr(x, "item") else x, CONSTANT)
+
+
+def _divided(a: float, b: float) -> float:
+    """Return a quotient as numpy does: infinite or undefined where the divisor is zero."""
+    return a / b if b else math.copysign(math.inf, b) * a
+
+
+def _combined(a: Any, b: Any, name: str, act: Callable[[Any, Any], Any]) -> Any:
+    """Return an operation on two numbers of which one at least is traced.
+
+    A sum with a constant zero and a product with a constant one are the number itself; a product
+    that is zero rests on the factors that are.
+    """
+    x, y = value_of(a), value_of(b)
+    if not isinstance(x, (int, float)) or not isinstance(y, (int, float)):
+        return NotImplemented
+    if name == "sum" and (a is not x or b is not y):
+        if a is x and x == 0:
+            return b
+        if b is y and y == 0:
+            return a
+    if name == "product":
+        if a is x and x == 1:
+            return b
+        if b is y and y == 1:
+            return a
+        if x == 0 or y == 0:
+            return _nothing(a, b, x * y)
+    value = act(x, y)
+    if isinstance(value, np.floating):
+        value = float(value)
+    if name in ("sum", "product") and isinstance(a, Traced) and a.operation == name and not a.name:
+        return Traced(value, name, (*a.operands, as_node(b)))
+    return Traced(value, name, (as_node(a), as_node(b)))
+
+
+def _nothing(a: Any, b: Any, value: float) -> Any:
+    """Return a product that is zero, or undefined where the other factor is infinite."""
+    zero = tuple(f for f in (a, b) if value_of(f) == 0 or value != 0)
+    if any(not isinstance(f, Traced) for f in zero) and value == 0:
+        return float(value)
+    return Traced(float(value), "product", tuple(map(as_node, zero)))
+
+
+def _methods(name: str, label: str, act: Callable[[Any, Any], Any]) -> None:
+    """Give the class an operator and its mirror."""
+    setattr(Traced, f"__{name}__", lambda self, other: _combined(self, other, label, act))
+    setattr(Traced, f"__r{name}__", lambda self, other: _combined(other, self, label, act))
+
+
+_methods("add", "sum", operator.add)
+_methods("mul", "product", operator.mul)
+_methods("sub", "difference", operator.sub)
+_methods("pow", "power", operator.pow)
+_methods("truediv", "quotient", _divided)
+_methods("floordiv", "whole quotient", operator.floordiv)
+_methods("mod", "remainder", operator.mod)
+for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
+    _compare = getattr(operator, _name)
+    setattr(
+        Traced, f"__{_name}__", lambda self, other, _c=_compare: _c(self.value, value_of(other))
+    )
+
+
+def walk(root: Traced, given: bool = True) -> Iterator[Traced]:
+    """Yield every node below a root once, the root first.
+
+    Parameters
+    ----------
+    root : Traced
+    given : bool
+        Follow what leaves rest on as well, not only operands.
+    """
+    seen: set[int] = set()
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        if id(node) not in seen:
+            seen.add(id(node))
+            yield node
+            waiting += (*node.operands, *node.given) if given else node.operands
