@@ -203,11 +203,12 @@ class TrainingJob:
         """Return the seconds in which memory at its full bandwidth would move a step's bytes.
 
         Weights, gradients and activations of all microbatches, and the state of an optimiser that
-        is not on the host; shape (k,). Operands that multiplications find in caches are left out.
+        is not on the host; shape (k,). What multiplications read again is left to caches.
         """
-        moved = self.microbatches(grid) * self._computing.memory_seconds(grid)
-        moved = moved + np.where(grid.offload > 0, 0.0, self.optimiser(grid))
-        return np.asarray(self.own.hbm * moved)
+        moved = self.microbatches(grid) * self._computing.moved_bytes(grid)
+        state = updated_parameters(self.load, grid) * optimiser_bytes_moved(self.recipe)
+        moved = moved + np.where(grid.offload > 0, 0.0, state)
+        return np.asarray(moved / self.accelerator.memory_bandwidth)
 
     def optimiser(self, grid: LayoutGrid) -> Floats:
         """Return the seconds in which the optimiser reads and writes its share of state."""

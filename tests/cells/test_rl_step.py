@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.special import gammaincinv
 
 from computesim.catalog import load_catalog
-from computesim.cells.rl.engine import _of_groups, reread_seconds
+from computesim.cells.rl.engine import _of_groups, in_turn, reread_seconds
 from computesim.cells.rl.overhead import sync_seconds
 from computesim.cells.rl.pool import RolloutPool
 from computesim.cells.rl.step import RLPlan, rl_run, rl_step_times
@@ -308,6 +308,19 @@ def test_watts_lie_between_idle_and_full_load() -> None:
     machine = CATALOG.accelerator("h100-sxm")
     assert 0.3 * machine.tdp < times.watts < 2 * machine.tdp
     assert times.joules == pytest.approx(times.watts * times.accelerator_seconds)
+
+
+def test_an_engine_of_few_rollouts_streams_weights_and_of_many_computes() -> None:
+    """One rollout at a time reads all weights in every step, whatever the step waits for."""
+    few, many = (
+        in_turn(RolloutPool.of(small(sequences=n, group_size=1, tp_rollout=8), 1, "numba"), 1)
+        for n in (1, 512)
+    )
+    step = few.replica
+    alone = step.traffic_seconds(1, 115 + 500, 1) / step.decode_seconds(1, 115 + 500)
+    assert few.bandwidth == pytest.approx(alone, rel=0.05)
+    assert 10 * few.compute < many.compute
+    assert many.bandwidth < max(step.weight_hbm, step.kv_hbm)
 
 
 def test_a_model_that_does_not_fit_says_by_how_much() -> None:
