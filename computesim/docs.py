@@ -24,17 +24,16 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 def pages() -> dict[str, Callable[[], str]]:
     """Return what writes the generated pages, by file name."""
+    from computesim.cli.asking import QUESTIONS, question_of
     from computesim.cli.reference import reference_page
     from computesim.report.text.verify import page
     from computesim.scenario import format_page
     from computesim.scenario.question_document import question_page
-    from computesim.study.capacity.question import CapacityQuestion
-    from computesim.study.pool.question import PoolQuestion
 
     return {
         "scenario-format.md": format_page,
         "question-files.md": partial(
-            question_page, {"simulate": PoolQuestion, "capacity": CapacityQuestion}
+            question_page, {name: question_of(home) for name, home in QUESTIONS.items()}
         ),
         "commands.md": reference_page,
         "variables.md": variables_page,

@@ -1,4 +1,4 @@
-"""Records that know their units: what is asked and what is answered, as frozen dataclasses."""
+"""Records that know their units: what is answered, as frozen dataclasses."""
 
 from __future__ import annotations
 
@@ -29,24 +29,6 @@ def quantity(unit: str, default: Any = MISSING, *, optional: bool = False) -> An
 def optional() -> Any:
     """Return a field of a record that is left out of JSON where it is None, as it is at first."""
     return field(default=None, metadata={"optional": True})
-
-
-def parameter(text: str, default: Any = MISSING, **about: Any) -> Any:
-    """Return a field of a question: the command line makes an option of it.
-
-    Parameters
-    ----------
-    text : str
-        What it is, for the help.
-    default : optional
-        As of `dataclasses.field`; needed where there is none.
-    **about
-        `unit`, `least` and `most` (in the unit) of a number, also of one that is given as text;
-        `words` that are accepted; `names`: the table of the catalog that holds it; `option`: its
-        name where that is not the one of the field; `metavar`; `argument`: the metavar of what is
-        given without a name; `group`: a heading of the help.
-    """
-    return field(default=default, metadata={"help": text, **about})
 
 
 def derived(unit: str) -> Callable[[T], T]:

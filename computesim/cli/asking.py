@@ -21,16 +21,51 @@ if TYPE_CHECKING:
 QUESTIONS = {
     "simulate": "computesim.study.pool.question:PoolQuestion",
     "capacity": "computesim.study.capacity.question:CapacityQuestion",
+    "plan": "computesim.study.plan.question:PlanQuestion",
+    "balance": "computesim.study.balance.question:BalanceQuestion",
 }
 ALSO = "Also keys of the question file"
 Reader = Callable[["Draft[Any]", str, str, str], None]  # draft, key, text, option
-File = Annotated[
-    Path | None, typer.Argument(metavar="FILE", help="A question file; options say it otherwise.")
-]
 Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Set a key of the question; repeatable."),
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The argument of a command: a question file, or what else it may be.
+
+    Parameters
+    ----------
+    key : str
+        That it says where it is no file; empty where it is always one.
+    metavar, text : str
+        For the help.
+    instead : callable, optional
+        Gets the argument, the overrides, the options that were said, and further options; true
+        where it has answered, because what it got is no question.
+    """
+
+    key: str = ""
+    metavar: str = "FILE"
+    text: str = "A question file; options say it otherwise."
+    instead: Callable[..., bool] | None = None
+
+    def draft(self, kind: type[Question], title: str, subject: str) -> Draft[Any]:
+        """Return the draft of a question, with what the argument says."""
+        from computesim.scenario.questions import Draft
+
+        is_file = not self.key or is_question_file(subject)
+        draft = Draft(kind, title, Path(subject) if is_file and subject else None)
+        if subject and not is_file:
+            draft.assign(self.key, subject, self.metavar.split("|")[0])
+        return draft
+
+
+def is_question_file(subject: str) -> bool:
+    """Tell whether an argument names a file."""
+    return subject.endswith((".yaml", ".yml")) or Path(subject).is_file()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +101,7 @@ class Alias:
         return f"--{self.name or self.key.split('.')[-1].replace('_', '-')}"
 
     def say(self, draft: Draft[Any], value: Any) -> None:
-        """Say in a draft what the option says; nothing where it was not given."""
-        if value in (None, False, "", []):
-            return
+        """Say in a draft what the option says."""
         if self.read is None:
             draft.assign(self.key, list(value) if self.many else value, self.option)
             return
@@ -76,8 +109,18 @@ class Alias:
             self.read(draft, self.key, text, self.option)
 
 
+def aliases(*options: str | Alias) -> tuple[Alias, ...]:
+    """Return options; a key stands for the one that is called as its last part.
+
+    Parameters
+    ----------
+    *options : str or Alias
+    """
+    return tuple(Alias(one) if isinstance(one, str) else one for one in options)
+
+
 def asks(
-    usual: Sequence[Alias], others: Sequence[Alias]
+    usual: Sequence[Alias], others: Sequence[Alias], subject: Subject = Subject()
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Return a decorator for a command that answers a question of `QUESTIONS`.
 
@@ -87,6 +130,8 @@ def asks(
         Options that people type every day.
     others : sequence of Alias
         Those that stand in a second part of the help.
+    subject : Subject
+        The argument; a question file by default.
 
     Notes
     -----
@@ -102,16 +147,20 @@ def asks(
         first, *own = signature(function).parameters.values()
 
         def command(**values: Any) -> None:
-            from computesim.scenario.questions import Draft
-
-            draft = Draft(question_of(home), name, values.pop("file"))
-            draft.override(values.pop("overrides") or ())
-            for alias in (*usual, *others):
-                alias.say(draft, values.pop(_parameter(alias)))
+            argument, overrides = values.pop("subject") or "", values.pop("overrides") or ()
+            options = {alias: values.pop(_parameter(alias)) for alias in (*usual, *others)}
+            said = {a: value for a, value in options.items() if value not in (None, False, "", [])}
+            if subject.instead and subject.instead(argument, overrides, said, **values):
+                return
+            draft = subject.draft(question_of(home), name, argument)
+            draft.override(overrides)
+            for alias, value in said.items():
+                alias.say(draft, value)
             function(**{first.name: draft}, **values)
 
+        shown = typer.Argument(metavar=subject.metavar, help=subject.text)
         parameters = [
-            _made("file", File, None),
+            _made("subject", Annotated[str | None, shown], None),
             *(_made(_parameter(alias), _option(alias, "Options")) for alias in usual),
             *(_made(one.name, hints[one.name], one.default) for one in own),
             _made("overrides", Overrides, None),

@@ -2,49 +2,96 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from computesim.cli import options
-from computesim.cli.app import app
+from computesim.cli.asking import Alias, Subject, aliases, asks, is_question_file
 from computesim.cli.output import print_json, progress
-from computesim.cli.records import with_records
 from computesim.records import as_data
-from computesim.study.balance.question import Inputs
 
 if TYPE_CHECKING:
-    from computesim.catalog import Catalog
+    from computesim.scenario.questions import Draft
 
-#: parameters that count where a scenario is asked
-_OF_SCENARIO = ("subject", "overrides", "catalog", "as_json", "quiet")
+USUAL = aliases(
+    "target",
+    Alias("budget", takes="NUMBER"),
+    "objective", "requests", "life", "method", "samples", "model",
+    Alias("accelerators", "accelerator", "NAME", many=True),
+)  # fmt: skip
+OTHERS = aliases(
+    "rl_accelerator", "price", "rl_price", "prompt_tokens", "cached_share", "answer_tokens",
+    "length_ratio", "spread", "tpot", "rl_scale", "research", "pretraining", "staleness",
+    "rollout_tokens", "serving_use", "rl_use", "dtype", "kv_dtype", "site",
+    Alias("catalog", takes="DIR"),
+)  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What is read and written."""
+def scenario_answered(
+    subject: str, overrides: Sequence[str], said: Mapping[Alias, Any], out: Path | None,
+    as_json: bool, **_: Any,
+) -> bool:  # fmt: skip
+    """Print what the labs of a scenario decide by year, if that is what is asked.
 
+    Parameters
+    ----------
+    subject : str
+        A skill, a scenario, or a file of a question or of a scenario.
+    overrides : sequence of str
+        Of the scenario.
+    said : mapping of Alias to value
+        Options of a skill, which would not count.
+    out : Path or None
+        Likewise.
+    as_json : bool
+    """
+    from computesim import load_scenario
+    from computesim.errors import Fault, FaultyInputError
+    from computesim.report.text.balance import scenario_text
+    from computesim.study.balance.whole import of_scenario
+
+    catalog = next((value for alias, value in said.items() if alias.key == "catalog"), None)
+    if not _is_scenario(subject, catalog):
+        return False
+    ignored = [alias.option for alias in said if alias.key != "catalog"]
+    ignored += ["--out"] if out is not None else []
+    if ignored:
+        told = f"does not count for a scenario: the labs of {subject} say it"
+        accepted = "`--set labs.GROUP.policy.KEY=VALUE`"
+        raise FaultyInputError([Fault(option, told, accepted) for option in ignored], "balance")
+    rows = of_scenario(load_scenario(subject, overrides, catalog))
+    if as_json:
+        print_json({"scenario": subject, "balances": rows})
+    else:
+        typer.echo(scenario_text(subject, rows))
+    return True
+
+
+def _is_scenario(subject: str, catalog: str | None) -> bool:
+    """Tell whether a scenario has this name or file; a file with a `skill` is a question."""
+    from computesim import load_catalog
+    from computesim.scenario.gather import find_scenario
+    from computesim.scenario.questions import document_of
+    from computesim.workload.skill import skills
+
+    file = find_scenario(subject) if subject else None
+    if file is None or not is_question_file(subject):
+        return file is not None and subject not in skills(load_catalog(catalog))
+    return "skill" not in document_of(file).data
+
+
+@asks(USUAL, OTHERS, Subject("skill", "SKILL|FILE|SCENARIO", "A skill, a question file, or a "
+                             "scenario whose labs balance.", scenario_answered))  # fmt: skip
+def balance(
+    draft: Draft[Any],
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write charts, page and tables here.")
-    ] = None
-    overrides: options.Overrides = None
-    catalog: options.Catalog = None
-    as_json: options.Json = False
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False
-
-
-@app.command()
-@with_records
-def balance(
-    ctx: typer.Context,
-    subject: Annotated[
-        str,
-        typer.Argument(metavar="SKILL|SCENARIO", help="A skill, or a scenario whose labs balance."),
-    ],
-    inputs: Inputs,
-    shown: Shown,
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar.")] = False,
+    as_json: options.Json = False,
 ) -> None:
     """Balance RL compute, chain length and samples for an accuracy.
 
@@ -52,82 +99,28 @@ def balance(
     one RL run and all its requests.
 
     With --out also iso-quality curves, and how the balance moves with volume, price, target and
-    hardware. Of a scenario, what its labs with `policy: {kind: least_cost}` decide by year. What
-    lies outside of the points that a skill was fitted to is marked. The exit code is 1 where
-    nothing reaches the target. Method and limits: docs/balance.md.
+    hardware. Of a scenario, what its labs with `policy: {kind: least_cost}` decide by year; --set
+    then sets its entries. What lies outside of the points that a skill was fitted to is marked. The
+    exit code is 1 where nothing reaches the target. Method and limits: docs/balance.md.
 
     Example: computesim balance aime-2024 --target 75% --requests 1e7 --accelerator h200-sxm
     """
-    from computesim import load_catalog
-    from computesim.workload.skill import skills
-
-    catalog = load_catalog(shown.catalog)
-    is_scenario = subject not in skills(catalog) and _is_scenario(subject)
-    _refuse_ignored(ctx, subject, is_scenario)
-    if is_scenario:
-        _scenario(subject, shown)
-    else:
-        _skill(subject, inputs, catalog, shown)
-
-
-def _refuse_ignored(ctx: typer.Context, subject: str, is_scenario: bool) -> None:
-    """Refuse options that would not count: those of a skill with a scenario, and vice versa."""
-    from computesim.errors import Fault, FaultyInputError
-
-    faults = []
-    for option in ctx.command.params:
-        name = option.name or ""
-        source = ctx.get_parameter_source(name)
-        if source is None or source.name != "COMMANDLINE":
-            continue
-        if is_scenario and name not in _OF_SCENARIO:
-            told = f"does not count for a scenario: the labs of {subject} say it"
-            faults.append(Fault(option.opts[0], told, "`--set labs.GROUP.policy.KEY=VALUE`"))
-        elif not is_scenario and name == "overrides":
-            told = f"does not count for a skill: {subject} is no scenario"
-            faults.append(Fault(option.opts[0], told, "the other options of this command"))
-    if faults:
-        raise FaultyInputError(faults, "balance")
-
-
-def _skill(skill: str, inputs: Inputs, catalog: Catalog, shown: Shown) -> None:
-    """Solve for a skill; print, and write where files are wanted."""
     from computesim.report.text.balance import balance_text
     from computesim.study.balance.question import asked_of
     from computesim.study.balance.whole import balances
 
-    asked = asked_of(inputs, skill, catalog)
-    if shown.out is not None:
-        shown.out.mkdir(parents=True, exist_ok=True)  # a place that cannot be written says so now
-    with progress(shown.quiet) as tell:
-        answer = balances(asked.questions, asked.target, asked.budget, shown.out is not None, tell)
+    asked = asked_of(draft.read())
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)  # a place that cannot be written says so now
+    with progress(quiet) as tell:
+        answer = balances(asked.questions, asked.target, asked.budget, out is not None, tell)
     files: list[Path] = []
-    if shown.out is not None:
+    if out is not None:
         from computesim.report.balance_html import write_balance
 
-        files = write_balance(answer, shown.out)
-    if shown.as_json:
+        files = write_balance(answer, out)
+    if as_json:
         print_json({**as_data(answer), "files": files})
     else:
         typer.echo(balance_text(answer))
         typer.echo("".join(f"\nWritten: {file}" for file in files), nl=bool(files))
-
-
-def _is_scenario(subject: str) -> bool:
-    """Tell whether a scenario has this name, or a file."""
-    from computesim.scenario.gather import find_scenario
-
-    return find_scenario(subject) is not None
-
-
-def _scenario(subject: str, shown: Shown) -> None:
-    """Print what the labs of a scenario decide by year."""
-    from computesim import load_scenario
-    from computesim.report.text.balance import scenario_text
-    from computesim.study.balance.whole import of_scenario
-
-    rows = of_scenario(load_scenario(subject, shown.overrides or (), shown.catalog))
-    if shown.as_json:
-        print_json({"scenario": subject, "balances": rows})
-    else:
-        typer.echo(scenario_text(subject, rows))

@@ -10,7 +10,7 @@ import typer
 
 from computesim.cli import options
 from computesim.cli.app import CHECK_FAILED
-from computesim.cli.asking import Alias, asks, noted
+from computesim.cli.asking import Alias, aliases, asks, noted
 from computesim.cli.output import print_json, progress
 
 if TYPE_CHECKING:
@@ -71,45 +71,26 @@ def _twice(draft: Draft[Any], key: str, names: Any) -> None:
             draft.fault(f"{key}.{name}", "is given twice", "give it once")
 
 
-USUAL = (
-    Alias("model"),
+USUAL = aliases(
+    "model",
     Alias("accelerators", "accelerator", "NAME", many=True),
-    Alias("traffic.rate"),
-    Alias("traffic.clients"),
-    Alias("replicas"),
-    Alias("traffic.prompt_tokens"),
-    Alias("traffic.output_tokens"),
-    Alias("promise.ttft"),
-    Alias("promise.tpot"),
-    Alias("promise.share"),
+    "traffic.rate", "traffic.clients", "replicas", "traffic.prompt_tokens",
+    "traffic.output_tokens", "promise.ttft", "promise.tpot", "promise.share",
     Alias("pareto", flag=True),
-)
-OTHERS = (
-    Alias("promise.e2e"),
+)  # fmt: skip
+OTHERS = aliases(
+    "promise.e2e",
     Alias("classes", "class", "NAME:KEY=VALUE,...", one_class, many=True),
     Alias("classes", "classes", "FILE", some_classes),
     Alias("traffic.trace.file", "trace", "FILE"),
-    Alias("traffic.trace.format"),
+    "traffic.trace.format",
     Alias("traffic.trace.start", "from"),
     Alias("traffic.trace.end", "to"),
-    Alias("traffic.think"),
-    Alias("traffic.requests"),
-    Alias("traffic.spread"),
-    Alias("traffic.prompt_spread"),
-    Alias("traffic.cached_share"),
-    Alias("traffic.burstiness"),
-    Alias("dtype"),
-    Alias("kv_dtype"),
-    Alias("layout.tp"),
-    Alias("layout.ep"),
-    Alias("layout.pp"),
-    Alias("disaggregated"),
-    Alias("when_full"),
-    Alias("token_budget"),
-    Alias("max_batch"),
-    Alias("seed"),
+    "traffic.think", "traffic.requests", "traffic.spread", "traffic.prompt_spread",
+    "traffic.cached_share", "traffic.burstiness", "dtype", "kv_dtype", "layout.tp", "layout.ep",
+    "layout.pp", "disaggregated", "when_full", "token_budget", "max_batch", "seed",
     Alias("catalog", takes="DIR"),
-)
+)  # fmt: skip
 
 
 @asks(USUAL, OTHERS)

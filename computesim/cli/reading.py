@@ -134,7 +134,8 @@ def sources(
 @app.command()
 def schema(
     kind: Annotated[
-        str, typer.Argument(metavar="KIND", help="scenario, or the question: simulate, capacity.")
+        str,
+        typer.Argument(metavar="KIND", help=f"scenario, or the question: {', '.join(QUESTIONS)}."),
     ] = "scenario",
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it here.")] = None,
 ) -> None:

@@ -9,58 +9,36 @@ import typer
 
 from computesim.cli import options
 from computesim.cli.app import CHECK_FAILED
-from computesim.cli.asking import Alias, asks, by_class, by_name, by_size, noted
+from computesim.cli.asking import Alias, aliases, asks, by_class, by_name, by_size, noted
 from computesim.cli.output import print_json
 
 if TYPE_CHECKING:
     from computesim.scenario.questions import Draft
 
-USUAL = (
-    Alias("model"),
-    Alias("accelerator"),
-    Alias("replicas"),
-    Alias("traffic.rate"),
-    Alias("traffic.clients"),
+USUAL = aliases(
+    "model", "accelerator", "replicas", "traffic.rate", "traffic.clients",
     Alias("traffic.trace.file", "trace", "FILE"),
-    Alias("traffic.requests"),
-    Alias("traffic.prompt_tokens"),
-    Alias("traffic.output_tokens"),
+    "traffic.requests", "traffic.prompt_tokens", "traffic.output_tokens",
     Alias("promise.ttft", takes="TIME", read=by_class),
     Alias("promise.tpot", takes="TIME", read=by_class),
-)
-OTHERS = (
-    Alias("prefill_replicas"),
-    Alias("dtype"),
-    Alias("kv_dtype"),
+)  # fmt: skip
+OTHERS = aliases(
+    "prefill_replicas", "dtype", "kv_dtype",
     Alias("serving.speculation", "speculate", "K,A", by_name("drafted", "acceptance")),
-    Alias("layout.tp"),
-    Alias("layout.ep"),
-    Alias("layout.pp"),
-    Alias("site"),
+    "layout.tp", "layout.ep", "layout.pp", "site",
     Alias("catalog", takes="DIR"),
-    Alias("traffic.trace.format"),
+    "traffic.trace.format",
     Alias("traffic.trace.start", "from"),
     Alias("traffic.trace.end", "to"),
-    Alias("traffic.spread"),
-    Alias("traffic.cached_share"),
-    Alias("traffic.burstiness"),
-    Alias("traffic.think"),
-    Alias("traffic.turns"),
-    Alias("traffic.samples"),
+    "traffic.spread", "traffic.cached_share", "traffic.burstiness", "traffic.think",
+    "traffic.turns", "traffic.samples",
     Alias("traffic.search", takes="D,W,B", read=by_name("depth", "width", "branching")),
     Alias("traffic.priority", read=by_class),
-    Alias("seed"),
-    Alias("serving.routing"),
-    Alias("serving.when_full"),
-    Alias("serving.block"),
+    "seed", "serving.routing", "serving.when_full", "serving.block",
     Alias("serving.prefix_cache", takes="SIZE", read=by_size),
     Alias("serving.autoscale", takes="MIN,LOAD,TIME", read=by_name("least", "load", "startup")),
-    Alias("serving.failures.mtbf"),
-    Alias("serving.failures.repair"),
-    Alias("engine"),
-    Alias("warm_up"),
-    Alias("timeline"),
-)
+    "serving.failures.mtbf", "serving.failures.repair", "engine", "warm_up", "timeline",
+)  # fmt: skip
 
 
 @asks(USUAL, OTHERS)

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pydantic_core import PydanticCustomError
+
 from computesim.errors import near_miss
 from computesim.scenario.yaml_loader import Key
 
@@ -22,6 +24,16 @@ class Complaint(NamedTuple):
     found: str
     accepted: str
     hint: str = ""
+
+
+def rejected(complaints: Sequence[Complaint]) -> PydanticCustomError:
+    """Return the error of a validator that says what is wrong.
+
+    Parameters
+    ----------
+    complaints : sequence of Complaint
+    """
+    return PydanticCustomError("rejected", "rejected", {"all": complaints})
 
 
 @dataclass(slots=True)

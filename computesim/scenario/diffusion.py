@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pydantic import model_validator
-from pydantic_core import PydanticCustomError
 
-from computesim.scenario.context import Complaint
+from computesim.scenario.context import Complaint, rejected
 from computesim.scenario.fields import CalendarYear, Quantity
 from computesim.scenario.part import Part, optional, required
 from computesim.scenario.shapes import Case
@@ -58,7 +57,7 @@ class Diffusion(Part):
         if self.first and self.second:
             complaints = [c for case in ("central", "low", "high") for c in self._points(case)][:1]
             if complaints:
-                raise PydanticCustomError("rejected", "rejected", {"all": complaints})
+                raise rejected(complaints)
         return self
 
     def _points(self, case: Case) -> list[Complaint]:

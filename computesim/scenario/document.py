@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable
 from inspect import cleandoc
 from typing import Any, get_args, get_origin
 
 from computesim.scenario.fields import Name, Quantity, Shares, Word
-from computesim.scenario.merge import is_branch, without_none
+from computesim.scenario.merge import is_branch, parts_of, without_none
 from computesim.scenario.part import Part
 from computesim.scenario.schema import Tree
 
@@ -101,7 +101,13 @@ _FORMS = (
 
 def format_page() -> str:
     """Return `docs/scenario-format.md`."""
-    sections = "\n".join(_section(title, kind, text) for title, kind, text in _sections(Tree))
+    _, *parts = parts_of(Tree)
+    sections = "\n".join(
+        f"### `{title}`\n\n{cleandoc(kind.__doc__ or '')}\n\n"
+        + "\n".join(rows(kind, _value))
+        + "\n"
+        for title, kind in parts
+    )
     forms = "\n".join(f"| {' | '.join(row)} |" for row in _FORMS)
     head = _HEAD.replace("{forms}", forms)
     return f"{head}\n## All keys\n\n{_top()}\n{sections}"
@@ -113,50 +119,33 @@ def _top() -> str:
         "| `extends` | file or name | - | The scenario that this one changes. |",
         "| `catalog` | folder | - | Your own catalog tables. |",
     ]
-    return "\n".join([*HEADER, *files, *map(_row, *_fields(Tree))]) + "\n"
+    top = rows(Tree, _value)
+    return "\n".join([*HEADER, *files, *top[len(HEADER) :]]) + "\n"
 
 
 _COUNTED = ("user", "token", "accelerator")
 HEADER = ("| key | value | default | meaning |", "|---|---|---|---|")
 
 
-def _sections(kind: type[Part], path: str = "") -> Iterator[tuple[str, type[Part], str]]:
-    """Yield the title, the part and the description of every part below a part."""
-    for name, field in kind.model_fields.items():
-        annotation: Any = without_none(field.annotation)
-        where = f"{path}{name}"
-        if get_origin(annotation) is dict:
-            annotation = get_args(annotation)[1]
-            where += ".<name>"
-        if isinstance(annotation, type) and issubclass(annotation, Part):
-            yield where, annotation, cleandoc(annotation.__doc__ or "")
-            yield from _sections(annotation, f"{where}.")
-
-
-def _section(title: str, kind: type[Part], text: str) -> str:
-    rows = map(_row, *_fields(kind))
-    return f"### `{title}`\n\n{text.strip()}\n\n" + "\n".join([*HEADER, *rows]) + "\n"
-
-
-def _fields(kind: type[Part]) -> tuple[list[str], list[Any]]:
-    return list(kind.model_fields), list(kind.model_fields.values())
-
-
-def _row(name: str, field: Any) -> str:
-    """Return the table row of one key."""
-    default = "**required**" if field.is_required() else default_text(field.default)
-    text = (field.description or "").replace("|", "\\|")
-    return f"| `{name}` | {_value(field)} | {default} | {text} |"
-
-
-def default_text(default: Any) -> str:
-    """Return a default as an author would write it.
+def rows(kind: type[Part], value: Callable[[str, Any], str]) -> list[str]:
+    """Return the table of the keys of a part, with its head.
 
     Parameters
     ----------
-    default : Any
-        Plain data.
+    kind : type of Part
+    value : callable
+        Gets the name of a field and the field; returns what it may be, in words.
     """
+    lines = list(HEADER)
+    for name, field in kind.model_fields.items():
+        default = "**required**" if field.is_required() else _default(field.default)
+        text = (field.description or "").replace("|", "\\|")
+        lines.append(f"| `{name}` | {value(name, field)} | {default} | {text} |")
+    return lines
+
+
+def _default(default: Any) -> str:
+    """Return a default as an author would write it."""
     if default in (None, "", {}):
         return "-"
     if isinstance(default, dict):
@@ -167,7 +156,7 @@ def default_text(default: Any) -> str:
     return f"`{json.dumps(default) if isinstance(default, bool) else default}`"
 
 
-def _value(field: Any) -> str:
+def _value(_: str, field: Any) -> str:
     """Return what a field may be, in words."""
     for form in (*field.metadata, *_inner_metadata(field.annotation)):
         if isinstance(form, Quantity):

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic_core import CoreSchema, core_schema
 
 from computesim import units
-from computesim.scenario.context import Context, quoted, remedy
+from computesim.scenario.context import Context, quoted, rejected, remedy
 from computesim.scenario.reading import PATH_OPTIONS, PROVENANCE, NumberReading, Reading, year
 from computesim.scenario.values import Choice, Mix, Value
 from computesim.scenario.yaml_loader import Key
@@ -33,7 +33,7 @@ class _Field:
             context = info.context if isinstance(info.context, Context) else Context()
             value, reading = self.read(raw, context)
             if reading.complaints:
-                raise PydanticCustomError("rejected", "rejected", {"all": reading.complaints})
+                raise rejected(reading.complaints)
             return value
 
         return core_schema.with_info_plain_validator_function(validate)

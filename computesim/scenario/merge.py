@@ -79,3 +79,15 @@ def keys_of(data: Any, key: Key) -> Iterator[Key]:
     if isinstance(data, Mapping):
         for name, value in data.items():
             yield from keys_of(value, (*key, name))
+
+
+def parts_of(kind: type[Part], path: str = "") -> Iterator[tuple[str, type[Part]]]:
+    """Yield all parts of a tree by their keys, the tree itself first."""
+    yield path, kind
+    for name in kind.model_fields:
+        below: Any = child_kind(kind, name)
+        where = f"{path}.{name}".strip(".")
+        if get_origin(below) is dict:
+            below, where = get_args(below)[1], f"{where}.<name>"
+        if isinstance(below, type) and issubclass(below, Part):
+            yield from parts_of(below, where)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pydantic import ValidationInfo, model_validator
-from pydantic_core import PydanticCustomError
 
-from computesim.scenario.context import Complaint, Context
+from computesim.scenario.context import Complaint, Context, rejected
 from computesim.scenario.diffusion import Diffusion
 from computesim.scenario.fields import (
     AtLeastOne,
@@ -78,7 +77,7 @@ class Price(Part):
         if years and not years[0] <= found < years[-1] + 1:
             told = (f"{found:g}", f"a year of the horizon, {years[0]}-{years[-1]}")
             complaint = Complaint(("reference_year",), *told)
-            raise PydanticCustomError("rejected", "rejected", {"all": [complaint]})
+            raise rejected([complaint])
         return self
 
 

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
-from computesim.scenario.document import HEADER, default_text, quantity_text
-from computesim.scenario.merge import child_kind, is_branch
+from computesim.scenario.document import quantity_text, rows
+from computesim.scenario.merge import child_kind, is_branch, parts_of
 from computesim.scenario.part import Part
 from computesim.scenario.question_fields import ByClass, Form, Name, Names, Number, Word
-from computesim.scenario.questions import Question, parts_of
+from computesim.scenario.questions import Question
 
 _HEAD = """\
 # Question files
 
 <!-- Written by computesim.scenario.question_document; a test keeps it current. -->
 
-`simulate` and `capacity` take a question as a YAML file, as options, or as both: an option says a
-key otherwise than the file, and `--set traffic.rate=8` says any key. The tables below list all
-keys; the help of a command lists those that are options, what people type every day first.
+`simulate`, `capacity`, `plan` and `balance` take a question as a YAML file, as options, or as both:
+an option says a key otherwise than the file, and `--set traffic.rate=8` says any key. The tables
+below list all keys; the help of a command lists those that are options, what people type every day
+first.
 
 ```yaml
 # pool.yaml: computesim simulate pool.yaml --ttft 1s
@@ -40,10 +42,27 @@ classes:
   batch: {rate: 2, output_tokens: 4_000, tpot: 100 ms, priority: 1}
 ```
 
+```yaml
+# job.yaml: computesim plan job.yaml --deadline "60 day"
+model: llama-3.1-70b
+accelerator: h100-sxm
+count: 1_024
+tokens: 15e12
+```
+
+```yaml
+# skill.yaml: computesim balance skill.yaml --set requests=1e7
+skill: aime-2024
+target: 75 %
+model: llama-3.1-8b
+accelerators: [h100-sxm, h200-sxm]
+price: 2 USD/h
+```
+
 Numbers may carry units, as in [scenario files](scenario-format.md), but hold for all times: no
 paths, ranges or sources. Everything that is wrong with a question is told at once, with the file
 and line or the option, what is accepted and the near miss. Files that it names lie beside it.
-`computesim schema simulate` and `computesim schema capacity` print the JSON Schema for your editor.
+`computesim schema COMMAND` prints the JSON Schema of its questions for your editor.
 """
 
 
@@ -64,15 +83,7 @@ def _lines(command: str, kind: type[Question]) -> Iterator[str]:
     for key, part in parts_of(kind):
         yield f"### `{key}`\n" if key else ""
         yield f"{(part.__doc__ or '').strip()}\n"
-        rows = (_row(part, name, field) for name, field in part.model_fields.items())
-        yield "\n".join([*HEADER, *rows]) + "\n"
-
-
-def _row(part: type[Part], name: str, field: Any) -> str:
-    """Return the row of one key."""
-    text = (field.description or "").replace("|", "\\|")
-    default = "**required**" if field.is_required() else default_text(field.default)
-    return f"| `{name}` | {_value(part, name, field)} | {default} | {text} |"
+        yield "\n".join(rows(part, partial(_value, part))) + "\n"
 
 
 def _value(part: type[Part], name: str, field: Any) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import GetJsonSchemaHandler
+from pydantic import GetJsonSchemaHandler, ValidationInfo, field_validator
 from pydantic_core import CoreSchema
 
 from computesim import units
@@ -16,6 +16,9 @@ from computesim.quantities import DTYPE_BYTES
 from computesim.scenario import fields
 from computesim.scenario.context import Context, quoted
 from computesim.scenario.reading import NumberReading, Reading
+
+checks = field_validator  #: marks the check of a key that depends on keys before it
+Info = ValidationInfo  #: what it gets to know of them, and of the catalog
 
 
 class Form(fields._Field):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from pydantic import PrivateAttr, ValidationError
 
@@ -202,15 +202,3 @@ def question_schema(kind: type[Question]) -> dict[str, Any]:
     """
     made = without_required(kind.model_json_schema())
     return {"$schema": DIALECT, **made}
-
-
-def parts_of(kind: type[Part], path: str = "") -> Iterator[tuple[str, type[Part]]]:
-    """Yield all parts of a question by their keys, the question itself first."""
-    yield path, kind
-    for name in kind.model_fields:
-        below: Any = child_kind(kind, name)
-        where = f"{path}.{name}".strip(".")
-        if get_origin(below) is dict:
-            below, where = get_args(below)[1], f"{where}.<name>"
-        if isinstance(below, type) and issubclass(below, Part):
-            yield from parts_of(below, where)

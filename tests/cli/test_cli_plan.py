@@ -114,8 +114,8 @@ def test_a_deadline_that_cannot_be_met_is_exit_code_1(command: Command) -> None:
 
 @pytest.mark.parametrize(("options", "message"), [
     (("--count", 512, "--tokens", 1e12, "--flop", 1e24), "give one of both"),
-    (("--deadline", "90 day"), "needs --tokens or --flop"),
-    ((), "needed, or --deadline"),
+    (("--deadline", "90 day"), "needs tokens or flop"),
+    ((), "needed, or a deadline"),
     (("--count", 512, "--batch-tokens", 100), "shorter than a sequence"),
     (("--count", 512, "--batch-tokens", 8e6, "--batch-schedule", "gpt-3"), "give one"),
     (("--count", 512, "--batch-schedule", "gpt-4"), "did you mean gpt-3"),
@@ -135,14 +135,14 @@ def test_all_faults_are_said_at_once(command: Command) -> None:
     said = command(*wrong, code=2).stderr
     assert "plan: 7 faults" in said
     for word in ("MODEL", "--accelerator", "--site", "--dtype", "did you mean optimiser",
-                 "give one of both", "needed, or --deadline"):  # fmt: skip
+                 "give one of both", "needed, or a deadline"):  # fmt: skip
         assert word in said
 
 
 def test_scaling_says_which_options_it_does_not_use(command: Command) -> None:
     said = command(*JOB, "--scaling", "--count", 512, "--deadline", "90 day", code=2).stderr
     assert "2 faults" in said
-    assert said.count("not used by --scaling") == 2
+    assert said.count("not used by scaling") == 2
 
 
 def test_failure_rates_of_an_own_catalog_are_used(command: Command) -> None:

@@ -1,4 +1,4 @@
-"""Question files of simulate and capacity, and the options that are keys of them."""
+"""Question files, and the options that are keys of them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import pytest
 from jsonschema import Draft202012Validator
 from typer.testing import Result
 
-from computesim.cli import capacity, serving
+from computesim.cli import balance, capacity, planning, serving
 from computesim.cli.asking import QUESTIONS, Alias, question_of
 from computesim.docs import DOCS, pages
-from computesim.scenario.questions import Draft, field_of, parts_of
+from computesim.scenario.merge import parts_of
+from computesim.scenario.questions import Draft, field_of
 from computesim.scenario.yaml_loader import read_yaml
 
 Command = Callable[..., Result]
@@ -51,6 +52,23 @@ classes:
   chat: {rate: 6, prompt_tokens: 900, output_tokens: 200, ttft: 1 s, tpot: 20 ms}
   batch: {rate: 2, output_tokens: 1_500, tpot: 100 ms, priority: 1}
 """
+JOB = """\
+model: llama-3.1-70b
+accelerator: h100-sxm
+count: 1_024
+batch_tokens: 8 Mtoken
+tokens: 15e12
+top: 2
+"""
+SKILL = """\
+skill: aime-2024
+target: 75 %
+method: single
+model: llama-3.1-8b
+accelerators: [h100-sxm]
+requests: 1e6
+price: 2 USD/h
+"""
 
 
 def test_a_file_and_options_ask_the_same(command: Command) -> None:
@@ -64,6 +82,25 @@ def test_a_file_and_options_ask_the_same(command: Command) -> None:
                "--requests", 200, "--class", chat, "--class",
                "batch:rate=2,output=1500,tpot=100 ms,priority=1")  # fmt: skip
     assert asked == json.loads(command("capacity", *options, "--json").stdout)
+
+
+def test_a_job_and_a_skill_are_files_or_options(command: Command) -> None:
+    Path("job.yaml").write_text(JOB)
+    options = ("--accelerator", "h100-sxm", "--count", 1024, "--batch-tokens", 8e6, "--tokens",
+               15e12, "--top", 2)  # fmt: skip
+    asked = json.loads(command("plan", "job.yaml", "--json").stdout)
+    assert asked == json.loads(command("plan", "llama-3.1-70b", *options, "--json").stdout)
+    Path("skill.yaml").write_text(SKILL)
+    options = ("--method", "single", "--model", "llama-3.1-8b", "--accelerator", "h100-sxm",
+               "--requests", "1e6", "--price", "2", "--target", "0.75")  # fmt: skip
+    asked = json.loads(command("balance", "skill.yaml", "--json").stdout)
+    assert asked == json.loads(command("balance", "aime-2024", *options, "--json").stdout)
+    other = command("balance", "skill.yaml", "--set", "method=best_of", "--samples", 2, "--json")
+    assert json.loads(other.stdout)["question"]["method"] == "best_of"
+    Path("skill.yaml").write_text(SKILL.replace("2 USD/h", "0").replace("single", "singel"))
+    told = command("balance", "skill.yaml", code=2).stderr
+    assert "skill.yaml:3: method: 'singel'" in told
+    assert "skill.yaml:7: price: 0; between 0.0001 and 10000 USD/h" in told
 
 
 def test_an_option_says_a_key_instead_of_the_file(command: Command) -> None:
@@ -145,18 +182,23 @@ def test_the_schema_for_editors_accepts_what_is_accepted(
     schema = json.loads(command("schema", command_name).stdout)
     Draft202012Validator.check_schema(schema)
     check = Draft202012Validator(schema)
-    text = {"simulate": POOL, "capacity": SERVICE}[command_name]
+    text = {"simulate": POOL, "capacity": SERVICE, "plan": JOB, "balance": SKILL}[command_name]
     assert not list(check.iter_errors(read_yaml(text, "here").data))
-    wrong = {"traffic": {"rate": -1}, "seed": 1.5, "modell": "llama-3.1-8b"}
-    places = {tuple(error.path) for error in check.iter_errors(wrong)}
-    assert places == {(), ("traffic",), ("seed",)}
-    assert "scenario, simulate, capacity" in command("schema", "plan", code=2).stderr
+    wrong = {
+        "plan": {"count": 1.5, "dtype": "fp12"},
+        "balance": {"samples": 1.5, "method": "voting"},
+    }.get(command_name, {"traffic": {"rate": -1}, "seed": 1.5})
+    places = {tuple(error.path) for error in check.iter_errors({**wrong, "modell": "llama-3.1-8b"})}
+    assert places == {(), *((key,) for key in wrong)}
+    assert "scenario, simulate, capacity" in command("schema", "verify", code=2).stderr
 
 
 @pytest.mark.parametrize(
     ("name", "aliases"),
     [("simulate", (*serving.USUAL, *serving.OTHERS)),
-     ("capacity", (*capacity.USUAL, *capacity.OTHERS))],
+     ("capacity", (*capacity.USUAL, *capacity.OTHERS)),
+     ("plan", (*planning.USUAL, *planning.OTHERS)),
+     ("balance", (*balance.USUAL, *balance.OTHERS))],
 )  # fmt: skip
 def test_every_option_says_a_key_and_every_key_is_documented(
     name: str, aliases: tuple[Alias, ...]
@@ -171,13 +213,14 @@ def test_every_option_says_a_key_and_every_key_is_documented(
             assert f"| `{key}` |" in page
 
 
-@pytest.mark.parametrize("page", ["question-files.md", "capacity.md"])
-def test_the_examples_of_the_pages_are_questions(page: str) -> None:
+@pytest.mark.parametrize(("page", "count"), [("question-files.md", 4), ("capacity.md", 2)])
+def test_the_examples_of_the_pages_are_questions(page: str, count: int) -> None:
     text = (DOCS / page).read_text(encoding="utf-8")
     blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
-    assert len(blocks) == 2
+    assert len(blocks) == count
     for block in blocks:
-        name = "simulate" if block.startswith("# pool.yaml") else "capacity"
+        named = {"# pool": "simulate", "# job": "plan", "# skill": "balance"}
+        name = named.get(block.partition(".")[0], "capacity")
         whole = block if "model:" in block else f"model: qwen3-32b\naccelerators: h20\n{block}"
         Path("question.yaml").write_text(whole)
         asked = Draft(question_of(QUESTIONS[name]), name, Path("question.yaml")).read()

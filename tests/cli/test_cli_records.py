@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -21,7 +21,6 @@ class Asked(Shown):
     model: Annotated[str, typer.Argument(metavar="MODEL")]
     count: Annotated[int, typer.Option(min=1, help="Accelerators.")] = 8
     names: Annotated[list[str] | None, typer.Option("--name")] = None
-    classes: Annotated[list[str], typer.Option("--class")] = field(default_factory=list)
 
 
 def _app() -> typer.Typer:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from computesim.catalog import Catalog
     from computesim.hardware.accelerator import Accelerator
     from computesim.quantities import TrainingLoad
-    from computesim.study.plan.question import Question
+    from computesim.study.plan.question import PlanQuestion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ class Plan:
 class _Run:
     """A question with everything looked up."""
 
-    question: Question
+    question: PlanQuestion
     catalog: Catalog
     chip: Accelerator
     load: TrainingLoad
@@ -70,12 +70,12 @@ class _Run:
         return self.stages[-1].batch_tokens
 
 
-def plan(question: Question, catalog: Catalog) -> Plan:
+def plan(question: PlanQuestion, catalog: Catalog) -> Plan:
     """Return the ranked layouts and, where tokens are given, the run.
 
     Parameters
     ----------
-    question : Question
+    question : PlanQuestion
     catalog : Catalog
     """
     run = _looked_up(question, catalog)
@@ -97,7 +97,7 @@ def plan(question: Question, catalog: Catalog) -> Plan:
     )
 
 
-def _looked_up(question: Question, catalog: Catalog) -> _Run:
+def _looked_up(question: PlanQuestion, catalog: Catalog) -> _Run:
     """Look everything up."""
     model, chip = catalog.model(question.model), catalog.accelerator(question.accelerator)
     load = training_load(model, question.seq_len)
@@ -125,7 +125,7 @@ def _job(run: _Run, count: int) -> Job:
         accelerator=run.chip.name,
         accelerators=count,
         smallest_machine=bool(question.deadline),
-        deadline=question.seconds,
+        deadline=question.deadline,
         batch_tokens=run.batch,
         batch_from=question.batch_schedule or law,
         seq_len=question.seq_len,
@@ -157,10 +157,10 @@ def _machine(run: _Run) -> int:
     """Return the accelerators of the smallest machine that meets the deadline."""
     question = run.question
     assert run.tokens is not None
-    assert question.seconds is not None
+    assert question.deadline is not None
     machine = smallest_machine(
         TrainingJob.of(run.load, run.chip, run.batch, question.dtype),
-        run.tokens, question.seconds, Reliability.of(run.catalog),
+        run.tokens, question.deadline, Reliability.of(run.catalog),
         question.count or LARGEST_MACHINE, question.offload,
     )  # fmt: skip
     return machine.n_accelerators

@@ -26,7 +26,7 @@ from computesim.workload.transformer import train_flop_per_token, training_load
 
 if TYPE_CHECKING:
     from computesim.catalog import Catalog
-    from computesim.study.plan.question import Question
+    from computesim.study.plan.question import PlanQuestion
 
 DURATION: Final = 90 * DAY  #: s, of the runs that are compared; Erdil 2024 takes three months
 TOKENS_PER_PARAMETER: Final = 20.0  #: Hoffmann 2022, approaches 1 and 2
@@ -101,12 +101,12 @@ class Scalings:
     fixed: Scaling
 
 
-def both_scalings(question: Question, catalog: Catalog) -> Scalings:
+def both_scalings(question: PlanQuestion, catalog: Catalog) -> Scalings:
     """Return utilisation against compute, with a batch that grows and with one that does not.
 
     Parameters
     ----------
-    question : Question
+    question : PlanQuestion
         Its model, accelerator, dtype and seq_len count.
     catalog : Catalog
     """
