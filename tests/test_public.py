@@ -21,7 +21,6 @@ BY_VARIABLE = {"computesim.sim.kernels.serve"}
 WAITING = (
     "computesim.cells.rl.step.rl_run", "computesim.cli.records", "computesim.records",
     "computesim.report.text.tables",
-    "computesim.workload.post_training",
 )  # fmt: skip
 
 
