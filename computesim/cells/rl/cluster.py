@@ -33,6 +33,25 @@ class Learner:
         return compute / slowness(plan), self.step.bandwidth / slowness(plan)
 
 
+def mean_effort(
+    shares: tuple[float, float], efforts: tuple[tuple[float, float], tuple[float, float]]
+) -> tuple[float, float]:
+    """Return compute and bandwidth in use, means over the time of a job.
+
+    Parameters
+    ----------
+    shares : tuple of two float
+        Of the job's time in which engine and learner work, `RLPlan.working`.
+    efforts : tuple of two tuples
+        Compute and bandwidth of both while they work.
+    """
+    compute, bandwidth = (
+        sum(share * effort[kind] for share, effort in zip(shares, efforts, strict=True))
+        for kind in (0, 1)
+    )
+    return compute, bandwidth
+
+
 def learner(plan: RLPlan) -> Learner:
     """Return the seconds of the learner on its accelerators, layout searched.
 
