@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated
 
@@ -74,33 +73,6 @@ def one_of(word: str, known: tuple[str, ...], option: str) -> str:
     if word not in known:
         raise typer.BadParameter(f"{word!r} is not one of {', '.join(known)}.", param_hint=option)
     return word
-
-
-def seconds(text: str, option: str) -> float:
-    """Return a time such as `30 ms` in seconds; it must be positive.
-
-    Parameters
-    ----------
-    text : str
-        A number with a unit, or a bare number of seconds.
-    option : str
-        The option, for the message.
-
-    Raises
-    ------
-    typer.BadParameter
-        If it is no time.
-    """
-    from computesim.errors import UnitError
-    from computesim.units import parse
-
-    try:
-        value = parse(re.sub(r"(?<=\d)\s*d\s*$", " day", text), "s")
-    except UnitError as error:
-        raise typer.BadParameter(str(error), param_hint=option) from error
-    if value <= 0:
-        raise typer.BadParameter(f"{text!r} is not a positive time.", param_hint=option)
-    return value
 
 
 def span(start: str, end: str) -> tuple[float, float]:
