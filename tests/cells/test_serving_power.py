@@ -19,7 +19,7 @@ from computesim.sim.fluid import MeanLengths
 from computesim.sim.operation import Autoscaler, Operation
 from computesim.sim.records import BIN
 from computesim.sim.runs import Timeline
-from computesim.sim.service import Service
+from computesim.sim.service import Replicas, Service
 from computesim.sim.trace import Trace, generate, lognormal
 from computesim.workload.transformer import serving_load
 
@@ -73,7 +73,9 @@ def test_reading_prompts_draws_more_than_decoding_and_less_than_what_was_built()
 @pytest.mark.parametrize("width", [1.0, 7.0, 1000.0])
 def test_energy_is_the_integral_of_power_and_hardly_depends_on_the_intervals(width) -> None:
     trace = generate(3, 200, 4.0, lognormal(500, 0.3), lognormal(200, 0.7))
-    run = simulate_serving(trace, SERVICE, WEIGHTS, 2, operation=Operation(bin_seconds=width))
+    run = simulate_serving(
+        trace, Replicas(SERVICE, WEIGHTS, 2), operation=Operation(bin_seconds=width)
+    )
     assert run.timeline is not None
     power = power_over_time(run.timeline, CHIP, SITE, 4, FLOP, "fp8")
     joules = sum(power.joules.values())
@@ -82,7 +84,9 @@ def test_energy_is_the_integral_of_power_and_hardly_depends_on_the_intervals(wid
     machine_seconds = 4 * run.replicas["on_seconds"].sum()
     idle = at_the_meter(accelerator_watts(CHIP, 0.0, 0.0, busy=0.0), 0.0)
     assert idle * machine_seconds < joules < DESIGN * SITE.pue * machine_seconds
-    fine = simulate_serving(trace, SERVICE, WEIGHTS, 2, operation=Operation(bin_seconds=0.5))
+    fine = simulate_serving(
+        trace, Replicas(SERVICE, WEIGHTS, 2), operation=Operation(bin_seconds=0.5)
+    )
     assert fine.timeline is not None
     finer = power_over_time(fine.timeline, CHIP, SITE, 4, FLOP, "fp8")
     assert joules == pytest.approx(sum(finer.joules.values()), rel=0.03)
@@ -94,7 +98,7 @@ def test_a_replica_that_is_switched_off_draws_nothing() -> None:
     joules = []
     for autoscaler in (None, scaler):
         how = Operation(autoscaler=autoscaler, bin_seconds=60.0)
-        run = simulate_serving(trace, SERVICE, WEIGHTS, 4, operation=how)
+        run = simulate_serving(trace, Replicas(SERVICE, WEIGHTS, 4), operation=how)
         assert run.timeline is not None
         power = power_over_time(run.timeline, CHIP, SITE, 1, FLOP, "fp8")
         joules.append(sum(power.joules.values()))
