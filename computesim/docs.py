@@ -38,7 +38,7 @@ def pages() -> dict[str, Callable[[], str]]:
         ),
         "commands.md": reference_page,
         "variables.md": variables_page,
-        "verification.md": page,
+        "verification.md": lambda: page((DOCS / "verification.md").read_text(encoding="utf-8")),
     }
 
 
