@@ -13,16 +13,9 @@ import computesim
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTED = re.findall(r"^\| `([\w.]+)` \|", (ROOT / "docs" / "api.md").read_text(), re.MULTILINE)
-Definition = ast.FunctionDef | ast.ClassDef | ast.Assign | ast.AnnAssign
 
 #: names that are taken through a variable
 BY_VARIABLE = {"computesim.sim.kernels.serve"}
-#: modules whose users are on their way
-WAITING = (
-    "computesim.cells.rl.step.rl_run", "computesim.cli.records", "computesim.records",
-    "computesim.report.text.tables", "computesim.workload.draws",
-    "computesim.workload.post_training", "computesim.workload.reasoning",
-)  # fmt: skip
 
 
 def _name(path: Path) -> str:
@@ -81,7 +74,7 @@ def unused() -> list[str]:
 
 def test_nothing_stands_in_the_package_that_only_tests_use() -> None:
     names = set(unused()) - {*DOCUMENTED, *BY_VARIABLE}
-    assert [name for name in sorted(names) if not name.startswith(WAITING)] == []
+    assert sorted(names) == []
 
 
 @pytest.mark.parametrize("name", DOCUMENTED)

@@ -8,6 +8,7 @@ from typing import Final
 from computesim.cells.rl.overhead import slowness
 from computesim.cells.rl.plan import RLPlan
 from computesim.cells.rl.replica import batch_seconds, rollout_replica
+from computesim.cells.training import hardware_share
 from computesim.errors import CapacityError
 from computesim.hardware.parallel import TrainingStep, best_layout
 from computesim.workload.transformer import serving_load, training_load
@@ -25,6 +26,11 @@ class Learner:
     seconds: float  #: forward, backward and optimiser of all passes, critic included, s
     log_probs: float  #: forward passes of policy, reference and critic, s
     step: TrainingStep  #: of one minibatch
+
+    def effort(self, plan: RLPlan) -> tuple[float, float]:
+        """Return compute and memory bandwidth in use while the learner works, fractions."""
+        compute = hardware_share(self.step, plan.accelerator, plan.dtype)
+        return compute / slowness(plan), self.step.bandwidth / slowness(plan)
 
 
 def learner(plan: RLPlan) -> Learner:
