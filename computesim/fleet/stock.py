@@ -19,7 +19,7 @@ from computesim.fleet.limits import Limit, Maker, Standing
 from computesim.fleet.purchase import Allocation
 from computesim.fleet.roadmap import Roadmap
 from computesim.fleet.supply import Priced, limits
-from computesim.fleet.year import Surroundings, Year
+from computesim.fleet.year import Surroundings, Year, work_of
 from computesim.traced import number, zeros
 
 if TYPE_CHECKING:
@@ -113,6 +113,7 @@ def stock(
             tasks=tasks,
             wanted=columns[t],
             goodput=tables[t],
+            work=work_of(road.accelerators, tasks, cells[t], operations[t], around[t]),
             fleet=fleet[t],
             free=free[t] if limited else None,
         )
