@@ -14,8 +14,6 @@ from computesim.hardware.training_job import TrainingJob
 from computesim.traced import opaque
 from computesim.workload.transformer import train_flop_per_token, training_load
 
-#: memory bandwidth in use while matrix multiplications of training run, fraction; estimate
-TRAINING_BANDWIDTH = 0.3
 NODE = 8  #: accelerators of the node for which failure rates are published
 SMALLEST_JOB = 64  #: accelerators
 LARGEST_JOB = 2**22  #: accelerators
@@ -58,6 +56,7 @@ class TrainingCell:
     flop: float = 0.0  #: model FLOP/s per accelerator, failures included; 0: it does not fit
     mfu: float = 0.0  #: while running, fraction of the dense bf16 peak
     compute: float = 0.0  #: HFU at the executed dtype, mean of the step
+    bandwidth: float = 0.0  #: likewise, fraction of the memory bandwidth
     busy: float = 0.0  #: share of a step in which the accelerator computes
     effective: float = 0.0  #: share of wall time with progress (ETTR)
     accelerators: int = 0  #: of one job
@@ -140,6 +139,7 @@ def _job(
         flop=per_token * step.tokens_per_second * effective,
         mfu=step.mfu,
         compute=hardware_share(step, accelerator, demand.dtype),
+        bandwidth=step.bandwidth,
         busy=step.busy,
         effective=effective,
         accelerators=size,

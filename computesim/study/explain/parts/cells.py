@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 from computesim.cells.jobs import EXPERIMENTS, OTHER_AI, PRETRAINING, RL
 from computesim.cells.measured import Task
-from computesim.cells.training import TRAINING_BANDWIDTH
-from computesim.study.explain.inputs import ESTIMATE, branch, value, word
+from computesim.study.explain.inputs import branch, value, word
 from computesim.study.explain.node import (
     MODELLED,
     SIMULATED,
@@ -197,11 +196,9 @@ def _training_use(world: World, t: int, task: Task, index: int) -> Uses:
     """Return how hard pretraining works an accelerator."""
     share = value(world, "reliability.operational_share", t)
     progress = cell(world, t, task, index, "effective")
-    compute, busy = (
+    compute, memory, busy = (
         product(f"{field} share of {task.workload}, {task.part}", "1",
                 cell(world, t, task, index, field), progress, share)
-        for field in ("compute", "busy")
+        for field in ("compute", "bandwidth", "busy")
     )  # fmt: skip
-    memory = constant("memory bandwidth in use while training", TRAINING_BANDWIDTH, "1", ESTIMATE,
-                      "computesim/cells/training.py")  # fmt: skip
-    return Uses(compute, product(f"bandwidth share of {task.part}", "1", memory, busy), busy)
+    return Uses(compute, memory, busy)
