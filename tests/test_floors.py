@@ -16,7 +16,8 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 #: floors from the ground up; a room imports only itself and rooms of floors below
 FLOORS = (
-    ("errors", "arrays", "calendar", "records", "traced", "version"),
+    ("errors", "arrays", "calendar", "records", "version"),
+    ("traced",),
     ("units", "quantities"),
     ("workload", "hardware", "sim", "results"),
     ("catalog",),
@@ -42,7 +43,7 @@ SEES_ONLY = {
     "scenario": {"catalog", "quantities", "units"},
     "report": {"results", "study", "quantities", "units"},
 }
-GROUND = set(FLOORS[0])
+GROUND = {*FLOORS[0], *FLOORS[1]}
 PUBLIC = {*computesim.__all__, "__version__"}  # the face of the package
 HEIGHT = {room: height for height, floor in enumerate(FLOORS) for room in floor}
 

@@ -16,6 +16,7 @@ from computesim.catalog.rows import (
     Table,
     shipped_sources,
     shipped_table,
+    shown_place,
 )
 from computesim.errors import CatalogError, Fault, near_miss
 
@@ -113,9 +114,7 @@ class Catalog:
         """Return the file and line of a figure, of its latest vintage if no date is given."""
         rows = self._named(table, name)[parameter]
         row = next((r for r in rows if r.fields[6] == as_of), rows[-1])
-        file = Path(row.file)
-        known = file.relative_to(PACKAGE.parent) if file.is_relative_to(PACKAGE) else file
-        return f"{known.as_posix()}:{row.line}"
+        return shown_place(row.file, row.line)
 
     def value(self, table: str, name: str, parameter: str, as_of: str | None = None) -> float:
         """Return the value of a figure in base units."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -16,10 +15,9 @@ from computesim.cells.operation import Operation
 from computesim.demand.demand import Demand
 from computesim.fleet.cohorts import FleetYear, at_delivery, build
 from computesim.fleet.goodput import asked, goodput
-from computesim.fleet.limits import Limit, Maker, Standing
+from computesim.fleet.limits import Limit, Maker
 from computesim.fleet.network import Plan, Share, share_of
 from computesim.fleet.power import Draw, draw, energy
-from computesim.fleet.purchase import Allocation
 from computesim.fleet.roadmap import Roadmap
 from computesim.fleet.supply import NOTHING_LIMITED, Available, Priced, limits, nameplates
 from computesim.hardware.power import Site
@@ -71,53 +69,6 @@ class Year:
         if summed(idle) > 1e-6 * summed(self.fleet.installed):
             found[IDLE] = idle
         return found
-
-
-@dataclass(frozen=True, slots=True)
-class FleetTable:
-    """The fleet of every year as plain lists, as a memo keeps it."""
-
-    shipped: list[list[float]]
-    retired: list[list[float]]
-    installed: list[list[float]]
-    units: list[list[list[float]]]
-    unmet: list[list[float]]
-    standings: list[list[list[Any]]]
-
-    @classmethod
-    def of(cls, fleet: Sequence[FleetYear]) -> FleetTable:
-        """Return a fleet as plain lists."""
-        return cls(
-            [f.shipped.tolist() for f in fleet],
-            [f.retired.tolist() for f in fleet],
-            [f.installed.tolist() for f in fleet],
-            [f.allocation.units.tolist() for f in fleet],
-            [f.allocation.unmet.tolist() for f in fleet],
-            [
-                [
-                    [s.name, s.limit, s.used, s.binding, s.relief.tolist(), s.then]
-                    for s in f.standings
-                ]
-                for f in fleet
-            ],
-        )
-
-    def fleet(self, years: Sequence[int]) -> list[FleetYear]:
-        """Return the fleet of these years."""
-        return [
-            FleetYear(
-                year,
-                np.array(self.shipped[t]),
-                np.array(self.retired[t]),
-                np.array(self.installed[t]),
-                Allocation(np.array(self.units[t]), np.array(self.unmet[t])),
-                tuple(
-                    Standing(name, limit, used, binding, np.array(relief), then)
-                    for name, limit, used, binding, relief, then in self.standings[t]
-                ),
-            )
-            for t, year in enumerate(years)
-        ]
 
 
 def stock(
@@ -180,26 +131,8 @@ def _bought(
 ) -> list[FleetYear]:
     """Return the fleet of every year, from the memo where it has been bought before."""
     share = np.array([1.0 - s.other_ai for s in around])
-    parts: list[tuple[Any, ...]] = [
-        (b.name, b.limit, b.weight, b.stock, b.plate, b.rate) for b in bounds
-    ]
-    parts += [(m.name, m.limit, m.member) for m in makers]
-    key = tuple(
-        part.tobytes() if isinstance(part, np.ndarray) else part
-        for part in (
-            road.mixes,
-            *tables,
-            *columns,
-            share,
-            *(x for several in parts for x in several),
-        )
-    )
-
-    def compute() -> FleetTable:
-        fleet = build(road.years, road.mixes, tables, columns, road.lifetime, share, bounds, makers)
-        return FleetTable.of(fleet)
-
-    return memo.get(FleetTable, (road.years, road.lifetime, key), compute).fleet(road.years)
+    limits: tuple[Limit | Maker, ...] = (*bounds, *makers)
+    return build(road.years, road.mixes, tables, columns, road.lifetime, share, limits, memo)
 
 
 def _priced(road: Roadmap, around: Surroundings, networks: Sequence[Share]) -> Priced:

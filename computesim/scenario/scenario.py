@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import PrivateAttr
 
@@ -15,7 +16,7 @@ from computesim.scenario.part import Part
 from computesim.scenario.schema import Tree
 from computesim.scenario.shapes import Case
 from computesim.scenario.show import Row, describe
-from computesim.scenario.values import Choice, Mix, Value
+from computesim.scenario.values import Address, Choice, Mix, Value
 from computesim.scenario.yaml_loader import Key, Place, dotted, split
 
 if TYPE_CHECKING:
@@ -137,6 +138,10 @@ class Scenario(Tree):
         place = self._places.get(split(key))
         return Origin(place.file, place.line) if place else Origin(DEFAULT)
 
+    def placed(self) -> Scenario:
+        """Return the same scenario in which every value knows where it stands."""
+        return cast("Scenario", _placed(self, (), self))
+
     def source_keys(self) -> tuple[str, ...]:
         """Return the sorted keys of all sources, `estimate` for values that name none."""
         return tuple(sorted({row.source for row in self.assumptions() if row.source}))
@@ -162,6 +167,20 @@ def _leaves(branch: Any, key: Key) -> Iterator[Leaf]:
             yield from _leaves(value, (*key, name))
         elif value is not None:
             yield Leaf((*key, name), value, description)
+
+
+def _placed(branch: Any, key: Key, scenario: Scenario) -> Any:
+    """Return a part, a mapping or a leaf whose values know where they stand."""
+    if isinstance(branch, Part):
+        names = type(branch).model_fields
+        parts = {n: _placed(getattr(branch, n), (*key, n), scenario) for n in names}
+        return branch.model_copy(update=parts)
+    if isinstance(branch, dict):
+        return {name: _placed(part, (*key, name), scenario) for name, part in branch.items()}
+    if not isinstance(branch, (Value, Choice, Mix)):
+        return branch
+    place = Address(dotted(key), str(scenario.origin(dotted(key))))
+    return branch.placed(*place) if isinstance(branch, Mix) else replace(branch, place=place)
 
 
 def _replaced(branch: Any, key: tuple[str, ...], value: Any) -> Any:

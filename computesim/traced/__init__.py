@@ -11,7 +11,7 @@ with them. A formula uses `number`, `zeros`, `least`, `exp`, … in the place of
     edges     leaves, names, and functions that measure or solve and see plain numbers only
 """
 
-from computesim.traced.edges import conditions, leaf, lifted, named, opaque
+from computesim.traced.edges import Measured, conditions, lifted, measured, named, opaque
 from computesim.traced.formulas import (
     average,
     dot,
@@ -33,12 +33,14 @@ from computesim.traced.formulas import (
     to_power,
     zeros,
 )
-from computesim.traced.node import CONSTANT, Traced, on, tracing, walk
+from computesim.traced.node import CONSTANT, Traced, Word, leaf, on, reading, tracing, walk
 from computesim.traced.parts import inside, plain
 
 __all__ = [
     "CONSTANT",
+    "Measured",
     "Traced",
+    "Word",
     "average",
     "conditions",
     "dot",
@@ -54,6 +56,7 @@ __all__ = [
     "log",
     "log1p",
     "maximum",
+    "measured",
     "minimum",
     "most",
     "named",
@@ -61,6 +64,7 @@ __all__ = [
     "on",
     "opaque",
     "plain",
+    "reading",
     "sqrt",
     "summed",
     "summed_along",

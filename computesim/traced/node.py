@@ -7,27 +7,73 @@ import operator
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
-_ON: ContextVar[bool] = ContextVar("traced", default=False)
+T = TypeVar("T")
+
 CONSTANT = "constant"  #: the operation of a number that stands in the code
+
+
+@dataclass(slots=True)
+class Trace:
+    """What is being traced: the leaves so far, and those read by a room on plain numbers."""
+
+    leaves: dict[object, Traced] = field(default_factory=dict)
+    read: dict[int, Traced] | None = None  #: by identity; None where numbers are traced
+
+
+_TRACE: ContextVar[Trace | None] = ContextVar("trace", default=None)
 
 
 def on() -> bool:
     """Tell whether numbers are traced."""
-    return _ON.get()
+    trace = _TRACE.get()
+    return trace is not None and trace.read is None
 
 
 @contextmanager
-def tracing(active: bool = True) -> Iterator[None]:
-    """Trace all that is computed inside, or nothing of it."""
-    token = _ON.set(active)
+def tracing() -> Iterator[None]:
+    """Trace all that is computed inside."""
+    token = _TRACE.set(Trace())
     try:
         yield
     finally:
-        _ON.reset(token)
+        _TRACE.reset(token)
+
+
+@contextmanager
+def reading() -> Iterator[dict[int, Traced]]:
+    """Compute on plain numbers inside; give the leaves that are read there."""
+    trace = _TRACE.get() or Trace()
+    read: dict[int, Traced] = {}
+    token = _TRACE.set(Trace(trace.leaves, read))
+    try:
+        yield read
+    finally:
+        _TRACE.reset(token)
+
+
+def leaf(value: T, make: Callable[[], Traced]) -> T:
+    """Return a number that a file holds: plain while nobody traces, else the one leaf of it.
+
+    Parameters
+    ----------
+    value : float
+    make : callable
+        Returns the leaf.
+    """
+    trace = _TRACE.get()
+    if trace is None:
+        return value
+    made = make()
+    node = trace.leaves.setdefault((made.operation, made.name, made.origin, made.value), made)
+    if trace.read is None:
+        return cast("T", Word(value, node) if isinstance(value, str) else node)
+    trace.read[id(node)] = node
+    return value
 
 
 class Traced:
@@ -38,7 +84,7 @@ class Traced:
 
     Parameters
     ----------
-    value : float or int
+    value : float, int or str
     operation : str
         `sum`, `product`, `exp`, …; of a leaf its kind: `input`, `catalog figure`, `constant`, or
         how it was measured or solved.
@@ -56,7 +102,7 @@ class Traced:
 
     def __init__(
         self,
-        value: float,
+        value: Any,
         operation: str,
         operands: tuple[Traced, ...] = (),
         *,
@@ -72,7 +118,7 @@ class Traced:
         self.origin, self.note, self.given = origin, note, given
 
     def __repr__(self) -> str:
-        return f"{self.name or self.operation} = {self.value:.6g} {self.unit}".strip()
+        return f"{self.name or self.operation} = {self.value} {self.unit}".strip()
 
     def __format__(self, spec: str) -> str:
         return format(self.value, spec)
@@ -97,6 +143,19 @@ class Traced:
 
     def __abs__(self) -> Traced:
         return Traced(abs(self.value), "absolute", (self,))
+
+
+class Word(str):
+    """A word of a scenario that remembers where it stands."""
+
+    __slots__ = ("node",)
+    node: Traced
+
+    def __new__(cls, text: str, node: Traced) -> Word:
+        """Return a word with its leaf."""
+        word = super().__new__(cls, text)
+        word.node = node
+        return word
 
 
 def value_of(x: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from computesim.traced.node import Traced, value_of
+from computesim.traced.node import Traced, Word, value_of
 
 T = TypeVar("T")
 
@@ -17,6 +17,8 @@ def plain(x: T) -> T:
     """Return anything with every traced number in it as its value."""
     if isinstance(x, Traced):
         return cast("T", x.value)
+    if isinstance(x, Word):
+        return cast("T", str(x))
     if isinstance(x, np.ndarray):
         if x.dtype != object:
             return x
@@ -31,6 +33,8 @@ def inside(x: Any) -> Iterator[Traced]:
     """Yield the traced numbers in anything."""
     if isinstance(x, Traced):
         yield x
+    elif isinstance(x, Word):
+        yield x.node
     elif isinstance(x, np.ndarray):
         if x.dtype == object:
             yield from (v for v in x.ravel().tolist() if isinstance(v, Traced))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import partial
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from computesim.cells.memo import Memo
 from computesim.cells.serving_phases import CACHED, FRESH, KINDS, OUTPUT, Phases
 from computesim.fleet.roadmap import Roadmap
 from computesim.fleet.world import Year
-from computesim.traced import number
+from computesim.traced import Measured, number
 
 MILLION = 1e6
 
@@ -126,7 +125,12 @@ def _task(
         phases = memo.get(
             Phases,
             (demand.mix, machine, play, cell.batch),
-            partial(serving_phases.measure, demand, machine, play, cell.batch),
+            serving_phases.measure,
+            demand,
+            machine,
+            play,
+            cell.batch,
+            what=Measured("step model", f"{task.workload} of {task.part} on {machine.name}"),
         )
         for place, shares in enumerate(phases.shares()):
             watts[place] += number(cost.watts[index]) * sum(shares.values())
