@@ -18,6 +18,7 @@ from computesim.errors import (
     UnreachableError,
     near_miss,
 )
+from computesim.traced import number, opaque
 from computesim.workload.adoption import Usage
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def followed(
             own[product] = replace(
                 own[product],
                 reasoning_tokens=ratio.at(moment.year) * solved.balance.tokens,
-                samples=float(solved.balance.samples),
+                samples=number(solved.balance.samples),
             )
     return own, tuple(steps[step.lab] for step in rl), found
 
@@ -89,6 +90,7 @@ def _trained(lab: Lab, year: float, step: RLDemand, solved: Followed) -> RLDeman
     return replace(step, steps=runs * solved.rl_flop / per_step)
 
 
+@opaque("least cost", lambda moment, name, *_: f"least cost of {name}")
 def _solved(
     moment: Moment, name: str, usages: Mapping[str, Usage], step: RLDemand
 ) -> Followed | None:

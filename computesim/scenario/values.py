@@ -17,7 +17,7 @@ from computesim.scenario.shapes import (
     Shape,
     position,
 )
-from computesim.traced import Traced, leaf
+from computesim.traced import Traced, conditions, leaf, plain
 
 INPUT = "input"  #: the operation of what is read of a scenario
 
@@ -34,7 +34,7 @@ class Address(NamedTuple):
 NOWHERE = Address()
 
 
-def _leaf(value: Value | Choice, reading: float | str, unit: str) -> Traced:
+def _leaf(value: Value | Choice, reading: float | str, unit: str, year: float) -> Traced:
     """Return what was read of a value as the leaf of a tree."""
     return Traced(
         reading,
@@ -44,6 +44,7 @@ def _leaf(value: Value | Choice, reading: float | str, unit: str) -> Traced:
         source=value.source or "estimate",
         origin=value.place.origin,
         note=value.note,
+        given=conditions(year),
     )
 
 
@@ -79,8 +80,8 @@ class Value:
         float
             In base units (s, B, FLOP, W, J, token, USD).
         """
-        number = self._bound(self.shape.at(year, case))
-        return leaf(number, lambda: _leaf(self, number, self.base or self.unit))
+        number = self._bound(self.shape.at(plain(year), case))
+        return leaf(number, lambda: _leaf(self, number, self.base or self.unit, year))
 
     def quantile(self, p: float, year: float) -> float:
         """Return the number, in base units, not exceeded with probability `p` (0 < p < 1)."""
@@ -201,7 +202,7 @@ class Choice:
         """Return the word of a year."""
         index = int(position(self.years, year, True, self.holds)) if self.years else 0
         word = self.words[index]
-        return leaf(word, lambda: _leaf(self, word, ""))
+        return leaf(word, lambda: _leaf(self, word, "", year))
 
     def plain(self) -> Any:
         """Return the choice as plain data that reads back as the same choice."""

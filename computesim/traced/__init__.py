@@ -11,9 +11,19 @@ with them. A formula uses `number`, `zeros`, `least`, `exp`, … in the place of
     edges     leaves, names, and functions that measure or solve and see plain numbers only
 """
 
-from computesim.traced.edges import Measured, conditions, lifted, measured, named, opaque
+from computesim.traced.edges import (
+    Measured,
+    conditions,
+    lifted,
+    measured,
+    named,
+    opaque,
+    resting,
+    steered,
+)
 from computesim.traced.formulas import (
     average,
+    count,
     dot,
     dots,
     exp,
@@ -30,6 +40,7 @@ from computesim.traced.formulas import (
     sqrt,
     summed,
     summed_along,
+    tanh,
     to_power,
     zeros,
 )
@@ -43,6 +54,7 @@ __all__ = [
     "Word",
     "average",
     "conditions",
+    "count",
     "dot",
     "dots",
     "exp",
@@ -65,9 +77,12 @@ __all__ = [
     "opaque",
     "plain",
     "reading",
+    "resting",
     "sqrt",
+    "steered",
     "summed",
     "summed_along",
+    "tanh",
     "to_power",
     "tracing",
     "walk",

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 import numpy as np
 
 from computesim.records import units
-from computesim.traced.node import Traced, on, reading
+from computesim.traced.node import Traced, on, reading, steering
 from computesim.traced.parts import inside, plain, rebuilt
 
 T = TypeVar("T")
@@ -45,6 +45,29 @@ def named(label: str | Callable[..., str] = "", unit: str = "") -> Callable[[F],
         return cast("F", answer)
 
     return decorate
+
+
+def resting(x: T, *on_what: Any) -> T:
+    """Return anything whose numbers rest on others besides their operands."""
+    given = conditions(on_what)
+    for node in inside(x) if given else ():
+        if node.operands:
+            node.given = (*node.given, *given)
+    return x
+
+
+def steered(f: F) -> F:
+    """Let what a function returns rest on the counts that said how often it did something."""
+
+    @wraps(f)
+    def answer(*args: Any, **kwargs: Any) -> Any:
+        if not on():
+            return f(*args, **kwargs)
+        with steering() as counts:
+            result = f(*args, **kwargs)
+        return resting(result, counts)
+
+    return cast("F", answer)
 
 
 def lifted(x: Any, leaf: Callable[[float, str, str], Traced], name: str, unit: str = "") -> Any:

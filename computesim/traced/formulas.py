@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from computesim.traced.node import Traced, as_node, on, value_of
+from computesim.traced.node import Traced, as_node, on, steer, value_of
 from computesim.traced.parts import plain
 
 Floats = NDArray[np.float64]
@@ -25,7 +25,16 @@ Binary = Callable[[Any, Any], Floats]
 
 def number(x: Any) -> float:
     """Return a number as a float, a traced one as it is."""
-    return cast("float", x) if isinstance(x, Traced) else float(x)
+    if not isinstance(x, Traced):
+        return float(x)
+    if isinstance(x.value, int):
+        x = x.replaced(float(x.value))
+    return cast("float", x)
+
+
+def count(x: int) -> int:
+    """Return a whole number that says how often a formula is applied, see `steered`."""
+    return steer(x) if isinstance(x, Traced) else x
 
 
 def zeros(shape: int | tuple[int, ...]) -> Floats:
@@ -50,7 +59,7 @@ def function(name: str) -> Callable[[F], F]:
 
 exp, log = function("exp")(math.exp), function("log")(math.log)
 expm1, log1p = function("expm1")(math.expm1), function("log1p")(math.log1p)
-sqrt = function("sqrt")(math.sqrt)
+sqrt, tanh = function("sqrt")(math.sqrt), function("tanh")(math.tanh)
 
 
 @function("minimum")

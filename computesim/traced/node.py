@@ -23,6 +23,7 @@ class Trace:
 
     leaves: dict[object, Traced] = field(default_factory=dict)
     read: dict[int, Traced] | None = None  #: by identity; None where numbers are traced
+    steering: list[Traced] = field(default_factory=list)  #: what said how often, see `steer`
 
 
 _TRACE: ContextVar[Trace | None] = ContextVar("trace", default=None)
@@ -69,7 +70,9 @@ def leaf(value: T, make: Callable[[], Traced]) -> T:
     if trace is None:
         return value
     made = make()
-    node = trace.leaves.setdefault((made.operation, made.name, made.origin, made.value), made)
+    node = trace.leaves.setdefault(
+        (made.operation, made.name, made.origin, made.value, made.given), made
+    )
     if trace.read is None:
         return cast("T", Word(value, node) if isinstance(value, str) else node)
     trace.read[id(node)] = node
@@ -117,6 +120,14 @@ class Traced:
         self.name, self.unit, self.source = name, unit, source
         self.origin, self.note, self.given = origin, note, given
 
+    def replaced(self, value: float) -> Traced:
+        """Return the same node with another value, which differs by its rounding or type."""
+        node = object.__new__(Traced)
+        for name in Traced.__slots__:
+            setattr(node, name, getattr(self, name))
+        node.value = value
+        return node
+
     def __repr__(self) -> str:
         return f"{self.name or self.operation} = {self.value} {self.unit}".strip()
 
@@ -143,6 +154,24 @@ class Traced:
 
     def __abs__(self) -> Traced:
         return Traced(abs(self.value), "absolute", (self,))
+
+
+def steer(node: Traced) -> int:
+    """Return the value of a node that says how often something is done, and remember it."""
+    if trace := _TRACE.get():
+        trace.steering.append(node)
+    return cast("int", node.value)
+
+
+@contextmanager
+def steering() -> Iterator[list[Traced]]:
+    """Collect what steers the formulas inside."""
+    trace = _TRACE.get() or Trace()
+    outer, trace.steering = trace.steering, []
+    try:
+        yield trace.steering
+    finally:
+        trace.steering = outer
 
 
 class Word(str):

@@ -6,6 +6,7 @@ indexer selects), windowed attention, and linear layers with a fixed state.
 
 from __future__ import annotations
 
+from computesim.traced import least, most, number
 from computesim.workload.architecture import Architecture
 
 #: FLOP per element of the state and token: decay 1, read 2, correct 2, write 2. The same 7 is
@@ -55,7 +56,7 @@ def attention_flop_per_pair(arch: Architecture, absorbed: bool = False) -> float
         sparse only the indexer sees every pair: ``2 H_index d_index``.
     """
     if arch.sparse_topk:
-        return float(arch.n_full_layers * 2 * arch.n_index_heads * arch.d_index_head)
+        return number(arch.n_full_layers * 2 * arch.n_index_heads * arch.d_index_head)
     return arch.n_full_layers * _pair_flop(arch, absorbed)
 
 
@@ -125,7 +126,7 @@ def linear_flop_per_token(arch: Architecture) -> float:
     -------
     float, FLOP/token
     """
-    return float(_SCAN_FLOP * arch.n_linear_layers * _state_elements(arch))
+    return number(_SCAN_FLOP * arch.n_linear_layers * _state_elements(arch))
 
 
 def _state_elements(arch: Architecture) -> int:
@@ -184,12 +185,12 @@ def state_bytes_per_sequence(
     -------
     float, B/sequence
     """
-    window = arch.window if context is None else min(context, arch.window)
+    window = arch.window if context is None else least(context, arch.window)
     width = arch.window_kv_heads * (arch.d_head_qk + arch.d_head_v)
     windows = arch.n_window_layers * window * width * element_bytes
     keys = arch.n_linear_key_heads * arch.d_linear_key
     values = arch.n_linear_heads * arch.d_linear_value
-    taps = max(arch.linear_conv - 1, 0) * (2 * keys + values) * element_bytes
+    taps = most(arch.linear_conv - 1, 0) * (2 * keys + values) * element_bytes
     return windows + arch.n_linear_layers * (_state_elements(arch) * _STATE_BYTES + taps)
 
 

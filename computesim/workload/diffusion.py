@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from computesim.traced import exp, log, tanh
 
 
 def logistic(
@@ -27,7 +27,7 @@ def logistic(
     float
         In the unit of the ceiling.
     """
-    return floor + (ceiling - floor) * 0.5 * (1.0 + math.tanh(0.5 * rate * (year - midpoint)))
+    return floor + (ceiling - floor) * 0.5 * (1.0 + tanh(0.5 * rate * (year - midpoint)))
 
 
 def logistic_through(
@@ -49,7 +49,7 @@ def logistic_through(
     (year_a, a), (year_b, b) = first, second
     if not (0 < a < ceiling and 0 < b < ceiling and year_a != year_b):
         raise ValueError("a logistic curve needs two years, and values between 0 and the ceiling")
-    odds_a, odds_b = math.log(a / (ceiling - a)), math.log(b / (ceiling - b))
+    odds_a, odds_b = log(a / (ceiling - a)), log(b / (ceiling - b))
     rate = (odds_b - odds_a) / (year_b - year_a)
     if rate == 0:
         raise ValueError("a logistic curve through two equal values has no midpoint")
@@ -74,5 +74,5 @@ def bass(years: float, ceiling: float, innovation: float, imitation: float) -> f
     """
     if years <= 0:
         return 0.0
-    decay = math.exp(-(innovation + imitation) * years)
+    decay = exp(-(innovation + imitation) * years)
     return ceiling * (1.0 - decay) / (1.0 + imitation / innovation * decay)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from computesim.quantities import DTYPE_BYTES
+from computesim.traced import number
 from computesim.workload.architecture import Architecture
 
 
@@ -200,4 +201,4 @@ def expected_experts(n_experts: int, experts_per_token: int, tokens: float) -> f
     """
     if not n_experts:
         return 0.0
-    return float(n_experts * (1.0 - (1.0 - experts_per_token / n_experts) ** tokens))
+    return number(n_experts * (1.0 - (1.0 - experts_per_token / n_experts) ** tokens))
