@@ -25,7 +25,7 @@ Binary = Callable[[Any, Any], Floats]
 
 def number(x: Any) -> float:
     """Return a number as a float, a traced one as it is."""
-    if not isinstance(x, Traced):
+    if x.__class__ is not Traced:
         return float(x)
     if isinstance(x.value, int):
         x = x.replaced(float(x.value))
@@ -48,7 +48,7 @@ def function(name: str) -> Callable[[F], F]:
     def decorate(act: F) -> F:
         @wraps(act)
         def answer(*x: Any) -> Any:
-            if not any(isinstance(a, Traced) for a in x):
+            if Traced not in map(type, x):
                 return act(*x)
             return Traced(act(*map(value_of, x)), name, tuple(map(as_node, x)))
 
@@ -106,12 +106,12 @@ maximum = _elementwise(most, np.maximum)
 
 def _sum(terms: Sequence[Any], value: float) -> Any:
     """Return a sum that was computed, with its terms."""
-    nodes = tuple(t for t in terms if isinstance(t, Traced) or t)
+    nodes = [t for t in terms if value_of(t) != 0]
+    if not nodes:
+        return next((t for t in terms if isinstance(t, Traced)), value)
     if not any(isinstance(t, Traced) for t in nodes):
         return value
-    if len(nodes) == 1:
-        return nodes[0]
-    return Traced(value, "sum", tuple(map(as_node, nodes)))
+    return nodes[0] if len(nodes) == 1 else Traced(value, "sum", tuple(map(as_node, nodes)))
 
 
 def summed(x: Floats) -> float:

@@ -189,12 +189,14 @@ class Word(str):
 
 def value_of(x: Any) -> Any:
     """Return the value of a number, traced or not."""
-    return x.value if isinstance(x, Traced) else x
+    return x.value if x.__class__ is Traced else x
 
 
 def as_node(x: Any) -> Traced:
     """Return a number as a node."""
-    return x if isinstance(x, Traced) else Traced(x.item() if hasattr(x, "item") else x, CONSTANT)
+    if x.__class__ is Traced:
+        return cast("Traced", x)
+    return Traced(x.item() if isinstance(x, np.generic) else x, CONSTANT)
 
 
 def _divided(a: float, b: float) -> float:
@@ -202,61 +204,67 @@ def _divided(a: float, b: float) -> float:
     return a / b if b else math.copysign(math.inf, b) * a
 
 
-def _combined(a: Any, b: Any, name: str, act: Callable[[Any, Any], Any]) -> Any:
-    """Return an operation on two numbers of which one at least is traced.
+_NUMBERS = (int, float)
 
-    A sum with a constant zero and a product with a constant one are the number itself; a product
-    that is zero rests on the factors that are.
-    """
-    x, y = value_of(a), value_of(b)
-    if not isinstance(x, (int, float)) or not isinstance(y, (int, float)):
-        return NotImplemented
-    if name == "sum" and (a is not x or b is not y):
-        if a is x and x == 0:
-            return b
-        if b is y and y == 0:
-            return a
-    if name == "product":
-        if a is x and x == 1:
-            return b
-        if b is y and y == 1:
-            return a
-        if x == 0 or y == 0:
-            return _nothing(a, b, x * y)
-    value = act(x, y)
-    if isinstance(value, np.floating):
-        value = float(value)
-    if name in ("sum", "product") and isinstance(a, Traced) and a.operation == name and not a.name:
-        return Traced(value, name, (*a.operands, as_node(b)))
-    return Traced(value, name, (as_node(a), as_node(b)))
+
+def _with_nothing(a: Any, b: Any, value: float) -> Any:
+    """Return a sum of which a term is zero: the other term, of two zeros the traced one."""
+    term = a if value_of(a) != 0 or (value_of(b) == 0 and isinstance(a, Traced)) else b
+    return term if isinstance(term, Traced) else float(value)
 
 
 def _nothing(a: Any, b: Any, value: float) -> Any:
-    """Return a product that is zero, or undefined where the other factor is infinite."""
-    zero = tuple(f for f in (a, b) if value_of(f) == 0 or value != 0)
-    if any(not isinstance(f, Traced) for f in zero) and value == 0:
+    """Return a product that is zero and rests on a factor that is; undefined with infinity."""
+    if value != 0:
+        return Traced(float(value), "product", (as_node(a), as_node(b)))
+    zero = a if value_of(a) == 0 else b
+    if not isinstance(zero, Traced):
         return float(value)
-    return Traced(float(value), "product", tuple(map(as_node, zero)))
+    again = zero.operation == "product" and not zero.name
+    return zero if again else Traced(float(value), "product", (zero,))
 
 
-def _methods(name: str, label: str, act: Callable[[Any, Any], Any]) -> None:
+def _operator(name: str, label: str, act: Callable[[Any, Any], Any]) -> None:
     """Give the class an operator and its mirror."""
-    setattr(Traced, f"__{name}__", lambda self, other: _combined(self, other, label, act))
-    setattr(Traced, f"__r{name}__", lambda self, other: _combined(other, self, label, act))
+    extends = label in ("sum", "product")
+
+    def combined(a: Any, b: Any) -> Any:
+        x = a.value if a.__class__ is Traced else a
+        y = b.value if b.__class__ is Traced else b
+        if not isinstance(x, _NUMBERS) or not isinstance(y, _NUMBERS):
+            return NotImplemented
+        value = act(x, y)
+        if extends:
+            if x == 0 or y == 0:
+                return (_with_nothing if label == "sum" else _nothing)(a, b, value)
+            if label == "product" and ((x is a and x == 1) or (y is b and y == 1)):
+                return b if x is a else a
+        if value.__class__ is np.float64:
+            value = float(value)
+        left, right = as_node(a), as_node(b)
+        if extends and left.operation == label and not left.name:
+            return Traced(value, label, (*left.operands, right))
+        return Traced(value, label, (left, right))
+
+    setattr(Traced, f"__{name}__", combined)
+    setattr(Traced, f"__r{name}__", lambda self, other: combined(other, self))
 
 
-_methods("add", "sum", operator.add)
-_methods("mul", "product", operator.mul)
-_methods("sub", "difference", operator.sub)
-_methods("pow", "power", operator.pow)
-_methods("truediv", "quotient", _divided)
-_methods("floordiv", "whole quotient", operator.floordiv)
-_methods("mod", "remainder", operator.mod)
+def _comparison(name: str) -> None:
+    """Give the class a comparison of values."""
+    compare = getattr(operator, name)
+    setattr(Traced, f"__{name}__", lambda self, other: compare(self.value, value_of(other)))
+
+
+_operator("add", "sum", operator.add)
+_operator("mul", "product", operator.mul)
+_operator("sub", "difference", operator.sub)
+_operator("pow", "power", operator.pow)
+_operator("truediv", "quotient", _divided)
+_operator("floordiv", "whole quotient", operator.floordiv)
+_operator("mod", "remainder", operator.mod)
 for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
-    _compare = getattr(operator, _name)
-    setattr(
-        Traced, f"__{_name}__", lambda self, other, _c=_compare: _c(self.value, value_of(other))
-    )
+    _comparison(_name)
 
 
 def walk(root: Traced, given: bool = True) -> Iterator[Traced]:
