@@ -28,7 +28,7 @@ from computesim.sim.operation import Operation
 from computesim.sim.output import quantile, saturated
 from computesim.sim.service import RECOMPUTE
 from computesim.sim.streams import stream
-from computesim.sim.trace import Lengths, Trace, generate, poisson_arrivals, read_trace
+from computesim.sim.trace import Trace, generate, lognormal, poisson_arrivals, read_trace
 
 SEED = 1
 DAY = "servegen_deepseek_r1_24h_reconstructed.parquet"
@@ -36,9 +36,9 @@ DAY_REPLICAS = 16  #: the fewest of 8, 12, 16 … whose TTFT stays below 2 s for
 
 #: name, prompts, outputs, arrivals per second and replica
 SHAPES = {
-    "chat": (Lengths(1000, 0.8, 32_000), Lengths(250, 0.8, 4_000), 10.0),
-    "agent": (Lengths(20_000, 0.5, 100_000), Lengths(1500, 0.8, 8_000), 0.3),
-    "chain of thought": (Lengths(1000, 0.8, 32_000), Lengths(8000, 0.9, 32_000), 0.22),
+    "chat": (lognormal(1000, 0.8, 32_000), lognormal(250, 0.8, 4_000), 10.0),
+    "agent": (lognormal(20_000, 0.5, 100_000), lognormal(1500, 0.8, 8_000), 0.3),
+    "chain of thought": (lognormal(1000, 0.8, 32_000), lognormal(8000, 0.9, 32_000), 0.22),
 }
 
 
@@ -85,8 +85,8 @@ def twins(size: float) -> Iterator[Row]:
             lambda engine, t=trace: simulate_serving(t, SERVICE, WEIGHTS, 4, engine=engine),
         )
     n = int(512 * size)
-    prompts = Lengths(500, 0.5, 4_000).draw(n, stream(SEED, "prompt_tokens"))
-    outputs = Lengths(5_000, 0.8, 32_000).draw(n, stream(SEED, "output_tokens"))
+    prompts = lognormal(500, 0.5, 4_000).draw(n, stream(SEED, "prompt_tokens"))
+    outputs = lognormal(5_000, 0.8, 32_000).draw(n, stream(SEED, "output_tokens"))
     cases["rollout, 4 replicas"] = (
         n,
         lambda engine: simulate_rollout(prompts, outputs, SERVICE, WEIGHTS, 4, engine=engine),

@@ -39,22 +39,6 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
-    """What a piece of work costs on a machine."""
-
-    seconds: float = 0.0  #: time, s
-    joules: float = 0.0  #: energy at the accelerator, J
-
-    def __add__(self, other: Cost) -> Cost:
-        return Cost(self.seconds + other.seconds, self.joules + other.joules)
-
-    def __mul__(self, factor: float) -> Cost:
-        return Cost(self.seconds * factor, self.joules * factor)
-
-    __rmul__ = __mul__
-
-
-@dataclass(frozen=True, slots=True)
 class Estimate:
     """A mean with the half-width of its confidence interval."""
 

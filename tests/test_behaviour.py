@@ -9,7 +9,7 @@ import pytest
 
 from computesim import Results, load_catalog, load_scenario, project
 from computesim.cells.memo import Memo
-from computesim.workload.reasoning import lognormal_length, representative_lengths
+from computesim.lengths import lognormal_length, representative_lengths
 from computesim.workload.search import SearchPlan, search_cost
 from computesim.workload.transformer import prefill_flop
 

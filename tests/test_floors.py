@@ -16,7 +16,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 #: floors from the ground up; a room imports only itself and rooms of floors below
 FLOORS = (
-    ("errors", "arrays", "calendar", "records", "version"),
+    ("errors", "arrays", "calendar", "lengths", "records", "version"),
     ("traced",),
     ("units", "quantities"),
     ("workload", "hardware", "sim", "results"),

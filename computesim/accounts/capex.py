@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from computesim.arrays import Floats
-from computesim.fleet.roadmap import Roadmap
-from computesim.fleet.supply import nameplates
-from computesim.fleet.world import Year
+from computesim.fleet.world import World
+from computesim.results import Yearly
 from computesim.traced import dot, most
 
 
@@ -49,29 +46,16 @@ def capex(
     }
 
 
-def additions(watts: Sequence[float]) -> list[float]:
-    """Return the power that each year adds to the most there has been so far, W."""
-    found, highest = [], 0.0
-    for value in watts:
-        found.append(most(value - highest, 0.0))
-        highest = most(highest, value)
-    return found
-
-
-def spending(road: Roadmap, years: Sequence[Year]) -> list[dict[str, float]]:
-    """Return the capital spending of every year by part, USD/year."""
-    plates = [
-        dot(y.fleet.installed, nameplates(road.accelerators, [n.watts for n in y.networks]))
-        for y in years
-    ]
-    return [
-        capex(
-            y.fleet.shipped,
-            np.array([y.around.price.get(a.name, a.price) for a in road.accelerators]),
-            np.array([n.price for n in y.networks]),
-            y.around.server_share,
+def rows(world: World) -> Yearly:
+    """Yield the capital spending of every year by part."""
+    for year, new in zip(world.years, world.new_watts, strict=True):
+        around = year.around
+        parts = capex(
+            year.fleet.shipped,
+            around.price,
+            np.array([share.price for share in around.networks]),
+            around.server_share,
             new,
-            y.around.facility_price,
+            around.facility_price,
         )
-        for y, new in zip(years, additions(plates), strict=True)
-    ]
+        yield [(f"Capex|{part}", value) for part, value in parts.items()]

@@ -9,53 +9,34 @@ from computesim.accounts.bill.ratios import CASES
 from computesim.calendar import DAY, YEAR
 from computesim.demand.demand import Demand
 from computesim.hardware.device import Device
-from computesim.results import Row, rows_of
+from computesim.results import Yearly
 from computesim.traced import least
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from computesim.fleet.world import Year
-    from computesim.scenario import Scenario
+    from computesim.fleet.world import World
     from computesim.scenario.devices import Devices
 
 _DAYS = 365.25
 Pairs = Iterator[tuple[str, float]]
 
 
-def rows(scenario: Scenario, years: Sequence[Year], replication: int) -> list[Row]:
-    """Return devices, their work, energy and content in every year.
-
-    Parameters
-    ----------
-    scenario : Scenario
-    years : sequence of Year
-    replication : int
-
-    Returns
-    -------
-    list of Row
-    """
-    return [
-        row
-        for year in years
-        for row in rows_of(
-            figures(scenario.devices, year.demand, year.year), year.year, replication
-        )
-    ]
+def rows(world: World) -> Yearly:
+    """Yield devices, their work, energy and content in every year."""
+    devices = world.scenario.devices
+    return (figures(devices, year.demand, year.year) for year in world.years)
 
 
-def remarks(scenario: Scenario, years: Sequence[Year]) -> list[str]:
+def remarks(world: World) -> list[str]:
     """Return in which years the devices in use cannot do what is asked of them."""
-    found = []
-    for year in years:
-        of = dict(figures(scenario.devices, year.demand, year.year))
-        if (need := of["Devices|Needed"]) > (there := of["Devices|Used"]) * (1 + 1e-9):
-            found.append(
+    texts = []
+    for year, pairs in zip(world.years, rows(world), strict=True):
+        figure = dict(pairs)
+        if (need := figure["Devices|Needed"]) > (there := figure["Devices|Used"]) * (1 + 1e-9):
+            texts.append(
                 f"{year.year}: {need / 1e6:,.0f} million devices would have to answer requests, "
                 f"{there / 1e6:,.0f} million are there and used for it"
             )
-    return found
+    return texts
 
 
 def device_at(devices: Devices, year: float) -> Device:

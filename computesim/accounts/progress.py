@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import numpy as np
 
 from computesim.arrays import Floats
 from computesim.cells.jobs import OTHER_AI
-from computesim.fleet.roadmap import Roadmap
-from computesim.fleet.world import Year
-from computesim.results import Row, rows_of
+from computesim.demand.demand import Progress
+from computesim.fleet.world import World
+from computesim.fleet.year import Year
+from computesim.results import Yearly
 from computesim.traced import dot, dots, number, summed_along
 
 
@@ -23,13 +25,12 @@ class Hardware:
     per_usd: float
 
 
-def hardware_index(road: Roadmap, years: Sequence[Year]) -> list[Hardware]:
+def hardware_index(world: World) -> list[Hardware]:
     """Return the progress of hardware by year, a chained index.
 
     Parameters
     ----------
-    road : Roadmap
-    years : sequence of Year
+    world : World
 
     Returns
     -------
@@ -44,17 +45,16 @@ def hardware_index(road: Roadmap, years: Sequence[Year]) -> list[Hardware]:
     (m G)[w]`` for demands D, goodput G and mixes m' and m, over the tasks w that both can do.
     Software and algorithms are in both and cancel. USD are those of the accelerators.
     """
-    found = [Hardware(1.0, 1.0)]
+    index, years, mixes = [Hardware(1.0, 1.0)], world.years, world.road.mixes
     for t in range(1, len(years)):
-        before, now = road.mixes[t - 1], road.mixes[t]
-        more = _link(years[t], before, now)
+        more = _link(years[t], mixes[t - 1], mixes[t])
         if more is None:
             break
-        dear, cheap = _price(road, years[t], now), _price(road, years[t - 1], before)
-        last = found[-1]
+        dear, cheap = (dot(mixes[k], years[k].around.price) for k in (t, t - 1))
+        last = index[-1]
         per_usd = last.per_usd * more * cheap / dear if dear > 0 else last.per_usd * more
-        found.append(Hardware(last.per_accelerator * more, per_usd))
-    return found
+        index.append(Hardware(last.per_accelerator * more, per_usd))
+    return index
 
 
 def _link(year: Year, before: Floats, now: Floats) -> float | None:
@@ -69,39 +69,18 @@ def _link(year: Year, before: Floats, now: Floats) -> float | None:
     return number(need[0] / need[1])
 
 
-def _price(road: Roadmap, year: Year, mix: Floats) -> float:
-    """Return the mean price of an accelerator of a mix, USD."""
-    return dot(mix, [year.around.price.get(a.name, a.price) for a in road.accelerators])
+def rows(world: World) -> Yearly:
+    """Yield the progress of every year, its parts apart."""
+    for year, hardware in zip_longest(world.years, hardware_index(world)):
+        pairs = dict(_software(year.demand.progress))
+        if hardware is not None:
+            pairs["Hardware|Per accelerator"] = hardware.per_accelerator
+            pairs["Hardware|Per USD"] = hardware.per_usd
+        yield [(f"Progress|{name}", value) for name, value in pairs.items()]
 
 
-def rows(road: Roadmap, years: Sequence[Year], replication: int) -> list[Row]:
-    """Return the progress of every year, its parts apart.
-
-    Parameters
-    ----------
-    road : Roadmap
-    years : sequence of Year
-    replication : int
-
-    Returns
-    -------
-    list of Row
-    """
-    hardware = hardware_index(road, years)
-    found = []
-    for t, year in enumerate(years):
-        pairs = dict(_told(year))
-        if t < len(hardware):
-            pairs["Hardware|Per accelerator"] = hardware[t].per_accelerator
-            pairs["Hardware|Per USD"] = hardware[t].per_usd
-        named = ((f"Progress|{name}", value) for name, value in pairs.items())
-        found += rows_of(named, year.year, replication)
-    return found
-
-
-def _told(year: Year) -> Iterator[tuple[str, float]]:
+def _software(progress: Progress) -> Iterator[tuple[str, float]]:
     """Yield what the scenario says of software and algorithms."""
-    progress = year.demand.progress
     yield "Serving software", progress.serving_software
     yield "Training software", progress.training_software
     yield "Algorithms|Training", progress.training

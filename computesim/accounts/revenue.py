@@ -8,24 +8,23 @@ attach shares stand in the table `prices` under `nvidia-attach`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from computesim.calendar import YEAR
+from computesim.demand.prices import own_price
 from computesim.fleet.network import Plan, Share, share_of
 from computesim.fleet.roadmap import network_at
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.fabric import Fabric, speed_name
-from computesim.results import Row, rows_of
-from computesim.scenario.moment import Moment
+from computesim.results import Yearly
 from computesim.traced import interp, number
 
 if TYPE_CHECKING:
     from computesim.catalog import Catalog, Figure
-    from computesim.fleet.roadmap import Roadmap
-    from computesim.fleet.world import Year
-    from computesim.scenario import Scenario
+    from computesim.fleet.world import World
+    from computesim.scenario import Moment
 
 NVIDIA: Final = "NVIDIA"
 COMPUTE, NETWORKING = f"Revenue|{NVIDIA}|Compute", f"Revenue|{NVIDIA}|Networking"
@@ -42,32 +41,15 @@ class Attach:
     nics: float
 
 
-def rows(
-    road: Roadmap, years: Sequence[Year], replication: int, scenario: Scenario, catalog: Catalog
-) -> list[Row]:
-    """Return the revenue of every year by vendor.
+def rows(world: World) -> Yearly:
+    """Yield the revenue of every year by vendor, USD/year.
 
-    Parameters
-    ----------
-    road : Roadmap
-    years : sequence of Year
-    replication : int
-    scenario : Scenario
-    catalog : Catalog
-
-    Returns
-    -------
-    list of Row
-        `Revenue|NVIDIA|Compute`, `Revenue|NVIDIA|Networking` and `Revenue|AMD|Compute`, USD/year.
+    `Revenue|NVIDIA|Compute`, `Revenue|NVIDIA|Networking` and `Revenue|AMD|Compute`.
     """
-    found = []
-    for year in years:
-        units = {
-            a.name: number(n) for a, n in zip(road.accelerators, year.fleet.shipped, strict=True)
-        }
-        taken = revenue(units, Moment(scenario, catalog, year.year))
-        found += rows_of(taken.items(), year.year, replication)
-    return found
+    for year in world.years:
+        names = [machine.name for machine in year.accelerators]
+        units = dict(zip(names, map(number, year.fleet.shipped), strict=True))
+        yield revenue(units, year.moment).items()
 
 
 def revenue(units: Mapping[str, float], moment: Moment) -> dict[str, float]:
@@ -106,9 +88,8 @@ def accelerator_price(chip: Accelerator, moment: Moment) -> float:
     has one, else the catalog's.
     """
     catalog, year = moment.catalog, moment.year
-    for name, own in moment.scenario.prices.accelerators.items():
-        if catalog.resolve("accelerators", name) == chip.name:
-            return number(own.at(year))
+    if (own := own_price(moment, chip)) is not None:
+        return own
     known = vintages(catalog, chip.name, "price")
     past = [when for when in known if when < year + 1]
     return known[max(past, default=min(known))] if known else chip.price

@@ -2,52 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from itertools import chain
 
 import numpy as np
 
-from computesim.accounts.variables import token_kinds
+from computesim.accounts.machines import required
+from computesim.accounts.tokens import token_kinds
 from computesim.arrays import Floats
 from computesim.cells.jobs import COT, EXPERIMENTS, OTHER, PRETRAINING, RL
 from computesim.cells.measured import Task
 from computesim.demand.demand import Demand
-from computesim.results import Row, rows_of
+from computesim.fleet.world import World
+from computesim.fleet.year import Year
+from computesim.results import Yearly
 from computesim.traced import dot, summed
 from computesim.workload.adoption import TokenFlow
-
-if TYPE_CHECKING:
-    from computesim.fleet.roadmap import Roadmap
-    from computesim.fleet.world import Year
 
 Pairs = Iterator[tuple[str, float]]
 _ANSWERED = {COT: "Reasoning", OTHER: "Direct"}  # requests by how they are answered
 
 
-def rows(
-    road: Roadmap, years: Sequence[Year], replication: int, totals: Sequence[Row]
-) -> list[Row]:
-    """Return tokens, requests and accelerators of every year by who takes them.
+def rows(world: World) -> Yearly:
+    """Yield tokens, requests and accelerators of every year by who takes them.
 
-    Parameters
-    ----------
-    road : Roadmap
-    years : sequence of Year
-    replication : int
-    totals : sequence of Row
-        What the workloads take, which is split here: what limits leave undone is in it.
-
-    Returns
-    -------
-    list of Row
-        The parts sum to the tokens and accelerators of the workloads.
+    The parts sum to the tokens and accelerators of the workloads: what limits leave undone is
+    in them.
     """
-    known = {(row.variable, row.year): row.value for row in totals}
-    found = []
-    for year in years:
-        pairs = [*_asked(year.demand), *_machines(road, year, known)]
-        found += rows_of(pairs, year.year, replication)
-    return found
+    return (chain(_asked(year.demand), _machines(year)) for year in world.years)
 
 
 def _asked(demand: Demand) -> Pairs:
@@ -66,26 +48,23 @@ def _asked(demand: Demand) -> Pairs:
             yield f"Price response|{name}", product.response
 
 
-def _machines(road: Roadmap, year: Year, totals: Mapping[tuple[str, int], float]) -> Pairs:
+def _machines(year: Year) -> Pairs:
     """Yield accelerators by product, tier and lab: the workload's total by shares of its tasks."""
-    sizes = {
-        "H100-equivalents": np.array([a.h100_equivalents for a in road.accelerators]),
-        "Accelerators": np.ones(len(road.accelerators)),
-    }
-    own = {"H100-equivalents": "H100-equivalents", "Accelerators": "Accelerators|Required"}
-    for family, weight in sizes.items():
+    sizes = {"H100-equivalents": year.h100_equivalents}
+    for family, totals in required(year).items():
+        weight = sizes.get(family, np.ones(len(year.accelerators)))
         units = year.fleet.allocation.units * weight[:, None]
         at_work: dict[str, float] = {}
         for column, task in enumerate(year.tasks):
             at_work[task.workload] = at_work.get(task.workload, 0.0) + summed(units[:, column])
-        found: dict[str, float] = {}
+        takers: dict[str, float] = {}
         for column, task in enumerate(year.tasks):
             if at_work[task.workload] <= 0:
                 continue
-            whole = totals[f"{own[family]}|{task.workload}", year.year] / at_work[task.workload]
+            whole = totals[task.workload] / at_work[task.workload]
             for name, taken in _takers(year, task, units[:, column] * whole):
-                found[name] = found.get(name, 0.0) + taken
-        yield from ((f"{family} {name}", value) for name, value in found.items())
+                takers[name] = takers.get(name, 0.0) + taken
+        yield from ((f"{family} {name}", value) for name, value in takers.items())
 
 
 def _takers(year: Year, task: Task, units: Floats) -> Pairs:
@@ -121,17 +100,17 @@ def product_shares(year: Year, task: Task) -> dict[str, Floats]:
     if demand is None or task not in year.cells.serving:
         return {}
     reading = np.array([cell.reading for cell in year.cells.serving[task]])
-    parts = [(stream.product, demand.stream_flop(stream)) for stream in demand.streams]
+    parts = [(stream.name, demand.stream_flop(stream)) for stream in demand.streams]
     total = {part: sum(flop[part] for _, flop in parts) for part in ("Prefill", "Decode")}
     if total["Prefill"] <= 0:  # all of every prompt is cached
         reading = np.zeros_like(reading)
     if total["Decode"] <= 0:
         reading = np.ones_like(reading)
-    found: dict[str, Floats] = {}
+    shares: dict[str, Floats] = {}
     for product, flop in parts:
         prefill, decode = (
             flop[part] / total[part] if total[part] > 0 else 0.0 for part in ("Prefill", "Decode")
         )
         share = reading * prefill + (1.0 - reading) * decode
-        found[product] = found.get(product, 0.0) + share
-    return found
+        shares[product] = shares.get(product, 0.0) + share
+    return shares

@@ -10,33 +10,12 @@ from typing import Protocol
 
 from computesim.quantities import Work
 from computesim.workload.architecture import Architecture
-from computesim.workload.pretraining import tokens_for_flop
+from computesim.workload.requests import RequestStream
 from computesim.workload.rl_recipe import RLRecipe
-from computesim.workload.transformer import decode_flop, prefill_flop
 
 COT, OTHER = "CoT inference", "Other inference"
 PRETRAINING, RL, EXPERIMENTS = "Pretraining", "RL post-training", "Experiments"
 OTHER_AI = "Other AI"
-WORKLOADS = (PRETRAINING, RL, COT, OTHER, EXPERIMENTS, OTHER_AI)
-
-
-@dataclass(frozen=True, slots=True)
-class Stream:
-    """Requests that are alike: the mean lengths of one product, with or without reasoning."""
-
-    requests: float  #: requests/s, mean of the day
-    prompt_tokens: float
-    cached_share: float
-    answer_tokens: float
-    reasoning_tokens: float  #: 0 for a request that does not reason
-    spread: float  #: standard deviation of the logarithm of the reasoning length
-    samples: float  #: chains in parallel, a mean
-    product: str = field(default="", compare=False, repr=False)  #: whose requests these are
-
-    @property
-    def output_tokens(self) -> float:
-        """Mean tokens that the request generates, all samples together."""
-        return self.samples * (self.reasoning_tokens + self.answer_tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +29,19 @@ class ServingDemand:
     kv_dtype: str
     ttft: float  #: s, for 90 % of the requests
     tpot: float  #: s/token, for 90 % of the requests
-    streams: tuple[Stream, ...]
+    streams: tuple[RequestStream, ...]
     algorithms: float = 1.0  #: by how much less FLOP a request takes than the model says
 
     @property
     def requests(self) -> float:
         """Requests/s, mean of the day."""
-        return sum(stream.requests for stream in self.streams)
+        return sum(stream.rate for stream in self.streams)
 
     @property
     def mix(self) -> tuple[object, ...]:
         """All that a serving cell depends on: the mix of requests, not their rate or owners."""
         total = self.requests
-        streams = tuple(
-            replace(s, requests=round(s.requests / total, 12), product="") for s in self.streams
-        )
+        streams = tuple(replace(s, rate=round(s.rate / total, 12), name="") for s in self.streams)
         return (self.model, self.dtype, self.kv_dtype, self.ttft, self.tpot, streams)
 
     def flop(self) -> dict[str, float]:
@@ -72,13 +49,12 @@ class ServingDemand:
         parts = [self.stream_flop(s) for s in self.streams]
         return {name: sum(part[name] for part in parts) for name in ("Prefill", "Decode")}
 
-    def stream_flop(self, s: Stream) -> dict[str, float]:
+    def stream_flop(self, stream: RequestStream) -> dict[str, float]:
         """Return the FLOP/s of prefill and of decode of one stream, mean of the day."""
-        cached = s.prompt_tokens * s.cached_share
-        length = s.reasoning_tokens + s.answer_tokens
-        prefill = s.requests * prefill_flop(self.model, s.prompt_tokens, cached)
-        decode = s.requests * s.samples * decode_flop(self.model, s.prompt_tokens, length)
-        return {"Prefill": prefill / self.algorithms, "Decode": decode / self.algorithms}
+        return {
+            "Prefill": stream.prefill_flop(self.model) / self.algorithms,
+            "Decode": stream.decode_flop(self.model) / self.algorithms,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +75,6 @@ class PretrainingDemand:
     def flop(self) -> float:
         """FLOP/s, mean of the year."""
         return self.runs * self.run_flop
-
-    @property
-    def run_tokens(self) -> float:
-        """Tokens of one run."""
-        return tokens_for_flop(self.model, self.run_flop, self.seq_len)
 
     @property
     def job(self) -> PretrainingDemand:

@@ -29,7 +29,7 @@ _PACKAGE = Path(__file__).parents[1]
 _COMPUTES_CELLS = (
     *("workload", "hardware", "sim", "cells"),
     "fleet/purchase.py",  # purchases are kept as well
-    *("arrays.py", "calendar.py", "quantities.py", "traced", "units.py"),
+    *("arrays.py", "calendar.py", "lengths.py", "quantities.py", "traced", "units.py"),
     "data/calibration/rl.csv",
 )
 _LIBRARIES = ("numpy", "numba", "scipy")

@@ -7,7 +7,7 @@ lengths, and here the fluid limit of the same step model answers: no tails, no b
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from computesim.cells.rl.plan import RLPlan
 from computesim.cells.rl.replica import batch_seconds, rollout_replica
 from computesim.cells.serving import MEMORY_SHARE, Play, intensity, paged_service
 from computesim.cells.training import TRAINING_BANDWIDTH, hardware_share
+from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.serving import ServingLayout, serving_layout, serving_step
 from computesim.hardware.step import StepModel
@@ -29,6 +30,7 @@ from computesim.quantities import ServingLoad
 from computesim.sim.fluid import MeanLengths, fluid_rate, steady_state
 from computesim.sim.service import Service, check_service
 from computesim.workload.architecture import Architecture
+from computesim.workload.requests import RequestStream
 from computesim.workload.transformer import serving_load
 
 NODES: Final = 15  #: chain lengths at which serving is worked out; between them it is interpolated
@@ -47,16 +49,28 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """The requests that a balance serves."""
+    """A stream that a balance serves: its chains follow the responses of a skill."""
 
     model: Architecture
     dtype: str
     kv_dtype: str
     tpot: float  #: s/token, at most
-    prompt_tokens: float
-    cached_tokens: float  #: of the prompt, found in a prefix cache
-    spread: float  #: standard deviation of ln output tokens
-    scored: bool = False  #: a verifier of the model's size reads every sample
+    stream: RequestStream  #: its rate is its share of all requests
+    length_ratio: float = 1.0  #: reasoning tokens ÷ tokens of a response of the skill
+    scored: bool = False  #: a verifier of the model's size reads every sample, if there are several
+
+    def with_chains(self, tokens: float, samples: float = 1.0) -> RequestStream:
+        """Return the requests at a length of the skill's responses and a number of samples."""
+        reasoning = self.length_ratio * tokens
+        return replace(self.stream, reasoning_tokens=reasoning, samples=samples)
+
+    @property
+    def alike(self) -> Served:
+        """All that the pace of a sequence depends on, its length left out."""
+        stream = replace(
+            self.stream, rate=1.0, answer_tokens=0.0, reasoning_tokens=0.0, samples=1.0
+        )
+        return replace(self, stream=stream, length_ratio=1.0)
 
 
 @lru_cache(maxsize=256)
@@ -184,7 +198,6 @@ class ServingPaces:
         return found
 
 
-@lru_cache(maxsize=256)
 def serving_paces(
     served: Served, accelerator: Accelerator, shortest: float, longest: float
 ) -> ServingPaces:
@@ -207,9 +220,15 @@ def serving_paces(
     CapacityError
         If the model does not fit, or no length is served fast enough.
     """
-    from computesim.errors import CapacityError
+    return _serving_paces(served.alike, accelerator, shortest, longest)
 
-    longest = min(longest, served.model.context_length - served.prompt_tokens)
+
+@lru_cache(maxsize=256)
+def _serving_paces(
+    served: Served, accelerator: Accelerator, shortest: float, longest: float
+) -> ServingPaces:
+    """Return the paces of streams that are alike."""
+    longest = min(longest, served.model.context_length - served.stream.prompt_tokens)
     lengths = np.geomspace(shortest, max(longest, 1.001 * shortest), NODES).tolist()
     rows = []
     for tokens in lengths:
@@ -228,8 +247,9 @@ def serving_paces(
 def _sequence(served: Served, accelerator: Accelerator, tokens: float, reads: bool) -> Pace:
     """Return the pace of sequences of a length, each with its prompt to read or not."""
     whole = float(served.model.context_length)
-    output = min(tokens * math.exp(served.spread**2), whole)  # of the sequence found decoding
-    prompt, cached = served.prompt_tokens, served.cached_tokens
+    stream = served.stream
+    output = min(tokens * math.exp(stream.spread**2), whole)  # of the sequence found decoding
+    prompt, cached = stream.prompt_tokens, stream.cached_tokens
     context = min(prompt + output / 2.0, whole)
     fresh = prompt - cached if reads else 0.0
     pairs = (prompt**2 - cached**2) / 2.0 if reads else 0.0

@@ -21,6 +21,7 @@ from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.serving import serving_layout, serving_step
 from computesim.hardware.serving_efficiency import GENERAL_ENGINE
 from computesim.hardware.step import StepModel
+from computesim.lengths import lognormal_counts
 from computesim.quantities import ServingLoad
 from computesim.records import quantity
 from computesim.sim.capacity import ServiceLevel, max_serving_rate
@@ -151,7 +152,7 @@ def sample_trace(demand: ServingDemand, play: Play) -> Trace:
         request reads the prompt beyond its cached part, the others find all of it.
     """
     streams = demand.streams
-    weight = np.array([s.requests for s in streams])
+    weight = np.array([s.rate for s in streams])
     samples = np.array([s.samples for s in streams])
     n = max(50, round(play.requests / float(np.average(samples, weights=weight))))
     uniform = stream(play.seed, "product").random((2, n))
@@ -184,8 +185,7 @@ def _lengths(
     mean = np.array(means)[of]
     sd = np.array(spreads)[of] if len(spreads) > 1 else spreads[0]
     normal = stream(play.seed, name).standard_normal(len(of))
-    rounded: Ints = np.rint(mean * np.exp(sd * normal - sd**2 / 2)).astype(np.int64)
-    return rounded
+    return lognormal_counts(mean, sd, normal)
 
 
 def as_service(step: StepModel) -> Service:

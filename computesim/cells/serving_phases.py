@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from computesim.cells.jobs import ServingDemand, Stream
+from computesim.cells.jobs import ServingDemand
 from computesim.cells.serving import Play, replica
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.step import StepModel
+from computesim.workload.requests import RequestStream
 
 FRESH, CACHED, OUTPUT = "Fresh input", "Cached input", "Output"
 KINDS = (FRESH, CACHED, OUTPUT)
@@ -59,7 +60,7 @@ def measure(demand: ServingDemand, accelerator: Accelerator, play: Play, batch: 
     written half of theirs. Where a cache is kept, and on what, costs nothing here.
     """
     step = replica(demand, accelerator, play)
-    rates = [s.requests / demand.requests for s in demand.streams]
+    rates = [s.rate / demand.requests for s in demand.streams]
     read = [_read(step, s) for s in demand.streams]
     return Phases(
         [rate * alone for rate, (alone, _) in zip(rates, read, strict=True)],
@@ -71,9 +72,9 @@ def measure(demand: ServingDemand, accelerator: Accelerator, play: Play, batch: 
     )
 
 
-def _read(step: StepModel, stream: Stream) -> tuple[float, float]:
+def _read(step: StepModel, stream: RequestStream) -> tuple[float, float]:
     """Return the seconds that read the new tokens of a prompt, without and with its prefix."""
-    cached = stream.prompt_tokens * stream.cached_share
+    cached = stream.cached_tokens
     fresh = stream.prompt_tokens - cached
     full = float(step.token_budget)
 
@@ -83,8 +84,7 @@ def _read(step: StepModel, stream: Stream) -> tuple[float, float]:
     return seconds(fresh / 2.0), seconds(cached + fresh / 2.0)
 
 
-def _written(step: StepModel, stream: Stream, batch: float) -> float:
+def _written(step: StepModel, stream: RequestStream, batch: float) -> float:
     """Return the seconds of a replica that write all samples of a request."""
-    length = stream.reasoning_tokens + stream.answer_tokens
-    context = stream.prompt_tokens + length / 2.0
+    context = stream.prompt_tokens + stream.sample_tokens / 2.0
     return stream.output_tokens * step.decode_seconds(batch, context) / batch

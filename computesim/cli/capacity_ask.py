@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 KEYS: Final[dict[str, tuple[str, str, float, float]]] = {
     "rate": ("rate", "1", 1e-9, math.inf),
     "prompt": ("prompt_tokens", "token", 1.0, 1e7),
-    "output": ("output_tokens", "token", 1.0, 1e7),
+    "output": ("answer_tokens", "token", 1.0, 1e7),
     "spread": ("spread", "1", 0.0, 4.0),
     "prompt_spread": ("prompt_spread", "1", 0.0, 4.0),
     "cached": ("cached_share", "1", 0.0, 1.0),
@@ -115,7 +115,7 @@ class Reader:
         own = {KEYS[key][0]: value for key, value in values.items() if key not in _PROMISES}
         if "priority" in own:
             own["priority"] = int(own["priority"])
-        return replace(RequestClass(name, level=level), **own)  # type: ignore[arg-type]
+        return replace(RequestClass(name=name, level=level), **own)  # type: ignore[arg-type]
 
     def _spelled(self, text: str) -> tuple[str, dict[str, float]]:
         """Return name and values of `chat:rate=3,ttft=2 s`."""

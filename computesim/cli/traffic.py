@@ -90,14 +90,14 @@ def requests_of(
         No turn has a longer prompt.
     seed : int
     """
-    from computesim.sim.trace import Lengths, generate
+    from computesim.sim.trace import generate, lognormal
 
     if excerpt is not None:
         return recorded(excerpt, rate, seed).trace
     if turns.turns is not None:
         return _sessions(rate or 1.0, drawn, turns, context, seed)
-    prompt = Lengths(drawn.prompt_tokens, 0.0)
-    output = Lengths(drawn.output_tokens, drawn.spread)
+    prompt = lognormal(drawn.prompt_tokens, 0.0)
+    output = lognormal(drawn.output_tokens, drawn.spread)
     share, variation = drawn.cached_share, drawn.burstiness
     return generate(seed, drawn.requests, rate or 1.0, prompt, output, share, variation)
 
@@ -105,7 +105,7 @@ def requests_of(
 def _sessions(rate: float, drawn: Drawn, pattern: Pattern, context: int, seed: int) -> Trace:
     """Return the turns of drawn sessions."""
     from computesim.sim.streams import stream
-    from computesim.sim.trace import Lengths, Sessions, bursty_arrivals, replay, turns_of
+    from computesim.sim.trace import Sessions, bursty_arrivals, lognormal, replay, turns_of
 
     mean = pattern.turns or 1.0
     law = Sessions(turns=mean, most_context=float(context))
@@ -113,8 +113,8 @@ def _sessions(rate: float, drawn: Drawn, pattern: Pattern, context: int, seed: i
         law = law._replace(think_seconds=pattern.think)
     n = max(1, round(drawn.requests / mean))
     starts = bursty_arrivals(rate / mean, drawn.burstiness, n, stream(seed, "arrivals"))
-    prompt = Lengths(drawn.prompt_tokens, 0.0)
-    output = Lengths(drawn.output_tokens, drawn.spread)
+    prompt = lognormal(drawn.prompt_tokens, 0.0)
+    output = lognormal(drawn.output_tokens, drawn.spread)
     columns = turns_of(starts, law, prompt, output, None, lambda name: stream(seed, name))
     names = ("arrival", "prompt_tokens", "output_tokens", "cached_tokens")
     others = {name: column for name, column in columns.items() if name not in names}

@@ -7,17 +7,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from computesim.calendar import DAY, YEAR
-from computesim.cells.jobs import COT, OTHER, PretrainingDemand, RLDemand, ServingDemand, Stream
+from computesim.cells.jobs import COT, OTHER, PretrainingDemand, RLDemand, ServingDemand
 from computesim.demand.demand import Demand, ProductDemand, Progress
 from computesim.demand.policy import followed
 from computesim.demand.progress import progress_at
 from computesim.demand.usage import relative_price, response, usage_at
 from computesim.errors import Fault, ScenarioError
+from computesim.lengths import lognormal_length, representative_lengths
 from computesim.quantities import Work
 from computesim.traced import least, opaque
 from computesim.workload.adoption import TokenFlow, Usage, daily_tokens
 from computesim.workload.post_training import rl_step
-from computesim.workload.reasoning import lognormal_length, representative_lengths
+from computesim.workload.requests import RequestStream
 from computesim.workload.rl_recipe import RLRecipe, Schedule, Verifier
 from computesim.workload.search import SearchPlan
 
@@ -85,9 +86,8 @@ def _split(usage: Usage) -> dict[str, Usage]:
         OTHER: replace(
             usage,
             requests_per_user=usage.requests_per_user - thinking,
+            request=replace(usage.request, reasoning_tokens=0.0, samples=1.0),
             reasoning_share=0.0,
-            reasoning_tokens=0.0,
-            samples=1.0,
         ),
     }
 
@@ -98,16 +98,10 @@ def _serving(
     """Yield the demand on every tier, with and without reasoning."""
     scenario, year = moment.scenario, moment.year
     for name, tier in scenario.tiers.items():
-        members = [
-            (key, p.reasoning_spread.at(year))
-            for key, p in scenario.products.items()
-            if p.tier.at(year) == name
-        ]
+        members = [key for key, p in scenario.products.items() if p.tier.at(year) == name]
         for workload in (COT, OTHER):
-            streams = tuple(
-                _stream(_split(usages[key])[workload], spread, key) for key, spread in members
-            )
-            busy = tuple(stream for stream in streams if stream.requests > 0)
+            streams = (_stream(_split(usages[key])[workload]) for key in members)
+            busy = tuple(stream for stream in streams if stream.rate > 0)
             if busy:
                 yield ServingDemand(
                     workload,
@@ -122,19 +116,10 @@ def _serving(
                 )
 
 
-def _stream(usage: Usage, spread: float, product: str) -> Stream:
+def _stream(usage: Usage) -> RequestStream:
     """Return a usage as requests per second in data centres."""
-    requests = usage.users * usage.requests_per_user * (1.0 - usage.on_device_share) / DAY
-    return Stream(
-        requests,
-        usage.prompt_tokens,
-        usage.cached_share,
-        usage.answer_tokens,
-        usage.reasoning_tokens,
-        spread,
-        usage.samples,
-        product,
-    )
+    rate = usage.users * usage.requests_per_user * (1.0 - usage.on_device_share) / DAY
+    return replace(usage.request, rate=rate)
 
 
 def _pretraining(moment: Moment, name: str, progress: Progress) -> PretrainingDemand:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from computesim.cells.jobs import RLDemand
 from computesim.cells.operation import operation_at
-from computesim.cells.rates import rl_pace, serving_paces
+from computesim.cells.rates import Served, rl_pace
 from computesim.cells.sites import site_at
-from computesim.demand.spending import Hired, Stream
+from computesim.demand.prices import price_of
+from computesim.demand.spending import Hired, paces_between
 from computesim.errors import CapacityError
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def rl_hired(moment: Moment, policy: Policy, step: RLDemand) -> Hired:
 def serving_hired(
     moment: Moment,
     policy: Policy,
-    streams: tuple[Stream, ...],
+    streams: tuple[Served, ...],
     tokens: tuple[float, float],
 ) -> Hired:
     """Return the accelerators that serve.
@@ -60,7 +61,7 @@ def serving_hired(
     ----------
     moment : Moment
     policy : Policy
-    streams : tuple of Stream
+    streams : tuple of Served
         All of which they must be able to serve.
     tokens : tuple of two float
         Shortest and longest response of the skill.
@@ -77,7 +78,7 @@ def serving_hired(
 
     def able(machine: Accelerator) -> None:
         for one in streams:
-            serving_paces(one.served, machine, *(max(one.output(t), 2.0) for t in tokens))
+            paces_between(one, machine, tokens)
 
     operation = operation_at(moment)
     use = operation.kept * operation.serving_share / operation.play.peak_to_mean
@@ -117,11 +118,7 @@ def _hired(moment: Moment, machine: Accelerator, rent: Value | None, use: float)
     site = site_at(moment)
     if rent is not None:
         return Hired(machine, rent.at(year), use, site)
-    price = machine.price
-    for name, own in scenario.prices.accelerators.items():
-        if moment.catalog.resolve("accelerators", name) == machine.name:
-            price = own.at(year)
-    whole = price * (1.0 + scenario.prices.server_share.at(year))
+    whole = price_of(moment, machine) * (1.0 + scenario.prices.server_share.at(year))
     return Hired(
         machine, whole / scenario.fleet.lifetime.at(year), use, site, site.electricity_price
     )

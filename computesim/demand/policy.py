@@ -75,11 +75,10 @@ def followed(
         found[name] = solved
         steps[name] = _trained(labs[name], moment.year, steps[name], solved)
         for product, ratio in labs[name].policy.products.items():
-            own[product] = replace(
-                own[product],
-                reasoning_tokens=ratio.at(moment.year) * solved.balance.tokens,
-                samples=number(solved.balance.samples),
-            )
+            chains = ratio.at(moment.year) * solved.balance.tokens
+            samples = number(solved.balance.samples)
+            request = replace(own[product].request, reasoning_tokens=chains, samples=samples)
+            own[product] = replace(own[product], request=request)
     return own, tuple(steps[step.lab] for step in rl), found
 
 
@@ -148,7 +147,8 @@ def _room(moment: Moment, policy: Policy, usages: Mapping[str, Usage], skill: Sk
     longest = []
     for product, ratio in policy.products.items():
         tier = scenario.tiers[scenario.products[product].tier.at(year)]
-        taken = usages[product].prompt_tokens + usages[product].answer_tokens
+        request = usages[product].request
+        taken = request.prompt_tokens + request.answer_tokens
         room = moment.catalog.model(tier.model.at(year)).context_length - taken
         longest.append(max(room, 1.0) / ratio.at(year))
     most = 1 if policy.samples is None else round(policy.samples.at(year))
@@ -168,25 +168,22 @@ def _outlay(
     from computesim.cells.rates import Served
     from computesim.demand.hiring import rl_hired, serving_hired
     from computesim.demand.progress import progress_at
-    from computesim.demand.spending import Outlay, Stream
+    from computesim.demand.spending import Outlay
 
     scenario, year, policy = moment.scenario, moment.year, lab.policy
     streams = []
     for product, weight in weights.items():
         tier = scenario.tiers[scenario.products[product].tier.at(year)]
-        usage = usages[product]
         served = Served(
             moment.catalog.model(tier.model.at(year)),
             tier.dtype.at(year),
             tier.kv_dtype.at(year),
             tier.tpot.at(year),
-            usage.prompt_tokens,
-            usage.prompt_tokens * usage.cached_share,
-            scenario.products[product].reasoning_spread.at(year),
+            replace(usages[product].request, rate=weight),
+            policy.products[product].at(year),
             policy.method == "best_of",
         )
-        ratio = policy.products[product].at(year)
-        streams.append(Stream(weight, served, ratio, usage.answer_tokens))
+        streams.append(served)
     return Outlay(
         step.job,
         rl_hired(moment, policy, step),

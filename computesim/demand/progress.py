@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from computesim.demand.demand import Progress
+from computesim.demand.prices import price_of
 
 if TYPE_CHECKING:
     from computesim.scenario import Moment
@@ -27,14 +28,12 @@ def hardware_per_usd(moment: Moment) -> float:
     Prices that follow progress use it, because they must be known before anything is simulated;
     what the same accelerators do of the work asked is `hardware_index`.
     """
-    scenario, catalog, year = moment.scenario, moment.catalog, moment.year
-    prices = scenario.prices.accelerators
-    own = {catalog.resolve("accelerators", name): price for name, price in prices.items()}
     peak = price = 0.0
-    for name, share in scenario.fleet.shipments.at(year).items():
-        machine = catalog.accelerator(name)
+    for name, share in moment.scenario.fleet.shipments.at(moment.year).items():
+        machine = moment.catalog.accelerator(name)
         peak += share * machine.h100_equivalents
-        price += share * (own[machine.name].at(year) if machine.name in own else machine.price)
+        price += share * price_of(moment, machine)
     if price <= 0:
-        raise ValueError(f"what is shipped in {year:g} has no price, so no price can follow it")
+        year = f"{moment.year:g}"
+        raise ValueError(f"what is shipped in {year} has no price, so no price can follow it")
     return peak / price

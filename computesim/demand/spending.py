@@ -19,7 +19,7 @@ from computesim.hardware.power import (
     node_watts,
 )
 from computesim.workload.balance import Spending
-from computesim.workload.transformer import decode_flop, prefill_flop
+from computesim.workload.transformer import prefill_flop
 
 #: objective -> unit of what is spent over the life of a model
 OBJECTIVES: Final = {"flop": "FLOP", "cost": "USD", "power": "J"}
@@ -56,46 +56,27 @@ class Hired:
         return seconds * facility_watts(self.site, it)
 
 
-@dataclass(frozen=True, slots=True)
-class Stream:
-    """Requests that are alike: those of a product."""
+def request_flop(served: Served, tokens: float, samples: float) -> float:
+    """Return the FLOP of a request.
 
-    share: float  #: of all requests
-    served: Served
-    length_ratio: float  #: reasoning tokens ÷ tokens of a response of the skill
-    answer_tokens: float  #: visible tokens beside the reasoning
+    Parameters
+    ----------
+    served : Served
+    tokens : float, token
+        Of a response of the skill.
+    samples : float
 
-    def output(self, tokens: float) -> float:
-        """Return the tokens of one sample's output."""
-        return self.length_ratio * tokens + self.answer_tokens
-
-    def served_by(self, samples: float) -> Stream:
-        """Return the stream as it is served: a single sample needs no verifier."""
-        if samples > 1 or not self.served.scored:
-            return self
-        return replace(self, served=replace(self.served, scored=False))
-
-    def flop(self, tokens: float, samples: float) -> float:
-        """Return the FLOP of a request.
-
-        Parameters
-        ----------
-        tokens : float, token
-            Of a response of the skill.
-        samples : float
-
-        Returns
-        -------
-        float, FLOP
-            The prompt is read once; where one of several samples is picked, each is read by a
-            verifier of the size of the model.
-        """
-        model, prompt = self.served.model, self.served.prompt_tokens
-        output = self.output(tokens)
-        each = decode_flop(model, prompt, output)
-        if self.served.scored and samples > 1:
-            each += prefill_flop(model, prompt + output)
-        return prefill_flop(model, prompt, self.served.cached_tokens) + samples * each
+    Returns
+    -------
+    float, FLOP
+        The prompt is read once; where one of several samples is picked, each is read by a
+        verifier of the size of the model.
+    """
+    model, one = served.model, replace(served.with_chains(tokens), rate=1.0)
+    each = one.decode_flop(model)
+    if served.scored and samples > 1:
+        each += prefill_flop(model, one.prompt_tokens + one.sample_tokens)
+    return one.prefill_flop(model) + samples * each
 
 
 @dataclass(frozen=True)
@@ -104,7 +85,7 @@ class Outlay:
 
     rl: RLDemand  #: one step
     rl_on: Hired
-    streams: tuple[Stream, ...]
+    streams: tuple[Served, ...]
     served_on: Hired
     requests: float
     tokens: tuple[float, float]  #: of a response of the skill, shortest and longest
@@ -163,7 +144,7 @@ class Outlay:
         -------
         float, FLOP
         """
-        whole = math.fsum(s.share * s.flop(tokens, samples) for s in self.streams)
+        whole = math.fsum(s.stream.rate * request_flop(s, tokens, samples) for s in self.streams)
         return whole / self.progress.inference
 
     def seconds(self, tokens: float, samples: float) -> float:
@@ -184,14 +165,23 @@ class Outlay:
         """Return the paid seconds of each stream's part of the mean request, and its pace."""
         # as in `cells.asked`: what software and algorithms save is accelerator-time, not watts
         found = []
-        for stream in self.streams:
-            paces, output = self._paces(stream.served_by(samples)), stream.output(tokens)
-            seconds = stream.share * paces.seconds(output, samples) / self.served_on.use
+        for served in self.streams:
+            output = served.with_chains(tokens).sample_tokens
+            # a single sample needs no verifier
+            paces = self._paces(served if samples > 1 else replace(served, scored=False))
+            seconds = served.stream.rate * paces.seconds(output, samples) / self.served_on.use
             seconds /= self.progress.serving
             found.append((seconds, paces.pace(output)))
         return found
 
-    def _paces(self, stream: Stream) -> ServingPaces:
+    def _paces(self, served: Served) -> ServingPaces:
         """Return what serves a stream, over the outputs that it may ask for."""
-        ends = (max(stream.output(tokens), 2.0) for tokens in self.tokens)
-        return serving_paces(stream.served, self.served_on.accelerator, *ends)
+        return paces_between(served, self.served_on.accelerator, self.tokens)
+
+
+def paces_between(
+    served: Served, accelerator: Accelerator, tokens: tuple[float, float]
+) -> ServingPaces:
+    """Return what serves a stream between the shortest and the longest response of the skill."""
+    ends = (max(served.with_chains(length).sample_tokens, 2.0) for length in tokens)
+    return serving_paces(served, accelerator, *ends)

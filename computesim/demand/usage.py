@@ -13,6 +13,7 @@ from computesim.workload.adoption import (
     price_factor,
 )
 from computesim.workload.diffusion import bass, logistic, logistic_through
+from computesim.workload.requests import RequestStream
 
 if TYPE_CHECKING:
     from computesim.scenario import Moment
@@ -39,15 +40,21 @@ def usage_at(moment: Moment, name: str) -> Usage:
     """
     product, year = moment.scenario.products[name], moment.year
     prompts = prompts_at(product, year)
+    request = RequestStream(
+        rate=1.0,
+        prompt_tokens=prompts.prompt_tokens,
+        cached_share=prompts.cached_share,
+        answer_tokens=product.answer_tokens.at(year),
+        reasoning_tokens=product.reasoning_tokens.at(year),
+        spread=product.reasoning_spread.at(year),
+        samples=product.samples.at(year),
+        name=name,
+    )
     return Usage(
         users=users_at(product, year),
         requests_per_user=requests_at(product, year) * response(moment, name),
-        prompt_tokens=prompts.prompt_tokens,
-        answer_tokens=product.answer_tokens.at(year),
-        cached_share=prompts.cached_share,
+        request=request,
         reasoning_share=product.reasoning_share.at(year),
-        reasoning_tokens=product.reasoning_tokens.at(year),
-        samples=product.samples.at(year),
         on_device_share=product.on_device_share.at(year),
     )
 

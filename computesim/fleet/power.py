@@ -95,3 +95,12 @@ def energy(watts: Sequence[float], lag: float) -> list[float]:
             mean = (after - before) / log(after / before) * (before / after) ** lag
         found.append(mean * HOURS)
     return found
+
+
+def additions(watts: Sequence[float]) -> list[float]:
+    """Return the power that each year adds to the most there has been so far, W."""
+    found, highest = [], 0.0
+    for value in watts:
+        found.append(most(value - highest, 0.0))
+        highest = most(highest, value)
+    return found

@@ -1,191 +1,87 @@
-"""Everything about one replication of a scenario, year by year, before it becomes a table."""
+"""Everything about one replication of a scenario, before it becomes a table."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-
-import numpy as np
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from computesim.arrays import Floats
-from computesim.cells.jobs import OTHER_AI
-from computesim.cells.measured import OTHER_TASK, CellYear, Task, Use, use
+from computesim.cells.measured import measure
 from computesim.cells.memo import Memo
-from computesim.cells.operation import Operation
-from computesim.demand.demand import Demand
-from computesim.fleet.cohorts import FleetYear, at_delivery, build
-from computesim.fleet.goodput import asked, goodput
-from computesim.fleet.limits import Limit, Maker
-from computesim.fleet.network import Plan, Share, share_of
-from computesim.fleet.power import Draw, draw, energy
-from computesim.fleet.roadmap import Roadmap
-from computesim.fleet.supply import NOTHING_LIMITED, Available, Priced, limits, nameplates
-from computesim.hardware.power import Site
-from computesim.traced import average, maximum, number, summed, summed_along, zeros
+from computesim.cells.operation import operation_at
+from computesim.demand.asked import demand_at
+from computesim.fleet.power import additions, energy
+from computesim.fleet.roadmap import Roadmap, roadmap
+from computesim.fleet.stock import stock
+from computesim.fleet.year import Year, surroundings_at
+from computesim.scenario.moment import Moment
+from computesim.traced import dot, minimum
 
-IDLE = "Idle"  # power of accelerators that nothing asks for, in years of falling demand
+if TYPE_CHECKING:
+    from computesim.catalog import Catalog
+    from computesim.scenario import Scenario
 
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What stands around the accelerators in one year."""
-
-    site: Site
-    network: Plan
-    other_ai: float  #: share of the fleet that is neither product nor lab
-    server_share: float
-    facility_price: float  #: USD per IT watt
-    price: Mapping[str, float] = field(hash=False)  #: of accelerators that replace the catalog's
-    supply: Available = field(default=NOTHING_LIMITED, hash=False)  #: what limits the fleet
+T = TypeVar("T")
+Progress = Callable[[int, int, str], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Year:
-    """One year of the world; arrays have the accelerators of the roadmap."""
+@dataclass(frozen=True, eq=False)
+class World:
+    """One replication of a scenario, year by year; what several rooms need is computed once."""
 
-    year: int
-    demand: Demand
-    operation: Operation
-    cells: CellYear
-    around: Surroundings
-    tasks: tuple[Task, ...]
-    wanted: Floats  #: what each task asks of the calibrated software, shape (tasks,)
-    fleet: FleetYear
-    networks: tuple[Share, ...]
-    goodput: Floats  #: of one accelerator, shape (accelerators, tasks); 0 where it cannot
-    free: FleetYear | None = None  #: the fleet without any limit, where there is one
-
-    def units(self) -> dict[str, Floats]:
-        """Return the accelerators of every workload, `Other AI` and `Idle` included."""
-        found: dict[str, Floats] = {}
-        for column, task in enumerate(self.tasks):
-            own = self.fleet.allocation.units[:, column]
-            found[task.workload] = found.get(task.workload, 0.0) + own
-        at_work = summed_along(self.fleet.allocation.units, axis=1)
-        other = self.around.other_ai * self.fleet.installed
-        if other.any():
-            found[OTHER_AI] = other
-        idle = maximum(self.fleet.installed - at_work - other, 0.0)
-        if summed(idle) > 1e-6 * summed(self.fleet.installed):
-            found[IDLE] = idle
-        return found
-
-
-def stock(
-    road: Roadmap,
-    demands: Sequence[Demand],
-    operations: Sequence[Operation],
-    cells: Sequence[CellYear],
-    around: Sequence[Surroundings],
-    memo: Memo,
-) -> list[Year]:
-    """Buy the fleet that the demand of every year needs."""
-    wanted = [asked(demand) for demand in demands]
-    tasks = tuple(dict.fromkeys(task for year in wanted for task in year))
-    paths = {
-        task: at_delivery([year.get(task, 0.0) for year in wanted], road.lag) for task in tasks
-    }
-    tables, columns = [], []
-    for t, demand in enumerate(demands):
-        later = {task: number(paths[task][t]) for task in tasks}
-        table = goodput(cells[t], later, demand, operations[t])
-        table[OTHER_TASK] = np.array([a.h100_equivalents for a in road.accelerators])
-        empty = zeros(len(road.accelerators))
-        tables.append(np.stack([table.get(task, empty) for task in tasks], axis=1))
-        columns.append(np.array([later[task] if task in table else 0.0 for task in tasks]))
-    networks = [tuple(share_of(a, s.network) for a in road.accelerators) for s in around]
-    free = _bought(road, tables, columns, around, (), (), memo)
-    bounds, makers = limits(
-        road.accelerators,
-        [s.supply for s in around],
-        [_priced(road, s, row) for s, row in zip(around, networks, strict=True)],
-    )
-    limited = bool(bounds or makers)
-    fleet = _bought(road, tables, columns, around, bounds, makers, memo) if limited else free
-    return [
-        Year(
-            road.years[t],
-            demands[t],
-            operations[t],
-            cells[t],
-            around[t],
-            tasks,
-            columns[t],
-            fleet[t],
-            networks[t],
-            tables[t],
-            free[t] if limited else None,
-        )
-        for t in range(len(road.years))
-    ]
-
-
-def _bought(
-    road: Roadmap,
-    tables: Sequence[Floats],
-    columns: Sequence[Floats],
-    around: Sequence[Surroundings],
-    bounds: Sequence[Limit],
-    makers: Sequence[Maker],
-    memo: Memo,
-) -> list[FleetYear]:
-    """Return the fleet of every year, from the memo where it has been bought before."""
-    share = np.array([1.0 - s.other_ai for s in around])
-    limits: tuple[Limit | Maker, ...] = (*bounds, *makers)
-    return build(road.years, road.mixes, tables, columns, road.lifetime, share, limits, memo)
-
-
-def _priced(road: Roadmap, around: Surroundings, networks: Sequence[Share]) -> Priced:
-    """Return what every accelerator costs and draws in a year."""
-    own = np.array([around.price.get(a.name, a.price) for a in road.accelerators])
-    return Priced(
-        own * (1.0 + around.server_share) + np.array([n.price for n in networks]),
-        nameplates(road.accelerators, [n.watts for n in networks]),
-        around.site.pue,
-        around.facility_price,
+    scenario: Scenario
+    catalog: Catalog
+    road: Roadmap
+    years: tuple[Year, ...]
+    memo: Memo
+    replication: int = 0
+    _known: dict[Callable[[World], object], object] = field(
+        default_factory=dict, repr=False, init=False
     )
 
+    def once(self, make: Callable[[World], T]) -> T:
+        """Return what a function makes of this world, made the first time it is asked for."""
+        if make not in self._known:
+            self._known[make] = make(self)
+        return cast("T", self._known[make])
 
-def draws(road: Roadmap, year: Year) -> dict[str, tuple[Draw, ...]]:
-    """Return the mean watts of one accelerator of each kind on every workload.
+    @cached_property
+    def energy(self) -> list[dict[str, float]]:
+        """Energy of every year by workload, Wh/year."""
+        return energies([year.facility_watts for year in self.years], self.road.lag)
 
-    `Other AI` works its accelerators as the rest of the fleet does on the average; nothing is
-    published about how hard recommenders and vision models do.
-    """
-    found: dict[str, tuple[Draw, ...]] = {}
-    measured = np.array([number(task != OTHER_TASK) for task in year.tasks])
-    for index, machine in enumerate(road.accelerators):
-        per_task = [
-            draw(
-                machine,
-                use(year.cells, task, index, year.operation),
-                year.networks[index].watts,
-                year.around.site,
-            )
-            for task in year.tasks
-        ]
-        weight = year.fleet.allocation.units[index] * measured
-        mean = _mean(per_task, weight) if weight.any() else _mean(per_task, measured)
-        still = draw(machine, Use(0.0, 0.0, 0.0), year.networks[index].watts, year.around.site)
-        for workload in year.units():
-            members = [c for c, task in enumerate(year.tasks) if task.workload == workload]
-            own = [per_task[c] for c in members]
-            if workload == IDLE:
-                value = still
-            elif not members or not weight[members].any():
-                value = mean
-            else:
-                value = _mean(own, weight[members])
-            found[workload] = (*found.get(workload, ()), value)
-    return found
+    @cached_property
+    def new_watts(self) -> list[float]:
+        """Nameplate IT power that is built in every year, W."""
+        return additions([dot(year.fleet.installed, year.around.plates) for year in self.years])
+
+    @cached_property
+    def cohorts(self) -> list[list[tuple[Year, Floats]]]:
+        """What is left in every year of each purchase so far, the newest first.
+
+        The year of the purchase, and how many accelerators of each kind, shape (accelerators,);
+        the oldest accelerators of a kind leave first.
+        """
+        return [_cohorts(self.years[: t + 1]) for t in range(len(self.years))]
+
+    @cached_property
+    def unlimited(self) -> World | None:
+        """The same world without any limit of supply; None where none is set."""
+        years = [replace(y, fleet=y.free, free=None) for y in self.years if y.free is not None]
+        return replace(self, years=tuple(years)) if years else None
 
 
-def _mean(values: Sequence[Draw], weight: Floats) -> Draw:
-    """Return the weighted mean of draws."""
-    return Draw(
-        average([v.it for v in values], weight),
-        average([v.facility for v in values], weight),
-    )
+def _cohorts(years: Sequence[Year]) -> list[tuple[Year, Floats]]:
+    """Return what is left in the last of some years of each purchase, the newest first."""
+    left = years[-1].fleet.installed.copy()
+    cohorts = []
+    for year in reversed(years):
+        units = minimum(year.fleet.shipped, left)
+        left = left - units
+        cohorts.append((year, units))
+    return cohorts
 
 
 def energies(watts: Sequence[Mapping[str, float]], lag: float) -> list[dict[str, float]]:
@@ -193,3 +89,40 @@ def energies(watts: Sequence[Mapping[str, float]], lag: float) -> list[dict[str,
     names = tuple(dict.fromkeys(name for year in watts for name in year))
     series = {name: energy([year.get(name, 0.0) for year in watts], lag) for name in names}
     return [{name: series[name][t] for name in names} for t in range(len(watts))]
+
+
+def simulate(
+    scenario: Scenario,
+    catalog: Catalog,
+    memo: Memo,
+    replication: int = 0,
+    progress: Progress | None = None,
+) -> World:
+    """Return one replication of a scenario.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    catalog : Catalog
+    memo : Memo
+        Cells and fleets that are known already.
+    replication : int
+    progress : callable, optional
+        Called with steps done, steps in all, and what is being done.
+
+    Returns
+    -------
+    World
+    """
+    road = roadmap(scenario, catalog)
+    moments = [Moment(scenario, catalog, year) for year in road.years]
+    demands = [demand_at(moment) for moment in moments]
+    operations = [operation_at(moment, replication) for moment in moments]
+    steps, cells = len(road.years) * scenario.simulation.replications, []
+    for t, year in enumerate(road.years):
+        if progress:
+            progress(replication * len(road.years) + t, steps, f"simulating {year}")
+        cells.append(measure(demands[t], road.in_fleet(t), operations[t], memo))
+    around = [surroundings_at(moment, road) for moment in moments]
+    years = stock(road, moments, demands, operations, cells, around, memo)
+    return World(scenario, catalog, road, tuple(years), memo, replication)

@@ -139,11 +139,6 @@ def all_gather(size: Number, n: Number, link: Link) -> Number:
     return _seconds(_latency(link, n) * (2.0 / 3.0), transfer, link, n)
 
 
-def reduce_scatter(size: Number, n: Number, link: Link) -> Number:
-    """Return the seconds of a reduce-scatter of a tensor of `size` bytes, s."""
-    return all_gather(size, n, link)
-
-
 def all_to_all(size: Number, n: Number, link: Link) -> Number:
     """Return the seconds of an all-to-all in which each member sends `size` bytes, s.
 
@@ -151,53 +146,3 @@ def all_to_all(size: Number, n: Number, link: Link) -> Number:
     """
     transfer = (n - 1.0) / n * size / link.all_to_all
     return _seconds(_latency(link, n) * 0.5, transfer, link, n)
-
-
-def p2p(size: Number, link: Link) -> Number:
-    """Return the seconds of one message of `size` bytes between two members, s."""
-    transfer = size / link.all_to_all
-    return _seconds(_latency(link, 2.0) * 0.5, transfer, link, 2.0)
-
-
-def hierarchical_all_reduce(
-    size: Number, n_inner: Number, n_outer: Number, inner: Link, outer: Link
-) -> Number:
-    """Return the seconds of an all-reduce over n_inner · n_outer members.
-
-    Parameters
-    ----------
-    size : float or array, B
-        The tensor that is summed.
-    n_inner : float or array
-        Members inside one scale-up domain.
-    n_outer : float or array
-        Domains.
-    inner, outer : Link
-        The networks inside and across domains.
-
-    Returns
-    -------
-    float or array, s
-
-    Notes
-    -----
-    Reduce-scatter inside, all-reduce of the shard across (every NIC works), all-gather inside.
-
-    Source
-    ------
-    hardware notes 3.5, the scheme of NCCL and of Megatron.
-    """
-    across = all_reduce(size / n_inner, n_outer, outer)
-    return reduce_scatter(size, n_inner, inner) + across + all_gather(size, n_inner, inner)
-
-
-def hierarchical_all_to_all(
-    size: Number, n_inner: Number, n_outer: Number, inner: Link, outer: Link
-) -> Number:
-    """Return the seconds of an all-to-all over n_inner · n_outer members, s.
-
-    `size` is what one accelerator sends. Rail-aligned: what leaves the domain first crosses the
-    scale-up link to the right rail, so that both terms add up.
-    """
-    across = all_to_all(size, n_outer, outer)
-    return across + all_to_all(size, n_inner, inner)

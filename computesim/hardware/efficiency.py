@@ -26,7 +26,6 @@ class Efficiency:
     half_rows: float  #: rows at which a matrix multiplication reaches half of its ceiling
     training_attention: float  #: the same, forward and backward
     hbm: float  #: fraction of the memory bandwidth of large streams
-    hbm_half_bytes: float  #: bytes of one transfer that reach half of `hbm`, B
     collective_latency: float  #: latency α of an 8-way NCCL all-reduce, s
     all_reduce: float  #: bus bandwidth ÷ scale-up bandwidth per direction, large messages
     gather: float  #: the same for all-gather and reduce-scatter
@@ -92,7 +91,6 @@ _HOPPER: Final = Efficiency(
     half_rows=48.0,
     training_attention=0.535,
     hbm=0.80,
-    hbm_half_bytes=10e6,
     collective_latency=18e-6,
     all_reduce=0.99,
     gather=0.745,
@@ -121,7 +119,6 @@ _BLACKWELL: Final = replace(
     power_exponent=1.2,
     reference_power=1000.0 / 2.25e15,
     hbm=0.75,
-    hbm_half_bytes=24e6,
     collective_latency=27e-6,
     all_reduce=0.78,
     gather=0.685,

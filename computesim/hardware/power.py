@@ -176,21 +176,6 @@ def cluster_watts(
     return node * (1.0 + overheads.storage) + network
 
 
-def provisioned_watts(
-    accelerator: Accelerator,
-    site: Site,
-    network: float | None = None,
-    overheads: Overheads = OVERHEADS,
-) -> float:
-    """Return the facility watts that must be built per accelerator, W.
-
-    Nameplate throughout: TDP, full node overhead, cluster share, and the site's PUE at design
-    load. Energy follows the mean draw instead.
-    """
-    node = accelerator.tdp + accelerator.node_overhead
-    return cluster_watts(node, network, overheads) * site.pue
-
-
 @named()
 def facility_watts(site: Site, it_watts: float, design_watts: float = 0.0) -> float:
     """Return the watts that a site draws for a given IT load.

@@ -258,7 +258,6 @@ SECTIONS: tuple[tuple[str, tuple[Figure, ...]], ...] = (
     (OTHERS, overlay_figures()),
     (CHECKS, (comparison,)),
 )
-FIGURES = tuple(figure for _, figures in SECTIONS for figure in figures)
 
 
 def sections(results: Results) -> list[tuple[str, list[Chart]]]:

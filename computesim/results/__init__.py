@@ -13,7 +13,7 @@ from computesim.results.manifest import (
     Source,
     Told,
 )
-from computesim.results.rows import COLUMNS, Difference, Row, SumFault
+from computesim.results.rows import COLUMNS, Difference, Pairs, Row, SumFault, Yearly
 from computesim.results.table import Results
 from computesim.results.variables import WORKLOADS, VariableError, family, rows_of, unit_of
 
@@ -27,6 +27,7 @@ __all__ = [
     "Difference",
     "Manifest",
     "Overlay",
+    "Pairs",
     "Results",
     "Row",
     "Segment",
@@ -34,6 +35,7 @@ __all__ = [
     "SumFault",
     "Told",
     "VariableError",
+    "Yearly",
     "family",
     "load_results",
     "output_folder",

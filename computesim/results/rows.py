@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, TypeAlias
 
 COLUMNS = ("scenario", "variable", "unit", "year", "replication", "value")
+
+
+Pairs: TypeAlias = Iterable[tuple[str, float]]  #: full names of variables and their values
+Yearly: TypeAlias = Iterator[Pairs]  #: those of each year of a world
 
 
 class Row(NamedTuple):

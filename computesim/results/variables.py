@@ -24,10 +24,6 @@ OTHER_AI = "Other AI"
 
 #: The workloads, in the order in which every chart stacks them.
 WORKLOADS = (PRETRAINING, RL, COT, OTHER_INFERENCE, EXPERIMENTS, OTHER_AI)
-TOKEN_KINDS = ("Prompt", "Cached prompt", "Reasoning", "Answer")
-OPTIC_SPEEDS = ("200G", "400G", "800G", "1.6T", "3.2T")
-SWITCH_TIERS = ("Leaf", "Spine", "Core")
-CAPEX_PARTS = ("Accelerators", "Servers", "Network", "Facility")
 
 
 class VariableError(ComputesimError, LookupError):

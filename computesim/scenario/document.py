@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from inspect import cleandoc
 from typing import Any, get_args, get_origin
 
 from computesim.scenario.fields import Name, Quantity, Shares, Word
@@ -128,7 +129,7 @@ def _sections(kind: type[Part], path: str = "") -> Iterator[tuple[str, type[Part
             annotation = get_args(annotation)[1]
             where += ".<name>"
         if isinstance(annotation, type) and issubclass(annotation, Part):
-            yield where, annotation, annotation.__doc__ or ""
+            yield where, annotation, cleandoc(annotation.__doc__ or "")
             yield from _sections(annotation, f"{where}.")
 
 

@@ -100,11 +100,6 @@ class Scenario(Tree):
         """Yield every entry of the tree, defaults included, in the order of the schema."""
         yield from _leaves(self, ())
 
-    def uncertain(self) -> dict[str, Value]:
-        """Return the values that have a range or a distribution, by dotted key."""
-        found = {dotted(leaf.key): leaf.value for leaf in self.leaves()}
-        return {k: v for k, v in found.items() if isinstance(v, Value) and v.is_uncertain}
-
     def pinned(self, probabilities: Mapping[str, float]) -> Scenario:
         """Return the scenario with some uncertain values at a quantile of their range.
 

@@ -113,12 +113,3 @@ def starter(name: str) -> str:
     if not re.fullmatch(r"\w[\w-]*", name):
         raise ValueError(f"{name!r} is no scenario name; use letters, digits, - and _")
     return _TEXT.format(name=name, title=name.replace("-", " ").replace("_", " ").capitalize())
-
-
-def uncommented(text: str) -> str:
-    """Return a starting scenario with every commented line of YAML switched on."""
-    lines = [
-        line.removeprefix("# ") if re.match(r"#  *(- )?[\w-]+:( |$)", line) else line
-        for line in text.splitlines()
-    ]
-    return "\n".join(lines) + "\n"

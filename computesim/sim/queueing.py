@@ -206,27 +206,6 @@ def closed_throughput(clients: int, think_seconds: float, mean_service: float) -
     return rate
 
 
-def little(arrival_rate: float, mean_sojourn: float) -> float:
-    """Return the mean number in a system.
-
-    Parameters
-    ----------
-    arrival_rate : float, 1/s
-        Arrivals that enter.
-    mean_sojourn : float, s
-        Mean time from entering to leaving.
-
-    Returns
-    -------
-    float
-
-    Source
-    ------
-    Little, A proof for the queuing formula L = λW, Operations Research 9 (1961).
-    """
-    return arrival_rate * mean_sojourn
-
-
 def _stable(servers: int, offered_load: float) -> float:
     """Return the load of each server, or say that the queue grows without end."""
     if not 0.0 <= offered_load < servers:

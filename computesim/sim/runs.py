@@ -120,19 +120,9 @@ class RolloutRun:
     makespan: float  #: when the rollout ended, s
 
     @property
-    def n_finished(self) -> int:
-        """Sequences that were generated to their end."""
-        return int(np.isfinite(self.requests["finish"]).sum())
-
-    @property
     def tokens(self) -> int:
         """Output tokens of all sequences, those of unfinished ones included."""
         return int(self.requests["generated"].sum(dtype=np.int64))
-
-    @property
-    def idle_seconds(self) -> Floats:
-        """Seconds that each replica waited for the longest sequences of the others."""
-        return self.makespan - _column(self.replicas, "busy_seconds")
 
     @property
     def utilisation(self) -> float:

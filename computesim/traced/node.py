@@ -195,7 +195,8 @@ def value_of(x: Any) -> Any:
 def as_node(x: Any) -> Traced:
     """Return a number as a node."""
     if x.__class__ is Traced:
-        return cast("Traced", x)
+        node: Traced = x
+        return node
     return Traced(x.item() if isinstance(x, np.generic) else x, CONSTANT)
 
 

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from computesim.traced import least, most, number
-
-_Array = NDArray[np.float64]
+from computesim.workload.requests import RequestStream
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,23 +14,17 @@ class Usage:
 
     users: float
     requests_per_user: float  #: requests/user/day
-    prompt_tokens: float  #: of one request, cached prefix included
-    answer_tokens: float
-    cached_share: float = 0.0  #: of the prompt tokens
+    request: RequestStream  #: one request; only those that reason have reasoning and samples
     reasoning_share: float = 0.0  #: of the requests
-    reasoning_tokens: float = 0.0  #: of one sample of a reasoning request
-    samples: float = 1.0  #: parallel samples of a reasoning request
     on_device_share: float = 0.0  #: of the requests
 
     def __post_init__(self) -> None:
-        for field in ("cached_share", "reasoning_share", "on_device_share"):
+        for field in ("reasoning_share", "on_device_share"):
             if not 0 <= getattr(self, field) <= 1:
                 raise ValueError(f"{field} of {getattr(self, field):g} is not between 0 and 1")
-        for field in ("users", "requests_per_user", "prompt_tokens", "answer_tokens"):
+        for field in ("users", "requests_per_user"):
             if getattr(self, field) < 0:
                 raise ValueError(f"{field} must not be negative")
-        if self.reasoning_tokens < 0 or self.samples < 1:
-            raise ValueError("reasoning_tokens must not be negative, samples at least 1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,16 +102,17 @@ def daily_tokens(usage: Usage, factor: float = 1.0) -> DailyTokens:
     Every sample of a reasoning request has its own reasoning and answer; the prompt is read once.
     Requests on the device are like the others.
     """
+    request = usage.request
     requests = usage.users * usage.requests_per_user * factor
     thinking = requests * usage.reasoning_share
-    prompt = requests * usage.prompt_tokens
+    prompt = requests * request.prompt_tokens
     everywhere = TokenFlow(
         requests=requests,
         reasoning_requests=thinking,
-        fresh_prompt=prompt * (1.0 - usage.cached_share),
-        cached_prompt=prompt * usage.cached_share,
-        reasoning=thinking * usage.samples * usage.reasoning_tokens,
-        answer=(requests - thinking + thinking * usage.samples) * usage.answer_tokens,
+        fresh_prompt=prompt * (1.0 - request.cached_share),
+        cached_prompt=prompt * request.cached_share,
+        reasoning=thinking * request.samples * request.reasoning_tokens,
+        answer=(requests - thinking + thinking * request.samples) * request.answer_tokens,
     )
     device = usage.on_device_share
     return DailyTokens(everywhere * (1.0 - device), everywhere * device)
@@ -203,75 +194,3 @@ def growing_prompts(
     cached = prefix + (turns - 1.0) * (1.0 - hits) * prefix + hits * found
     share = cached / total if total > 0 else 0.0
     return SessionPrompts(total / turns, least(share, 1.0))
-
-
-def hourly_profile(peak_to_mean: float, peak_hour: float = 15.0) -> _Array:
-    """Return the relative load of the 24 hours of a day.
-
-    Parameters
-    ----------
-    peak_to_mean : float
-        Busiest hour over the mean hour; 1 to 24, both excluded above.
-    peak_hour : float, hour
-        The busiest hour, a whole number from 0 to 23.
-
-    Returns
-    -------
-    array of float64, shape (24,)
-        Mean 1, largest value `peak_to_mean`; ``exp(k cos)``, positive at any ratio.
-    """
-    if not 1 <= peak_to_mean < 24:
-        raise ValueError(f"a peak to mean of {peak_to_mean:g} is not between 1 and 24")
-    angle = np.cos((np.arange(24.0) - round(peak_hour)) * 2.0 * np.pi / 24.0)
-    low, high = 0.0, 1e4
-    for _ in range(100):
-        middle = (low + high) / 2
-        shape = np.exp(middle * (angle - 1.0))
-        low, high = (middle, high) if 1.0 / shape.mean() < peak_to_mean else (low, middle)
-    shape = np.exp(high * (angle - 1.0))
-    profile: _Array = shape / shape.mean()
-    return profile
-
-
-def weekly_profile(
-    peak_to_mean: float, weekend_share: float = 1.0, peak_hour: float = 15.0
-) -> _Array:
-    """Return the relative load of the 168 hours of a week from Monday.
-
-    Parameters
-    ----------
-    peak_to_mean : float
-        Busiest hour over the mean hour of a weekday.
-    weekend_share : float
-        Load of a day of the weekend over that of a weekday.
-    peak_hour : float, hour
-        The busiest hour of every day.
-
-    Returns
-    -------
-    array of float64, shape (168,)
-        Mean 1.
-    """
-    days = np.array([1.0] * 5 + [weekend_share] * 2)
-    week = np.outer(days, hourly_profile(peak_to_mean, peak_hour)).ravel()
-    profile: _Array = week / week.mean()
-    return profile
-
-
-def combined_profile(profile: _Array, shares: dict[int, float]) -> _Array:
-    """Return the load of several regions together: time zones flatten the day.
-
-    Parameters
-    ----------
-    profile : array of float64, shape (n,)
-        Relative load of the hours of one region.
-    shares : dict of int to float
-        Hours by which a region lags -> its share of the load; in sum 1.
-
-    Returns
-    -------
-    array of float64, shape (n,)
-    """
-    parts = [share * np.roll(profile, hours) for hours, share in shares.items()]
-    together: _Array = np.sum(parts, axis=0)
-    return together

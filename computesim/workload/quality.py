@@ -12,6 +12,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from computesim.lengths import normal_cdf
 from computesim.workload.beta import (
     BetaLaw,
     beta_law,
@@ -27,34 +28,15 @@ __all__ = [
     "beta_law",
     "consensus",
     "coverage",
-    "coverage_power_law",
     "fit_beta_law",
     "fit_rivalry",
     "fit_verifier",
-    "needed_for",
     "sigmoid_in_log",
     "vote_chance",
 ]
 
 _Array = NDArray[np.float64]
 _EXACT_VOTE = 512  # samples up to which votes are counted exactly
-
-
-def coverage_power_law(k: float, a: float, b: float) -> float:
-    """Return coverage by the exponentiated power law of Brown 2024.
-
-    Parameters
-    ----------
-    k : float, samples
-    a, b : float
-        Coefficient and (negative) exponent.
-
-    Returns
-    -------
-    float
-        ``exp(-a k^b)``; SWE-bench Lite 15.9 % at 1 and 56 % at 250 give a 1.839, b -0.209.
-    """
-    return math.exp(-a * k**b)
 
 
 def consensus(law: BetaLaw, k: int, rivalry: float) -> float:
@@ -135,7 +117,7 @@ def _vote_normally(right: _Array, rival: _Array, k: int) -> _Array:
     """Return P(X > Y) for many votes, whose difference is nearly normal where there are some."""
     gap = right - rival
     sd = np.sqrt(np.maximum((right + rival - gap**2) / k, 1e-300))
-    more = np.array([0.5 * math.erfc(-z / math.sqrt(2.0)) for z in gap / sd])
+    more = np.array([normal_cdf(z) for z in gap / sd])
     rest = np.maximum(1.0 - right - rival, 0.0)
     some: _Array = 1.0 - rest**k - k * right * rest ** (k - 1)  # else no answer has two votes
     return more * some
@@ -243,27 +225,3 @@ def sigmoid_in_log(
     if x <= 0:
         return floor
     return float(floor + (ceiling - floor) / (1.0 + (midpoint / x) ** slope))
-
-
-def needed_for(
-    value: float, ceiling: float, midpoint: float, slope: float, floor: float = 0.0
-) -> float:
-    """Return the x at which `sigmoid_in_log` reaches a value.
-
-    Parameters
-    ----------
-    value : float
-        Between floor and ceiling, both excluded; from the ceiling on the answer is infinite.
-    ceiling, midpoint, slope, floor : float
-        As in `sigmoid_in_log`.
-
-    Returns
-    -------
-    float
-        In the unit of `midpoint`.
-    """
-    if value <= floor:
-        return 0.0
-    if value >= ceiling:
-        return math.inf
-    return float(midpoint * ((value - floor) / (ceiling - value)) ** (1.0 / slope))

@@ -97,12 +97,6 @@ class SearchCost:
         """Prefix tokens that shared caches save from being generated or read again."""
         return sum(s.count * s.prefix for s in self.segments)
 
-    @property
-    def reuse_share(self) -> float:
-        """Reused part of the tokens that separate sequences would have taken."""
-        total = self.reused_tokens + self.generated_tokens
-        return self.reused_tokens / total if total else 0.0
-
 
 @steered
 def search_cost(plan: SearchPlan, response_tokens: float) -> SearchCost:

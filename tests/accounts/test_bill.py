@@ -147,7 +147,7 @@ def test_parts_of_a_network_price_sum_to_its_price() -> None:
     by_hand += XDR.nic_module_price + XDR.nic_price
     assert share.price == pytest.approx(by_hand)
     assert set(share.prices) == {"Switches", "Optics|1.6T", "Optics|800G", "NICs"}
-    (cases,) = network_prices(road(GB300.name), PLAN, CATALOG)
+    (cases,) = network_prices([GB300], PLAN, CATALOG)
     assert cases["Optics|1.6T"] == pytest.approx([1.5 * 900, 1.5 * 1000, 1.5 * 1500])
 
 

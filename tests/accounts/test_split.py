@@ -10,8 +10,7 @@ import pytest
 from computesim import Results, load_catalog, load_scenario, project
 from computesim.accounts.split import product_shares
 from computesim.cells.memo import Memo
-from computesim.fleet.roadmap import roadmap
-from computesim.pipeline import simulate
+from computesim.fleet.world import simulate
 
 SMALL = Path(__file__).parents[1] / "data" / "small.yaml"
 YEARS = (2025, 2026)
@@ -103,13 +102,12 @@ def test_two_products_that_are_alike_share_a_tier_by_their_requests(run: Run) ->
 def test_the_shares_of_a_task_lie_between_those_of_its_prefill_and_of_its_decode() -> None:
     scenario = load_scenario(SMALL)
     catalog = load_catalog()
-    road = roadmap(scenario, catalog)
-    (year, _) = simulate(scenario, catalog, road, 0, MEMO)
+    (year, _) = simulate(scenario, catalog, MEMO).years
     (demand,) = (d for d in year.demand.serving if d.workload == "Other inference")
     task = next(t for t in year.tasks if t.workload == "Other inference")
     shares = product_shares(year, task)
     assert sum(shares.values()) == pytest.approx(1)
-    flop = {s.product: demand.stream_flop(s) for s in demand.streams}
+    flop = {s.name: demand.stream_flop(s) for s in demand.streams}
     ends = [
         flop["coding"][part] / sum(own[part] for own in flop.values())
         for part in ("Prefill", "Decode")

@@ -12,7 +12,7 @@ from computesim.accounts.cost import tco
 from computesim.calendar import HOURS
 from computesim.catalog import load_catalog
 from computesim.cells import serving, serving_phases, training
-from computesim.cells.jobs import PretrainingDemand, ServingDemand, Stream
+from computesim.cells.jobs import PretrainingDemand, ServingDemand
 from computesim.cells.measured import Use
 from computesim.cells.serving import Play
 from computesim.cells.sites import by_region, energy_shares, mean_site
@@ -20,7 +20,7 @@ from computesim.cells.training import Failures
 from computesim.fleet.network import Plan, share_of
 from computesim.fleet.power import draw, nameplate
 from computesim.hardware.power import Site, electricity_cost, facility_watts
-from computesim.scenario import load_scenario
+from computesim.scenario import Moment, load_scenario
 from computesim.study.verify.disclosure import (
     CACHED,
     CONTEXT,
@@ -29,11 +29,12 @@ from computesim.study.verify.disclosure import (
     OUTPUT,
     deepseek_nodes,
 )
+from computesim.workload.requests import RequestStream
 from computesim.workload.transformer import train_flop_per_token
 
 CATALOG = load_catalog()
 US = CATALOG.site("hyperscale-us")
-DEFAULT = tco.terms_at(load_scenario("baseline"), 2026)
+DEFAULT = tco.terms_at(Moment.of(load_scenario("baseline"), 2026))
 SITES = ("hyperscale-us", "china", "norway", "gulf", "france", "india", "ireland", "canada")
 #: accelerators for which SemiAnalysis publishes a cost of ownership
 PUBLISHED = ("h100-sxm", "h200-sxm", "b200-sxm", "b300-sxm", "gb200", "gb300", "mi300x", "mi325x",
@@ -66,17 +67,23 @@ def test_impossible_terms_are_refused(rate: float, years: float) -> None:
         tco.capital_recovery_factor(rate, years)
 
 
+def _hour(outlay: tco.Outlay, terms: tco.Terms, watts: float, site: Site) -> dict[str, float]:
+    """Return the parts of an hour in service, USD."""
+    electricity = {tco.ELECTRICITY: electricity_cost(site, watts * 3600.0)}
+    return tco.fixed_cost(outlay, terms) | electricity
+
+
 def test_an_hour_is_the_sum_of_annuities_operations_and_watts() -> None:
     outlay = tco.Outlay(30_000.0, 6_000.0, 4_000.0, 20_000.0)
     terms = tco.Terms(0.0, 5.0, 20.0, 0.01)
     site = Site("somewhere", 1.2, electricity_price=0.1 / 3.6e6)
-    parts = tco.hourly_cost(outlay, terms, 1000.0, site)
+    parts = _hour(outlay, terms, 1000.0, site)
     assert parts["Accelerator"] == pytest.approx(30_000 / 5 / HOURS)
     assert parts["Facility"] == pytest.approx(20_000 / 20 / HOURS)
     assert parts["Operations"] == pytest.approx(600 / HOURS)
     assert parts["Electricity"] == pytest.approx(0.1)  # a kilowatt-hour
     assert tco.total(parts) == pytest.approx((8_000 + 1_000 + 600) / HOURS + 0.1)
-    assert tuple(parts) == tco.PARTS
+    assert tuple(parts) == (*tco.FIXED_PARTS, tco.ELECTRICITY)
 
 
 def test_an_hour_of_which_half_is_used_costs_twice_per_used_hour() -> None:
@@ -133,7 +140,7 @@ def _ours(name: str) -> float:
         nameplate(machine, share.watts) * US.build_cost,
     )
     watts = draw(machine, Use(0.4, 0.4, 0.8), share.watts, US).facility
-    return tco.total(tco.hourly_cost(outlay, DEFAULT, watts, US))
+    return tco.total(_hour(outlay, DEFAULT, watts, US))
 
 
 def test_an_hour_costs_what_semianalysis_publishes() -> None:
@@ -156,7 +163,7 @@ def deepseek(name: str, parameter: str) -> float:
 @pytest.mark.parametrize("model", ["deepseek-v3", "deepseek-r1"])
 def test_deepseeks_training_costs_its_hours_at_the_price_of_rent(model: str) -> None:
     hours, usd = deepseek(model, "training_hours"), deepseek(model, "training_cost")
-    assert tco.rental_cost(hours, 2.0) == pytest.approx(usd)
+    assert 2.0 * hours == pytest.approx(usd)
 
 
 def test_our_hours_of_deepseek_v3_cost_about_what_its_own_did() -> None:
@@ -167,20 +174,20 @@ def test_our_hours_of_deepseek_v3_cost_about_what_its_own_did() -> None:
     cell = training.measure(run, CATALOG.accelerator("h800-sxm"), Failures())
     per_token = train_flop_per_token(run.model, 4096)
     hours = 14.8e12 * per_token / cell.flop / 3600
-    assert tco.rental_cost(hours, 2.0) == pytest.approx(2 * 2.664e6, rel=0.25)
+    assert 2.0 * hours == pytest.approx(2 * 2.664e6, rel=0.25)
 
 
 def test_deepseeks_service_costs_and_earns_what_it_disclosed() -> None:
     """87,072 USD a day at 2 USD an hour; 562,027 USD at the list prices of R1."""
     usd = deepseek("deepseek-r1", "service_cost")
-    assert tco.rental_cost(NODES * 8 * 24, 2.0) == pytest.approx(usd)
+    assert pytest.approx(usd) == 2.0 * NODES * 8 * 24
     cached = CACHED * INPUT
     counts = {"cached": cached, "input": INPUT - cached, "output": OUTPUT}
     revenue = sum(
         deepseek("deepseek-r1", f"price_per_million_{kind}") * n / 1e6 for kind, n in counts.items()
     )
     assert revenue == pytest.approx(deepseek("deepseek-r1", "service_revenue"), rel=0.001)
-    ours = tco.rental_cost(sum(deepseek_nodes(CATALOG)) * 8 * 24, 2.0)
+    ours = 2.0 * sum(deepseek_nodes(CATALOG)) * 8 * 24
     assert ours == pytest.approx(usd, rel=0.15)  # predicted nodes of the disclosed layout
 
 
@@ -191,7 +198,8 @@ def test_a_pool_of_ours_would_serve_deepseeks_tokens_at_about_its_cost() -> None
     costs up to twice as much. Prompt and output follow from the tokens and the mean context.
     """
     output = CONTEXT / (INPUT / OUTPUT + 0.5)
-    stream = Stream(1.0, output * INPUT / OUTPUT, CACHED, 0.3 * output, 0.7 * output, 0.9, 1.0)
+    read = output * INPUT / OUTPUT
+    stream = RequestStream(1.0, read, CACHED, 0.3 * output, 0.7 * output, 0.9)
     model, machine = CATALOG.model("deepseek-v3"), CATALOG.accelerator("h800-sxm")
     demand = ServingDemand("CoT inference", "api", model, "fp8", "bf16", 5.0, 0.05, (stream,))
     cell = serving.measure(demand, machine, Play())

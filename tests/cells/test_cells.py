@@ -9,23 +9,26 @@ import pytest
 
 from computesim.catalog import load_catalog
 from computesim.cells import serving, training
-from computesim.cells.jobs import PretrainingDemand, RLDemand, ServingDemand, Stream
+from computesim.cells.jobs import PretrainingDemand, RLDemand, ServingDemand
 from computesim.cells.rl import cell as rl
 from computesim.cells.serving import Play, sample_trace
 from computesim.cells.training import Failures
+from computesim.lengths import lognormal_length, representative_lengths
 from computesim.workload.post_training import rl_step
-from computesim.workload.reasoning import lognormal_length, representative_lengths
+from computesim.workload.requests import RequestStream
 from computesim.workload.rl_recipe import RLRecipe, Schedule
 from computesim.workload.search import SearchPlan, search_cost
 
 CATALOG = load_catalog()
-CHAT = Stream(1.0, 1000, 0.0, 300, 0, 1.0, 1)
-THINKING = Stream(1.0, 1000, 0.0, 300, 4000, 1.0, 1)
+CHAT = RequestStream(1.0, 1000, 0.0, 300, 0, 1.0, 1)
+THINKING = RequestStream(1.0, 1000, 0.0, 300, 4000, 1.0, 1)
 PLAY = Play(requests=400)
 NO_FAILURES = Failures()
 
 
-def demand(*streams: Stream, model: str = "llama-3.1-70b", tpot: float = 0.05) -> ServingDemand:
+def demand(
+    *streams: RequestStream, model: str = "llama-3.1-70b", tpot: float = 0.05
+) -> ServingDemand:
     return ServingDemand(
         "CoT inference", "t", CATALOG.model(model), "fp8", "fp8", 2.0, tpot, streams
     )
@@ -71,7 +74,9 @@ def test_no_request_is_longer_than_the_context_of_the_model() -> None:
 
 def test_the_goodput_holds_in_a_much_longer_run() -> None:
     """The pool of a cell is replayed at its rate for many residence times."""
-    asked = demand(Stream(1.0, 4000, 0.5, 300, 2000, 1.0, 1), model="frontier-2025", tpot=0.025)
+    asked = demand(
+        RequestStream(1.0, 4000, 0.5, 300, 2000, 1.0, 1), model="frontier-2025", tpot=0.025
+    )
     machine = CATALOG.accelerator("gb200")
     cell = serving.measure(asked, machine, Play(requests=1000))
     longer = serving.measure(asked, machine, Play(requests=40_000))
@@ -86,7 +91,7 @@ def test_goodput_of_deepseek_on_h800_is_near_the_disclosed_service() -> None:
     and prefill shares the replicas with decode, so the factor allowed is two.
     """
     ratio = 608 / 168
-    stream = Stream(1.0, 1000 * ratio, 0.563, 1000, 0, 1.0, 1)
+    stream = RequestStream(1.0, 1000 * ratio, 0.563, 1000, 0, 1.0, 1)
     asked = replace(demand(stream, model="deepseek-v3", tpot=0.048), kv_dtype="bf16")
     cell = serving.measure(asked, CATALOG.accelerator("h800-sxm"), Play(requests=1000))
     disclosed = 168e9 / 86400 / (278 * 8)

@@ -10,22 +10,23 @@ import pytest
 
 from computesim import load_catalog
 from computesim.cells import serving
-from computesim.cells.jobs import COT, RLDemand, ServingDemand, Stream
+from computesim.cells.jobs import COT, RLDemand, ServingDemand
 from computesim.cells.rates import Served, ServingPaces, rl_pace, serving_paces
 from computesim.cells.rl import cell as rl
 from computesim.cells.serving import Play
 from computesim.cells.training import Failures
 from computesim.demand.spending import Hired, Outlay
-from computesim.demand.spending import Stream as Asked
 from computesim.errors import CapacityError
 from computesim.study.balance.answers import Rollouts
+from computesim.workload.requests import RequestStream
 from computesim.workload.transformer import decode_flop, prefill_flop
 
 CATALOG = load_catalog()
 MODEL = CATALOG.model("llama-3.1-8b")
 H100 = CATALOG.accelerator("h100-sxm")
 SITE = CATALOG.site("hyperscale-us")
-SERVED = Served(MODEL, "fp8", "bf16", 0.04, 1000.0, 250.0, 0.8)
+CHAT = RequestStream(1.0, 1000.0, 0.25, 200.0, spread=0.8)
+SERVED = Served(MODEL, "fp8", "bf16", 0.04, CHAT, 0.5)
 
 
 def step(mode: str, prompts: float = 64, cap: float = 8192) -> RLDemand:
@@ -38,7 +39,7 @@ def outlay(**parts: object) -> Outlay:
     hired = Hired(H100, 2.0 / 3600.0, 0.5, SITE)
     known = {
         "rl": step("asynchronous"), "rl_on": replace(hired, use=0.8),
-        "streams": (Asked(1.0, SERVED, 0.5, 200.0),), "served_on": hired,
+        "streams": (SERVED,), "served_on": hired,
         "requests": 1e9, "tokens": (100.0, 20_000.0),
     }  # fmt: skip
     return Outlay(**{**known, **parts})  # type: ignore[arg-type]
@@ -60,7 +61,7 @@ def test_the_pace_of_rl_is_near_that_of_the_simulated_step(
 
 
 def test_the_pace_of_serving_is_that_of_a_simulated_pool_without_its_tails() -> None:
-    stream = Stream(1.0, 1000.0, 0.25, 0.0, 2000.0, 0.8, 1.0)
+    stream = RequestStream(1.0, 1000.0, 0.25, 0.0, 2000.0, 0.8, 1.0)
     demand = ServingDemand(COT, "quick", MODEL, "fp8", "bf16", 60.0, 0.04, (stream,))
     cell = serving.measure(demand, H100, Play(requests=800))
     paces = serving_paces(SERVED, H100, 100.0, 20_000.0)
@@ -142,10 +143,12 @@ def test_electricity_that_the_price_does_not_hold_is_added() -> None:
 
 
 def test_streams_are_weighed_by_their_share() -> None:
-    long = Asked(0.25, SERVED, 2.0, 0.0)
-    short = Asked(0.75, SERVED, 0.1, 100.0)
+    long = replace(SERVED, stream=replace(CHAT, rate=0.25, answer_tokens=0.0), length_ratio=2.0)
+    short = replace(SERVED, stream=replace(CHAT, rate=0.75, answer_tokens=100.0), length_ratio=0.1)
     both = outlay(streams=(long, short))
-    alone = [outlay(streams=(replace(s, share=1.0),)) for s in (long, short)]
+    alone = [
+        outlay(streams=(replace(s, stream=replace(s.stream, rate=1.0)),)) for s in (long, short)
+    ]
     for objective in ("flop", "cost", "power"):
         parts = [one.spending(objective).request(3000.0, 1) for one in alone]
         mean = 0.25 * parts[0] + 0.75 * parts[1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from itertools import pairwise
 
@@ -306,12 +305,9 @@ def test_a_plan_says_what_does_not_go_together() -> None:
         small(n_learner=8, n_rollout=8)
 
 
-def test_ten_thousand_steps_with_simulated_tails_take_less_than_a_second() -> None:
+def test_ten_thousand_steps_with_simulated_tails_take_the_mean_of_one() -> None:
     plan = nemo("235b-128")
-    rl_step_times(plan)  # compiled
-    began = time.perf_counter()
     run = rl_run(plan, 10_000)
-    assert time.perf_counter() - began < 1.0
     assert run.finish[-1] / 10_000 == pytest.approx(rl_step_times(plan).step_seconds, rel=0.05)
 
 

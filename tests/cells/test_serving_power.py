@@ -20,7 +20,7 @@ from computesim.sim.operation import Autoscaler, Operation
 from computesim.sim.records import BIN
 from computesim.sim.runs import Timeline
 from computesim.sim.service import Service
-from computesim.sim.trace import Lengths, Trace, generate
+from computesim.sim.trace import Trace, generate, lognormal
 from computesim.workload.transformer import serving_load
 
 CATALOG = load_catalog()
@@ -72,7 +72,7 @@ def test_reading_prompts_draws_more_than_decoding_and_less_than_what_was_built()
 
 @pytest.mark.parametrize("width", [1.0, 7.0, 1000.0])
 def test_energy_is_the_integral_of_power_and_hardly_depends_on_the_intervals(width) -> None:
-    trace = generate(3, 200, 4.0, Lengths(500, 0.3), Lengths(200, 0.7))
+    trace = generate(3, 200, 4.0, lognormal(500, 0.3), lognormal(200, 0.7))
     run = simulate_serving(trace, SERVICE, WEIGHTS, 2, operation=Operation(bin_seconds=width))
     assert run.timeline is not None
     power = power_over_time(run.timeline, CHIP, SITE, 4, FLOP, "fp8")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from typer.testing import Result
 
-from computesim.sim.trace import Client, Lengths, ReasonSplit, Window, client_trace, read_trace
+from computesim.sim.trace import Client, ReasonSplit, Window, client_trace, lognormal, read_trace
 from computesim.sim.trace import write_trace as write
 
 Command = Callable[..., Result]
@@ -19,7 +19,9 @@ Command = Callable[..., Result]
 @pytest.fixture
 def hours() -> str:
     """The path of two hours of two clients."""
-    first = Window(0.0, 7200.0, 0.4, Lengths(900, 0.8), Lengths(700, 0.7), reasoning=ReasonSplit())
+    first = Window(
+        0.0, 7200.0, 0.4, lognormal(900, 0.8), lognormal(700, 0.7), reasoning=ReasonSplit()
+    )
     second = first._replace(rate=0.1, variation=3.0, cached_share=0.5)
     trace = client_trace([Client((first,)), Client((second,), kind=1)], seed=8)
     return str(write(trace, Path("hours.parquet")))

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from computesim.accounts.capex import additions, capex
+from computesim.accounts.capex import capex
 from computesim.catalog import load_catalog
 from computesim.cells.measured import Use
 from computesim.cells.memo import Memo, code_hash, default_folder
 from computesim.fleet.network import Plan, share_of
-from computesim.fleet.power import draw, energy, nameplate
+from computesim.fleet.power import additions, draw, energy, nameplate
 
 CATALOG = load_catalog()
 H100 = CATALOG.accelerator("h100-sxm")

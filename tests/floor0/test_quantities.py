@@ -8,12 +8,11 @@ import sys
 import pytest
 
 from computesim.errors import Fault, ScenarioError, near_miss
-from computesim.quantities import Cost, Estimate, Work
+from computesim.quantities import Estimate, Work
 
 
-def test_work_and_cost_add_and_scale() -> None:
+def test_work_adds_and_scales() -> None:
     assert Work(1, 2, 3) + Work(1, 1, 1) * 2 == Work(3, 4, 5)
-    assert 2 * Cost(1, 5) + Cost(1, 0) == Cost(3, 10)
 
 
 def test_an_estimate_is_an_interval() -> None:

@@ -11,7 +11,6 @@ from computesim.hardware.reliability import (
     daly_interval,
     effective_time,
     failures_per_second,
-    spare_nodes,
     young_interval,
 )
 
@@ -76,17 +75,6 @@ def test_checkpoint_stall_divides_the_effective_time() -> None:
 def test_availability_is_the_renewal_share() -> None:
     assert availability(0.01, 1 * DAY) == pytest.approx(100 / 101)
     assert availability(0.0, DAY) == 1.0
-
-
-def test_spares_cover_the_poisson_quantile() -> None:
-    # 2,048 nodes, 3.79e-3 a day, a day of repair: 7.76 nodes down on the average
-    mean = 2048 * 3.79e-3
-    spares = spare_nodes(2048, 3.79e-3, DAY)
-    below = [math.exp(-mean) * mean**k / math.factorial(k) for k in range(spares + 1)]
-    assert sum(below) >= 0.99 > sum(below[:-1])
-    assert spare_nodes(10, 0.0, DAY) == 0
-    with pytest.raises(ValueError, match="below 1"):
-        spare_nodes(10, 0.01, DAY, confidence=1.0)
 
 
 @given(

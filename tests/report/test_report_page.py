@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import re
-import time
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -13,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from computesim.report.comparison_html import comparison_html, comparison_rows, differing_inputs
-from computesim.report.export import write_comparison, write_report, write_tables
-from computesim.report.figures import FIGURES
+from computesim.report.export import write_comparison, write_tables
+from computesim.report.figures import SECTIONS
 from computesim.report.html import report_html
 from computesim.report.page import json_script, link, plotly_js
 from computesim.report.tables import key_figures, summary_rows, summary_text
@@ -22,6 +21,8 @@ from computesim.results import Results, Row
 
 Make = Callable[..., Results]
 VOID = {"meta", "br", "input", "link", "img", "hr"}
+
+N_CHARTS = sum(len(figures) for _, figures in SECTIONS)
 
 
 class Page(HTMLParser):
@@ -90,7 +91,7 @@ def test_plotly_is_there_once(html: str) -> None:
 
 def test_every_chart_is_there_with_its_numbers_as_valid_json(page: Page) -> None:
     specs = [json.loads(text) for text in page.scripts if text.startswith('{"data"')]
-    assert len(specs) == len(FIGURES)
+    assert len(specs) == N_CHARTS
     assert all({"data", "layout", "alone"} == set(spec) for spec in specs)
 
 
@@ -154,7 +155,7 @@ def test_only_addresses_of_the_web_become_links(url: str) -> None:
 def test_a_scenario_without_rl_still_yields_a_report(make: Make) -> None:
     page = Page(report_html(make(skip=("RL post-training",))))
     specs = [text for text in page.scripts if text.startswith('{"data"')]
-    assert len(specs) == len(FIGURES) - 1
+    assert len(specs) == N_CHARTS - 1
     assert "RL post-training, share of compute" not in "".join(page.words)
 
 
@@ -167,14 +168,6 @@ def test_results_with_one_variable_and_no_manifest_yield_a_report() -> None:
 
 def test_results_without_a_row_yield_a_report() -> None:
     assert "none" in report_html(Results.from_rows([], {"name": "none"}))
-
-
-def test_the_report_is_quick(make: Make, tmp_path: Path) -> None:
-    results = make()
-    write_report(results, tmp_path / "report.html")
-    begin = time.perf_counter()
-    write_report(results, tmp_path / "report.html")
-    assert time.perf_counter() - begin < 1.0  # 0.06 s where it was measured; the aim is 0.35 s
 
 
 def test_the_same_results_are_the_same_page(make: Make, html: str) -> None:

@@ -369,10 +369,6 @@ def test_a_scenario_cannot_be_changed(minimal: Scenario) -> None:
 
 
 def test_pinning_draws_some_values_and_leaves_the_others(minimal: Scenario) -> None:
-    assert list(minimal.uncertain())[:2] == [
-        "products.chat.requests_per_user_per_day",
-        "products.chat.reasoning_tokens",
-    ]
     pinned = minimal.pinned({"products.chat.requests_per_user_per_day": 0.95})
     assert pinned.products["chat"].requests_per_user_per_day.at(2026) == pytest.approx(6)
     assert pinned.products["chat"].users == minimal.products["chat"].users

@@ -26,12 +26,12 @@ from computesim.sim.pool import Pool
 from computesim.sim.queueing import erlang_c
 from computesim.sim.replicas import fewest, fewest_replicas
 from computesim.sim.service import Service, check_service
-from computesim.sim.trace import Blocks, Lengths, Trace, generate, merged, scaled
+from computesim.sim.trace import Blocks, Trace, generate, lognormal, merged, scaled
 from computesim.sim.trial import play
 
 SERVICE = Service(2e-3, 0.0, 1e-3, 5e-5, 1e-10, 2e-8, 1e-6, 600_000, 64, 512)
 WEIGHTS = np.full(513, 0.012)
-CHAT = generate(1, 300, 1.0, Lengths(400, 0.5, 4000), Lengths(60, 0.6, 400))
+CHAT = generate(1, 300, 1.0, lognormal(400, 0.5, 4000), lognormal(60, 0.6, 400))
 LEVEL = ServiceLevel(ttft=0.5, tpot=0.025)
 
 
@@ -81,7 +81,7 @@ def test_replicas_share_the_load() -> None:
 
 
 def test_the_fluid_limit_is_what_a_long_run_does() -> None:
-    trace = generate(2, 1500, 3.0, Lengths(400, 0.5, 4000), Lengths(60, 0.6, 400))
+    trace = generate(2, 1500, 3.0, lognormal(400, 0.5, 4000), lognormal(60, 0.6, 400))
     run = simulate_serving(trace, SERVICE, WEIGHTS, 1)
     state = steady_state(trace.rate, mean_lengths(trace), SERVICE, WEIGHTS)
     totals = run.replicas[0]
@@ -138,7 +138,7 @@ def test_a_warm_start_spares_the_filling_up() -> None:
     """Early requests are as slow as late ones; in a pool that starts empty they are faster."""
     early = {"warm": [], "cold": []}
     for seed in range(12):
-        trace = generate(seed, 500, 1.0, Lengths(100, 0.3), Lengths(2000, 0.5, 20_000))
+        trace = generate(seed, 500, 1.0, lognormal(100, 0.3), lognormal(2000, 0.5, 20_000))
         state = steady_state(trace.rate, mean_lengths(trace), SERVICE, WEIGHTS)
         warm = in_flight(trace, round(state.batch), seed)
         for name, played in (("warm", warm), ("cold", trace)):
@@ -223,7 +223,7 @@ CHAT_POOL = Pool(*check_service(SERVICE, WEIGHTS))
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_more_replicas_are_never_worse(seed: int) -> None:
-    trace = generate(seed, 1200, 40.0, Lengths(400, 0.5, 4000), Lengths(60, 0.6, 400))
+    trace = generate(seed, 1200, 40.0, lognormal(400, 0.5, 4000), lognormal(60, 0.6, 400))
     demand = Demand(trace, (LEVEL,), judged=0.8, seed=seed)
     lengths = mean_lengths(trace)
     trials = [play(demand, CHAT_POOL, (n,), lengths) for n in range(1, 13)]
@@ -239,7 +239,7 @@ def test_more_replicas_are_never_worse(seed: int) -> None:
 
 
 def test_both_engines_need_the_same_replicas() -> None:
-    trace = generate(4, 200, 60.0, Lengths(400, 0.5, 4000), Lengths(30, 0.6, 100))
+    trace = generate(4, 200, 60.0, lognormal(400, 0.5, 4000), lognormal(30, 0.6, 100))
     demand = Demand(trace, (LEVEL,))
     found = [fewest_replicas(demand, CHAT_POOL, engine=engine) for engine in ("numba", "simpy")]
     assert found[0].counts == found[1].counts
@@ -250,7 +250,7 @@ def test_both_engines_need_the_same_replicas() -> None:
 
 @pytest.mark.parametrize("think", [0.0, 2.0])
 def test_a_closed_loop_obeys_littles_law(think: float) -> None:
-    trace = generate(2, 2000, 1.0, Lengths(400, 0.5, 4000), Lengths(60, 0.6, 400))
+    trace = generate(2, 2000, 1.0, lognormal(400, 0.5, 4000), lognormal(60, 0.6, 400))
     demand = Demand(trace, (ServiceLevel(),), clients=40, think_seconds=think)
     trial = play(demand, CHAT_POOL, (2,), mean_lengths(trace))
     seen = trial.run.requests[trial.judged]
@@ -262,7 +262,7 @@ def test_a_closed_loop_obeys_littles_law(think: float) -> None:
 
 
 def test_a_closed_loop_of_more_clients_than_places_waits() -> None:
-    trace = generate(2, 4000, 1.0, Lengths(400, 0.5, 4000), Lengths(60, 0.6, 400))
+    trace = generate(2, 4000, 1.0, lognormal(400, 0.5, 4000), lognormal(60, 0.6, 400))
     demand = Demand(trace, (ServiceLevel(),), clients=400)
     trial = play(demand, CHAT_POOL, (2,), mean_lengths(trace))
     assert trial.saturated
@@ -274,7 +274,7 @@ def test_a_closed_loop_of_more_clients_than_places_waits() -> None:
 
 def test_a_divided_pool_has_the_fewest_replicas_of_each_kind() -> None:
     pool = Pool(*check_service(SERVICE, WEIGHTS), CHAT_POOL, 1e-3, 1e-7)
-    trace = generate(6, 3000, 40.0, Lengths(400, 0.5, 4000), Lengths(60, 0.6, 400))
+    trace = generate(6, 3000, 40.0, lognormal(400, 0.5, 4000), lognormal(60, 0.6, 400))
     demand = Demand(trace, (LEVEL,), judged=0.8)
     found = fewest_replicas(demand, pool)
     assert found.trial is not None
@@ -286,8 +286,8 @@ def test_a_divided_pool_has_the_fewest_replicas_of_each_kind() -> None:
 
 
 def test_every_class_has_its_own_promise() -> None:
-    quick = generate(1, 400, 4.0, Lengths(400, 0.5, 4000), Lengths(60, 0.6, 400))
-    slow = generate(2, 400, 4.0, Lengths(400, 0.5, 4000), Lengths(60, 0.6, 400))
+    quick = generate(1, 400, 4.0, lognormal(400, 0.5, 4000), lognormal(60, 0.6, 400))
+    slow = generate(2, 400, 4.0, lognormal(400, 0.5, 4000), lognormal(60, 0.6, 400))
     both = merged([replace(t, kind=np.full(400, k)) for k, t in enumerate((quick, slow))])
     patient = ServiceLevel(ttft=20.0, tpot=1.0)
     counts = {}

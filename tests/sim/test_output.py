@@ -21,7 +21,7 @@ from computesim.sim.output import (
 from computesim.sim.service import Service
 from computesim.sim.streams import stream
 from computesim.sim.summary import summarise
-from computesim.sim.trace import Lengths, Trace, bursty_arrivals, generate, poisson_arrivals
+from computesim.sim.trace import Trace, bursty_arrivals, generate, lognormal, poisson_arrivals
 
 SERVICE = Service(1.0, 0, 0, 0, 0, 0, 1.0, 1000, 8, 16)
 
@@ -134,7 +134,7 @@ def test_requests_that_never_start_are_a_growing_backlog() -> None:
 
 
 def test_a_summary_adds_up() -> None:
-    trace = generate(3, 300, 0.1, Lengths(30, 0.5, 60), Lengths(10, 0.5, 60))
+    trace = generate(3, 300, 0.1, lognormal(30, 0.5, 60), lognormal(10, 0.5, 60))
     run = simulate_serving(trace, SERVICE, np.zeros(17), 2)
     figures = summarise(run)
     assert_allclose(figures["requests_per_second"] * figures["makespan"], 300)

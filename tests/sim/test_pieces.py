@@ -16,11 +16,11 @@ from computesim.sim.engine import simulate_serving
 from computesim.sim.long import simulate_pieces
 from computesim.sim.operation import Operation
 from computesim.sim.service import Service
-from computesim.sim.trace import Lengths, generate
+from computesim.sim.trace import generate, lognormal
 
 SERVICE = Service(2e-3, 0.0, 1e-3, 5e-5, 1e-10, 2e-8, 1e-6, 600_000, 256, 2048)
 WEIGHTS = np.full(SERVICE.token_budget + 1, 0.012)
-TRACE = generate(3, 5_000, 20.0, Lengths(1000, 0.8, 32_000), Lengths(250, 0.8, 4_000))
+TRACE = generate(3, 5_000, 20.0, lognormal(1000, 0.8, 32_000), lognormal(250, 0.8, 4_000))
 _CODE = """
 import numpy as np
 from computesim.sim.long import simulate_pieces

@@ -165,7 +165,6 @@ def test_a_batch_at_time_zero_is_a_rollout() -> None:
     rolled = simulate_rollout(prompt, output, service, NO_WEIGHTS, 3, assignment="round-robin")
     assert np.array_equal(rolled.requests["finish"], served.requests["finish"])
     assert rolled.makespan == served.makespan
-    assert_allclose(rolled.idle_seconds + rolled.replicas["busy_seconds"], rolled.makespan)
 
 
 def test_a_partial_rollout_stops_at_the_sequence_that_was_asked_for() -> None:
@@ -174,7 +173,7 @@ def test_a_partial_rollout_stops_at_the_sequence_that_was_asked_for() -> None:
                             NO_WEIGHTS, 2)  # fmt: skip
     part = simulate_rollout(np.full(6, 4), output, PLAIN._replace(kv_capacity_tokens=10_000),
                             NO_WEIGHTS, 2, stop_after=4)  # fmt: skip
-    assert part.n_finished == 4
+    assert np.isfinite(part.requests["finish"]).sum() == 4
     assert part.makespan == np.sort(full.requests["finish"])[3]
     cut = np.isinf(part.requests["finish"])
     assert np.all(part.requests["generated"][cut] < output[cut])
@@ -190,7 +189,7 @@ def test_the_long_tail_of_a_rollout_leaves_replicas_idle() -> None:
     service = PLAIN._replace(kv_capacity_tokens=1_000_000)
     run = simulate_rollout(np.full(400, 8), output, service, NO_WEIGHTS, 8)
     assert run.utilisation < 0.9
-    assert run.idle_seconds.min() == 0.0  # somebody works to the end
+    assert run.replicas["busy_seconds"].max() == run.makespan  # somebody works to the end
     assert run.makespan >= 2.0 * (output.max() - 1)  # a step lasts 2 s for a sequence alone
 
 

@@ -11,14 +11,14 @@ from computesim.sim.engine import simulate_serving
 from computesim.sim.operation import DecodePool, Operation
 from computesim.sim.service import RECOMPUTE, Service
 from computesim.sim.steplog import logged_serving, prefill_begin
-from computesim.sim.trace import Lengths, Trace, generate
+from computesim.sim.trace import Trace, generate, lognormal
 
 PLAIN = Service(1.0, 0, 0, 0, 0, 0, 1.0, 1000, 8, 16)
 NO_WEIGHTS = np.zeros(17)
 
 
 def some() -> Trace:
-    return generate(5, 40, 0.05, Lengths(20, 0.5), Lengths(10, 0.7))
+    return generate(5, 40, 0.05, lognormal(20, 0.5), lognormal(10, 0.7))
 
 
 def test_the_steps_add_up_to_what_the_kernel_counts() -> None:
@@ -54,7 +54,7 @@ def test_where_steps_do_not_tell_the_begin_it_is_not_made_up() -> None:
     apart = logged_serving(some(), PLAIN, NO_WEIGHTS, 1, operation=Operation(decode_pool=pool))
     assert np.isnan(prefill_begin(apart)).all()
     tight = PLAIN._replace(kv_capacity_tokens=80, when_full=RECOMPUTE)
-    crowd = generate(5, 40, 2.0, Lengths(20, 0.3), Lengths(20, 0.3))
+    crowd = generate(5, 40, 2.0, lognormal(20, 0.3), lognormal(20, 0.3))
     log = logged_serving(crowd, tight, NO_WEIGHTS, 1)
     assert log.run.preemptions > 0
     assert np.isnan(prefill_begin(log)).all()

@@ -24,7 +24,7 @@ from computesim.sim.summary import (
     warm_up_seconds,
     within,
 )
-from computesim.sim.trace import Lengths, Trace, generate
+from computesim.sim.trace import Trace, generate, lognormal
 
 #: 1 s a step plus 1 s for each decoding sequence
 PLAIN = Service(1.0, 0, 0, 0, 0, 0, 1.0, 1000, 8, 16)
@@ -47,7 +47,7 @@ def test_an_answer_of_several_samples_ends_with_the_last_of_them() -> None:
 
 @pytest.mark.parametrize("k", [1, 2, 8])
 def test_more_samples_never_answer_sooner(k: int) -> None:
-    trace = generate(3, 60, 0.001, Lengths(20, 0), Lengths(30, 0.8))  # far apart
+    trace = generate(3, 60, 0.001, lognormal(20, 0), lognormal(30, 0.8))  # far apart
     single = simulate_serving(trace, ROOMY, ROOMY_WEIGHTS, 1)
     many, chains = samples(trace, k)
     run = simulate_serving(many, ROOMY, ROOMY_WEIGHTS, 1, chains=chains)
@@ -67,7 +67,7 @@ def test_a_session_takes_its_turns_and_its_thinking() -> None:
 @settings(max_examples=30, deadline=None, derandomize=True)
 @given(st.integers(1, 9), st.floats(0.0, 20.0), st.integers(0, 1000))
 def test_clients_never_have_more_requests_outstanding_than_they_are(clients, think, seed) -> None:
-    trace = generate(seed, 80, 1.0, Lengths(12, 0.5), Lengths(8, 0.7))
+    trace = generate(seed, 80, 1.0, lognormal(12, 0.5), lognormal(8, 0.7))
     flat = Trace(np.zeros(80), trace.prompt_tokens, trace.cached_tokens, trace.output_tokens)
     run = simulate_serving(flat, ROOMY, ROOMY_WEIGHTS, 2, chains=closed_loop(80, clients, think))
     _, inside = number_in_system(run.requests["arrival"], run.requests["finish"])
@@ -95,7 +95,7 @@ def test_running_sequences_over_time_are_their_times_inside() -> None:
 
 
 def test_failing_replicas_lower_goodput() -> None:
-    trace = generate(7, 400, 0.04, Lengths(20, 0), Lengths(30, 0.5))
+    trace = generate(7, 400, 0.04, lognormal(20, 0), lognormal(30, 0.5))
     seen = []
     for mtbf in (np.inf, 2000.0, 500.0):
         failures = Operation().failures
@@ -150,7 +150,7 @@ def test_requests_are_judged_in_order_of_arrival_if_they_were_sent() -> None:
 
 
 def test_throughput_of_parts_adds_up_to_all_tokens() -> None:
-    trace = generate(2, 200, 0.4, Lengths(20, 0.4), Lengths(30, 0.8))
+    trace = generate(2, 200, 0.4, lognormal(20, 0.4), lognormal(30, 0.8))
     run = simulate_serving(trace, ROOMY, ROOMY_WEIGHTS, 2)
     marks = np.linspace(0.0, run.makespan, 8)
     parts = [throughput(run, a, b) for a, b in pairwise(marks)]
@@ -165,7 +165,7 @@ def test_throughput_of_parts_adds_up_to_all_tokens() -> None:
 
 
 def test_a_pool_that_fills_up_has_a_warm_up_and_a_steady_one_has_none() -> None:
-    trace = generate(4, 4000, 1.0, Lengths(8, 0), Lengths(400, 0.0))
+    trace = generate(4, 4000, 1.0, lognormal(8, 0), lognormal(400, 0.0))
     service = ROOMY._replace(
         per_sequence=0.0, max_batch=2000, token_budget=4000, kv_capacity_tokens=10**6
     )
@@ -180,7 +180,7 @@ def test_intervals_narrow_with_the_number_of_requests() -> None:
     few, many = (
         summarise(
             simulate_serving(
-                generate(9, n, 0.02, Lengths(20, 0), Lengths(20, 0.6)), ROOMY, ROOMY_WEIGHTS, 2
+                generate(9, n, 0.02, lognormal(20, 0), lognormal(20, 0.6)), ROOMY, ROOMY_WEIGHTS, 2
             )
         )
         for n in (200, 12_800)

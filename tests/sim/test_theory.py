@@ -18,7 +18,6 @@ from computesim.sim.queueing import (
     closed_throughput,
     erlang_b,
     erlang_c,
-    little,
     mg1_wait,
     mmc_wait,
     priority_waits,
@@ -58,7 +57,6 @@ def test_erlang_formulas_give_the_published_numbers() -> None:
     assert mmc_wait(0.7, 1.0) == pytest.approx(mg1_wait(0.7, 1.0, 1.0))
     assert mg1_wait(0.7, 1.0, 0.0) == pytest.approx(mg1_wait(0.7, 1.0, 1.0) / 2)
     assert processor_sharing_sojourn(0.5, 1.0, 3.0) == 6.0
-    assert little(2.0, 3.0) == 6.0
 
 
 def test_a_queue_without_a_steady_state_is_refused() -> None:
@@ -180,4 +178,4 @@ def test_littles_law_is_exact_on_the_path_of_a_queue() -> None:
     time, inside = number_in_system(run.arrival, run.finish)
     span = float(run.finish.max())
     mean = time_weighted_mean(time, inside, 0.0, span)
-    assert mean == pytest.approx(little(500 / span, run.sojourn.mean()), rel=1e-12)
+    assert mean == pytest.approx(500 / span * run.sojourn.mean(), rel=1e-12)

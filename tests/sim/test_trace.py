@@ -10,10 +10,10 @@ from computesim.calendar import DAY
 from computesim.errors import SimulationError
 from computesim.sim.streams import stream
 from computesim.sim.trace import (
-    Lengths,
     Trace,
     bursty_arrivals,
     generate,
+    lognormal,
     poisson_arrivals,
     profile_arrivals,
     replay,
@@ -38,13 +38,13 @@ PINNED = [938081335, 3539745208]
 
 
 def test_scenarios_with_one_seed_share_their_requests() -> None:
-    short = generate(7, 500, 2.0, Lengths(1000, 0.8), Lengths(300, 0.5))
-    long = generate(7, 500, 4.0, Lengths(1000, 0.8), Lengths(8000, 0.9), variation=1.0)
+    short = generate(7, 500, 2.0, lognormal(1000, 0.8), lognormal(300, 0.5))
+    long = generate(7, 500, 4.0, lognormal(1000, 0.8), lognormal(8000, 0.9), variation=1.0)
     assert_array_equal(short.prompt_tokens, long.prompt_tokens)
     assert_allclose(short.arrival, 2 * long.arrival, rtol=1e-15)
     # a longer trace begins like a shorter one
     assert_array_equal(
-        generate(7, 100, 2.0, Lengths(1000, 0.8), Lengths(300)).arrival, short.arrival[:100]
+        generate(7, 100, 2.0, lognormal(1000, 0.8), lognormal(300)).arrival, short.arrival[:100]
     )
 
 
@@ -79,18 +79,18 @@ def test_nobody_comes_while_the_profile_is_zero() -> None:
 
 
 def test_lengths_have_their_mean_and_keep_their_limits() -> None:
-    free = Lengths(2000, 0.7).draw(N, stream(5, "output_tokens"))
+    free = lognormal(2000, 0.7).draw(N, stream(5, "output_tokens"))
     assert free.mean() == pytest.approx(2000, rel=4 * (np.exp(0.49) - 1) ** 0.5 / N**0.5)
     assert np.log(free).std() == pytest.approx(0.7, rel=0.02)
-    capped = Lengths(2000, 0.7, cap=4096, least=16).draw(N, stream(5, "output_tokens"))
+    capped = lognormal(2000, 0.7, cap=4096, least=16).draw(N, stream(5, "output_tokens"))
     assert_array_equal(capped, np.clip(free, 16, 4096))
-    assert set(Lengths(100).draw(5, stream(5, "output_tokens"))) == {100}
+    assert set(lognormal(100).draw(5, stream(5, "output_tokens"))) == {100}
 
 
 def test_a_cached_prompt_is_processed_from_its_last_token() -> None:
     trace = Trace([0.0, 0.0, 1.0], [10, 10, 10], [0, 4, 10], [1, 1, 1])
     assert list(trace.computed_from) == [0, 4, 9]
-    half = generate(7, 50, 1.0, Lengths(1001, 0.3), Lengths(10), cached_share=0.5)
+    half = generate(7, 50, 1.0, lognormal(1001, 0.3), lognormal(10), cached_share=0.5)
     assert_array_equal(half.cached_tokens, half.prompt_tokens // 2)
 
 
@@ -133,6 +133,6 @@ def test_impossible_laws_say_what_is_wrong() -> None:
     with pytest.raises(SimulationError, match="peak of 1 to 2"):
         sinusoidal_profile(2.5)
     with pytest.raises(SimulationError, match="cached share"):
-        generate(1, 3, 1.0, Lengths(5), Lengths(5), cached_share=1.5)
+        generate(1, 3, 1.0, lognormal(5), lognormal(5), cached_share=1.5)
     with pytest.raises(SimulationError, match="different lengths"):
         replay([0.0, 1.0], [1], [1, 1])

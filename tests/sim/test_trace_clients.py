@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import exp, gamma
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,7 @@ from computesim.sim.trace import (
     Client,
     Empirical,
     EmpiricalSplit,
-    Lengths,
-    Mixture,
+    LengthLaw,
     Population,
     ReasonSplit,
     Sessions,
@@ -31,6 +31,7 @@ from computesim.sim.trace import (
     clipped,
     expected_requests,
     follow_day,
+    lognormal,
     weibull_shape,
 )
 from computesim.sim.trace.lengths import SplitByLength
@@ -40,7 +41,7 @@ from computesim.sim.trace.summary import peak_to_mean
 N = 40_000
 HOUR = 3600.0
 #: Two components of outputs, as the project's research fitted to a day of DeepSeek-R1.
-R1 = Mixture((0.738, 0.262), (6.43, 7.77), (0.70, 0.95))
+R1 = LengthLaw((0.738, 0.262), (6.43, 7.77), (0.70, 0.95))
 
 
 @pytest.mark.parametrize("law", ["gamma", "weibull"])
@@ -91,10 +92,10 @@ def test_a_mixture_has_its_mean_in_closed_form() -> None:
     assert drawn.mean() == pytest.approx(closed, rel=0.01)
     # the law that was fitted to a day of DeepSeek-R1 has its published percentiles
     assert_allclose(np.percentile(drawn, (50, 90, 99)), (791, 3436, 12654), rtol=0.05)
-    capped = R1._replace(cap=2000, least=500).draw(N, stream(5, "output_tokens"))
+    capped = replace(R1, cap=2000, least=500).draw(N, stream(5, "output_tokens"))
     assert_array_equal(capped, np.clip(R1.draw(N, stream(5, "output_tokens")), 500, 2000))
-    with pytest.raises(SimulationError, match="sum to 1"):
-        Mixture((0.5, 0.6), (1, 2), (1, 1)).draw(3, stream(1, "a"))
+    with pytest.raises(ValueError, match="sum to 1"):
+        LengthLaw((0.5, 0.6), (1, 2), (1, 1)).draw(3, stream(1, "a"))
 
 
 def test_histograms_are_drawn_in_proportion() -> None:
@@ -123,7 +124,7 @@ def test_reasoning_has_two_modes_with_their_means() -> None:
 
 def window(**changes) -> Window:
     """Return an hour of somebody."""
-    given = Window(0.0, HOUR, 0.5, Lengths(800, 0.8), Lengths(600, 0.9, cap=32768))
+    given = Window(0.0, HOUR, 0.5, lognormal(800, 0.8), lognormal(600, 0.9, cap=32768))
     return given._replace(**changes)
 
 
@@ -166,7 +167,7 @@ def built(make, **fields):
     return st.fixed_dictionaries(fields).map(lambda drawn: make(**drawn))
 
 
-laws = built(Lengths, mean=st.floats(2, 5000), spread=st.floats(0, 1.5), cap=st.floats(100, 1e5))
+laws = built(lognormal, mean=st.floats(2, 5000), spread=st.floats(0, 1.5), cap=st.floats(100, 1e5))
 some_sessions = built(
     Sessions,
     turns=st.floats(1, 8),
@@ -236,7 +237,7 @@ def test_a_day_shapes_the_rate_of_a_client() -> None:
 
 def population(**changes) -> Population:
     """Return people like those of a reasoning service."""
-    return Population(73, 16.0, Lengths(1271, 1.8), R1, **changes)
+    return Population(73, 16.0, lognormal(1271, 1.8), R1, **changes)
 
 
 def test_clients_come_and_go_and_keep_the_mean_rate() -> None:
@@ -270,7 +271,7 @@ def test_a_population_keeps_its_mean_output() -> None:
     clients = clients_of(population(away=0.0), HOUR, 3)
     windows = [client.windows[0] for client in clients]
     rate = np.array([w.rate for w in windows])
-    means = np.array([w.output.mean for w in windows if isinstance(w.output, Mixture)])
+    means = np.array([w.output.mean for w in windows if isinstance(w.output, LengthLaw)])
     assert rate @ means / rate.sum() == pytest.approx(R1.mean)
     assert means.std() / means.mean() > 0.3
 

@@ -17,14 +17,14 @@ from computesim.errors import CaseError, SimulationError
 from computesim.sim.streams import stream
 from computesim.sim.trace import (
     Client,
-    Lengths,
-    Mixture,
+    LengthLaw,
     ReasonSplit,
     Trace,
     Window,
     bursty_arrivals,
     client_trace,
     clients_like,
+    lognormal,
     poisson_arrivals,
     profile_arrivals,
     read_clients,
@@ -36,7 +36,7 @@ from computesim.sim.trace.summary import dispersion, peak_to_mean, window_variat
 
 #: What the project's research read off the day of DeepSeek-R1 that ServeGen published.
 R1_DAY = {"mean": 1528, "p50": 791, "p90": 3436, "p99": 12654, "ln_mean": 6.779, "ln_sd": 0.973}
-R1_FIT = Mixture((0.738, 0.262), (6.426, 7.774), (0.70, 0.945))
+R1_FIT = LengthLaw((0.738, 0.262), (6.426, 7.774), (0.70, 0.945))
 
 
 @cache
@@ -68,11 +68,11 @@ def test_the_day_of_deepseek_r1_has_its_published_statistics() -> None:
     assert reasoning["requests_80_percent_or_more"] == pytest.approx(0.44, abs=0.005)
 
 
-def likelihood(law: Mixture, tokens: np.ndarray) -> float:
+def likelihood(law: LengthLaw, tokens: np.ndarray) -> float:
     """Return the mean log-likelihood of ln(tokens), by scipy's own densities."""
     logs = np.log(tokens)
-    return float(np.log(sum(w * stats.norm.pdf(logs, m, s)
-                            for w, m, s in zip(*law[:3], strict=True))).mean())  # fmt: skip
+    parts = zip(law.weights, law.log_means, law.log_sds, strict=True)
+    return float(np.log(sum(w * stats.norm.pdf(logs, m, s) for w, m, s in parts)).mean())
 
 
 def test_the_mixture_of_the_day_is_at_least_as_likely_as_the_published_one() -> None:
@@ -121,26 +121,28 @@ def test_a_trace_drawn_after_a_quarter_of_an_hour_is_like_it() -> None:
 
 
 def test_a_fit_finds_the_law_that_was_drawn() -> None:
-    law = Mixture((0.7, 0.3), (5.0, 8.0), (0.5, 0.8))
+    law = LengthLaw((0.7, 0.3), (5.0, 8.0), (0.5, 0.8))
     found = fit_mixture(law.draw(200_000, stream(1, "a")))
-    assert_allclose(np.array(found[:3]), np.array(law[:3]), atol=0.02)
-    one = fit_mixture(Lengths(900, 0.6).draw(100_000, stream(1, "a")))
+    for field in ("weights", "log_means", "log_sds"):
+        assert_allclose(getattr(found, field), getattr(law, field), atol=0.02)
+    one = fit_mixture(lognormal(900, 0.6).draw(100_000, stream(1, "a")))
     assert one.mean == pytest.approx(900, rel=0.02), "two components of one law have its mean"
-    assert fit_mixture([7] * 100) == Mixture((1.0,), (np.log(7),), (0.0,), 7.0, 7.0)
+    assert fit_mixture([7] * 100) == LengthLaw((1.0,), (np.log(7),), (0.0,), 7.0, 7.0)
     with pytest.raises(SimulationError, match="at least 1 token"):
         fit_mixture([])
 
 
 def test_an_optimiser_finds_no_mixture_that_is_likelier() -> None:
-    tokens = Mixture((0.7, 0.3), (6.4, 7.8), (0.7, 0.9)).draw(3000, stream(4, "a"))
+    tokens = LengthLaw((0.7, 0.3), (6.4, 7.8), (0.7, 0.9)).draw(3000, stream(4, "a"))
     found = fit_mixture(tokens)
 
     def loss(p: np.ndarray) -> float:
         share = 1 / (1 + np.exp(-p[0]))
-        law = Mixture((share, 1 - share), tuple(p[1:3]), tuple(np.exp(p[3:])))
+        law = LengthLaw((share, 1 - share), tuple(p[1:3]), tuple(np.exp(p[3:])))
         return -likelihood(law, tokens)
 
-    start = [np.log(found.weight[0] / found.weight[1]), *found.middle, *np.log(found.spread)]
+    odds = np.log(found.weights[0] / found.weights[1])
+    start = [odds, *found.log_means, *np.log(found.log_sds)]
     best = optimize.minimize(loss, start, method="Nelder-Mead", options={"maxiter": 600})
     assert loss(np.array(start)) == pytest.approx(best.fun, abs=2e-4)
 
@@ -188,7 +190,7 @@ def test_a_trace_of_one_request_has_a_summary_and_a_likeness() -> None:
 
 
 def test_small_clients_are_drawn_together() -> None:
-    windows = Window(0.0, 3600.0, 0.05, Lengths(100, 0.5), Lengths(100, 0.5), cached_share=0.5)
+    windows = Window(0.0, 3600.0, 0.05, lognormal(100, 0.5), lognormal(100, 0.5), cached_share=0.5)
     trace = client_trace([Client((windows,))] * 12, seed=1)
     clients = clients_like(trace, most=4)
     assert len(clients) == 4

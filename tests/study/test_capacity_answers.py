@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from functools import cache
 from typing import Any
 
@@ -18,14 +19,14 @@ from computesim.sim.trace import Trace
 from computesim.study.capacity.answers import Answer, capacity, layout_text
 from computesim.study.capacity.demand import Question, RequestClass, of_recorded
 from computesim.study.capacity.figures import Machine, machine_of
-from computesim.study.capacity.front import FrontPoint, best_at, front, pareto
+from computesim.study.capacity.front import FrontPoint, front, pareto
 from computesim.study.capacity.pool import Policy, transfer_seconds
 from computesim.workload.transformer import serving_load
 
 CATALOG = load_catalog()
 LOAD = serving_load(CATALOG.model("llama-3.1-70b"), "fp8", "fp8")
 LEVEL = ServiceLevel(ttft=2.0, tpot=0.04)
-CHAT = RequestClass("chat", 20.0, 1000, 250, 0.6, level=LEVEL)
+CHAT = RequestClass(20.0, 1000, answer_tokens=250, spread=0.6, name="chat", level=LEVEL)
 PLAIN = Question((CHAT,))
 
 
@@ -42,7 +43,7 @@ def need(
 
 
 def asks(**changes: Any) -> Question:
-    values = {name: getattr(CHAT, name) for name in CHAT.__slots__} | changes
+    values = {field.name: getattr(CHAT, field.name) for field in fields(CHAT)} | changes
     return Question((RequestClass(**values),))
 
 
@@ -183,17 +184,21 @@ def test_the_cache_travels_over_the_nics_of_one_attention_group() -> None:
 
 
 def test_classes_keep_their_own_promises() -> None:
-    slow = RequestClass("batch", 2.0, 2000, 2000, 0.6, level=ServiceLevel(60.0, 0.2), priority=1)
+    slow = RequestClass(
+        2.0, 2000, spread=0.6, name="batch", level=ServiceLevel(60.0, 0.2), priority=1
+    )
     both = need(Question((CHAT, slow)))
     assert {one.kind for one in both.outcomes} == {0, 1}
     assert both.kept
     assert both.accelerators >= need().accelerators
-    hurried = RequestClass("batch", 2.0, 2000, 2000, 0.6, level=ServiceLevel(0.5, 0.01))
+    hurried = RequestClass(2.0, 2000, spread=0.6, name="batch", level=ServiceLevel(0.5, 0.01))
     assert need(Question((CHAT, hurried))).accelerators > both.accelerators
 
 
 def test_a_closed_loop_of_a_full_cache_queues() -> None:
-    question = Question((RequestClass("long", 1.0, 1024, 8192, 0.0),), clients=128)
+    question = Question(
+        (RequestClass(1.0, 1024, answer_tokens=8192, spread=0.0, name="long"),), clients=128
+    )
     tp1 = (ServingLayout(tp=1),)
     kept = capacity(question, LOAD, machine("h200-sxm"), 1, "check", tp1)
     places = kept.plant.steps[0].kv_capacity_tokens // 9217
@@ -214,7 +219,7 @@ def test_a_recorded_trace_is_replayed_and_its_classes_keep_their_names() -> None
     kind = np.arange(n) % 2
     trace = Trace(np.arange(n) / 8.0, np.full(n, 500), np.zeros(n), 50 + 200 * kind, kind=kind,
                   kind_names=("code", "chat"))  # fmt: skip
-    strict = RequestClass("chat", level=ServiceLevel(tpot=0.02))
+    strict = RequestClass(name="chat", level=ServiceLevel(tpot=0.02))
     classes = of_recorded(trace, [strict])
     assert [one.name for one in classes] == ["code", "chat"]
     question = Question(classes, trace)
@@ -228,7 +233,7 @@ def test_a_recorded_trace_is_replayed_and_its_classes_keep_their_names() -> None
     assert len(one) == 1  # a promise without a name is one to all
     assert need_uncached(Question(one, trace)).accelerators <= found.accelerators
     with pytest.raises(ValueError, match="it has code, chat"):
-        of_recorded(trace, [strict, RequestClass("cat")])
+        of_recorded(trace, [strict, RequestClass(name="cat")])
 
 
 def need_uncached(question: Question) -> Answer:
@@ -274,11 +279,7 @@ def test_a_user_alone_gets_one_token_a_step() -> None:
     assert first.tokens_per_second_per_user == pytest.approx(1 / seconds, rel=0.02)
 
 
-def test_the_best_point_of_a_speed_is_the_one_of_most_throughput() -> None:
-    found = points()
-    middle = found[len(found) // 2]
-    assert best_at(found, middle.tokens_per_second_per_user) is middle
-    assert best_at(found, 1e9) is None
+def test_points_that_another_beats_in_both_are_no_part_of_the_front() -> None:
     assert pareto([(1, 5, "a"), (2, 4, "b"), (2, 3, "c"), (0.5, 5, "d")]) == ["b", "a"]
 
 

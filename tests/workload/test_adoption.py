@@ -1,4 +1,4 @@
-"""Token flows, diffusion and the shape of the day."""
+"""Token flows and diffusion."""
 
 import numpy as np
 import pytest
@@ -7,18 +7,14 @@ from hypothesis import strategies as st
 
 from computesim.workload.adoption import (
     Usage,
-    combined_profile,
     daily_tokens,
-    hourly_profile,
     price_factor,
-    weekly_profile,
 )
 from computesim.workload.diffusion import bass, logistic, logistic_through
+from computesim.workload.requests import RequestStream
 
-USAGE = Usage(
-    users=1e6, requests_per_user=8, prompt_tokens=1500, answer_tokens=400, cached_share=0.4,
-    reasoning_share=0.25, reasoning_tokens=1200, samples=2, on_device_share=0.1,
-)  # fmt: skip
+REQUEST = RequestStream(1.0, 1500, 0.4, 400, reasoning_tokens=1200, samples=2)
+USAGE = Usage(1e6, 8, REQUEST, reasoning_share=0.25, on_device_share=0.1)
 
 
 def test_tokens_of_a_day_can_be_counted_request_by_request():
@@ -45,7 +41,7 @@ def test_cloud_and_device_make_the_whole():
 
 def test_the_deepseek_disclosure_comes_out_of_its_shares():
     """608 B in of which 56.3 % cached and 168 B out on one day (DeepSeek, 1 March 2025)."""
-    usage = Usage(1, 608e9 / 4000, 4000, 168 / 608 * 4000, cached_share=342 / 608)
+    usage = Usage(1, 608e9 / 4000, RequestStream(1.0, 4000, 342 / 608, 168 / 608 * 4000))
     flow = daily_tokens(usage).cloud
     assert flow.prompt == pytest.approx(608e9)
     assert flow.cached_prompt / flow.prompt == pytest.approx(0.563, abs=1e-3)
@@ -54,17 +50,24 @@ def test_the_deepseek_disclosure_comes_out_of_its_shares():
 
 @given(st.floats(0.1, 10), st.floats(0.1, 10))
 def test_use_is_proportional_to_users_and_factor(users, factor):
-    one = daily_tokens(Usage(1, 3, 100, 50)).total
-    assert daily_tokens(Usage(users, 3, 100, 50), factor).total.output == pytest.approx(
+    request = RequestStream(1.0, 100, answer_tokens=50)
+    one = daily_tokens(Usage(1, 3, request)).total
+    assert daily_tokens(Usage(users, 3, request), factor).total.output == pytest.approx(
         users * factor * one.output
     )
 
 
 @pytest.mark.parametrize(
-    "faulty", [{"cached_share": 1.2}, {"users": -1}, {"samples": 0.5}, {"reasoning_tokens": -1}]
+    "faulty", [{"cached_share": 1.2}, {"samples": 0.5}, {"reasoning_tokens": -1}, {"spread": -1}]
 )
+def test_impossible_requests_are_refused(faulty):
+    with pytest.raises(ValueError, match=next(iter(faulty))):
+        RequestStream(**{"rate": 1, "prompt_tokens": 1} | faulty)
+
+
+@pytest.mark.parametrize("faulty", [{"users": -1}, {"reasoning_share": 1.2}])
 def test_impossible_use_is_refused(faulty):
-    good = {"users": 1, "requests_per_user": 1, "prompt_tokens": 1, "answer_tokens": 1}
+    good = {"users": 1, "requests_per_user": 1, "request": REQUEST}
     with pytest.raises(ValueError, match=next(iter(faulty))):
         Usage(**good | faulty)
 
@@ -104,34 +107,3 @@ def test_bass_solves_its_differential_equation():
         assert rate == pytest.approx(expected, rel=1e-6)
     assert bass(-1.0, ceiling, p, q) == 0
     assert bass(100.0, ceiling, p, q) == pytest.approx(ceiling)
-
-
-@given(st.floats(1.0, 20.0), st.integers(0, 23))
-def test_the_day_has_mean_one_and_the_asked_peak_at_its_hour(peak, hour):
-    profile = hourly_profile(peak, hour)
-    assert profile.mean() == pytest.approx(1)
-    assert profile.max() == pytest.approx(peak, rel=1e-6)
-    assert profile.min() >= 0
-    if peak > 1.001:
-        assert profile.argmax() == hour
-
-
-def test_a_flat_day_is_flat_and_an_impossible_peak_is_refused():
-    np.testing.assert_allclose(hourly_profile(1.0), 1.0, atol=1e-6)
-    with pytest.raises(ValueError, match="between"):
-        hourly_profile(0.9)
-
-
-def test_the_weekend_is_lower_and_the_week_has_mean_one():
-    week = weekly_profile(1.5, weekend_share=0.6)
-    assert week.mean() == pytest.approx(1)
-    days = week.reshape(7, 24).mean(axis=1)
-    np.testing.assert_allclose(days[5:] / days[0], 0.6)
-
-
-def test_time_zones_flatten_the_day():
-    profile = hourly_profile(1.8)
-    world = combined_profile(profile, {0: 1 / 3, 8: 1 / 3, 16: 1 / 3})
-    assert world.mean() == pytest.approx(1)
-    assert world.max() < 1.1
-    np.testing.assert_array_equal(combined_profile(profile, {0: 1.0}), profile)

@@ -7,16 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from computesim.lengths import lognormal_length, representative_lengths
 from computesim.quantities import Work
 from computesim.workload.architecture import Architecture
 from computesim.workload.post_training import rl_step, sft_work
-from computesim.workload.reasoning import lognormal_length, representative_lengths
 from computesim.workload.rl_recipe import (
     RLRecipe,
     Schedule,
     Turns,
     Verifier,
-    ppo_recipe,
 )
 from computesim.workload.search import SearchPlan
 from computesim.workload.transformer import (
@@ -166,7 +165,11 @@ def test_a_run_is_its_steps():
 
 
 def test_ppo_trains_a_critic_and_reads_a_reward_model():
-    step = rl_step(SMALL, ppo_recipe(SMALL, SMALL, 512, 200, 300))
+    reward_model = Verifier("reward_model", model=SMALL)
+    step = rl_step(SMALL, RLRecipe(
+        prompts=512, group_size=1, prompt_tokens=200, response_lengths=(300,),
+        reference=True, critic=SMALL, verifier=reward_model,
+    ))  # fmt: skip
     head = SMALL.d_model * SMALL.vocab_size
     matmul = parameter_count(SMALL).matmul - head
     assert step.critic.flop == pytest.approx(512 * 500 * 8 * matmul, rel=0.02)

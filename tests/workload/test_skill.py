@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -106,14 +105,6 @@ def test_more_pretraining_raises_ceiling_and_start_and_the_same_leaves_both():
     same = larger.pretrained(SKILL.pretraining_flop)
     assert same.ceiling == pytest.approx(SKILL.ceiling)
     assert same.rl_head_start == pytest.approx(SKILL.rl_head_start)
-
-
-def test_an_accuracy_costs_less_than_a_millisecond_once_its_votes_are_kept():
-    SKILL.accuracy(*AT, 40)
-    start = time.perf_counter()
-    for i in range(100):
-        SKILL.accuracy(1e23 * (1 + i / 100), 6000, 40 + i / 100)
-    assert (time.perf_counter() - start) / 100 < 2e-3  # 0.15 ms; room for a busy machine
 
 
 def test_shipped_aime_gives_r1_zero_and_r1_within_five_points():

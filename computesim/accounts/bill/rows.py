@@ -11,52 +11,46 @@ import numpy as np
 from computesim.accounts.bill.content import Amounts, content
 from computesim.accounts.bill.ratios import CASES, Ratios, cases, class_of
 from computesim.accounts.bill.value import PARTS, Money, facility, short, split
-from computesim.accounts.capex import additions
 from computesim.arrays import Floats
 from computesim.cells.sites import build_cost_range
 from computesim.fleet.network import Plan, share_of
-from computesim.fleet.power import nameplate
 from computesim.hardware.fabric import Fabric
-from computesim.results import Row, rows_of
-from computesim.scenario.moment import Moment
+from computesim.results import Yearly
 from computesim.traced import dot, dots, most, number
 
 if TYPE_CHECKING:
     from computesim.catalog import Catalog
-    from computesim.fleet.roadmap import Roadmap
-    from computesim.fleet.world import Year
+    from computesim.fleet.world import World
+    from computesim.fleet.year import Year
     from computesim.hardware.accelerator import Accelerator
-    from computesim.scenario import Scenario
 
 _PRICES = ("switch", "switch_module", "nic_module", "nic", "copper", "ocs")
 #: prefix of the names of each case; the central one has none
 PREFIX = {"low": " low", "central": "", "high": " high"}
 
 
-def rows(
-    scenario: Scenario, ratios: Ratios, road: Roadmap, years: Sequence[Year], replication: int
-) -> list[Row]:
-    """Return quantities and values of every segment in every year.
+def rows(world: World) -> Yearly:
+    """Yield quantities and values of every segment in every year.
 
-    Parameters
-    ----------
-    scenario : Scenario
-    ratios : Ratios
-    road : Roadmap
-    years : sequence of Year
-    replication : int
-
-    Returns
-    -------
-    list of Row
-        `Bill|…`, `Bill value|…` and `Bill content|…`; low and high where there is a range.
+    `Bill|…`, `Bill value|…` and `Bill content|…`; low and high where there is a range.
     """
-    built = new_watts(road, years)
-    found = []
-    for year, watts in zip(years, built, strict=True):
-        amounts = bill(scenario, road, year, watts, ratios)
-        found += rows_of(named(amounts), year.year, replication)
-    return found
+    ratios, contents = world.once(ratios_of), world.once(contents_of)
+    for year, watts, each in zip(world.years, world.new_watts, contents, strict=True):
+        yield named(bill(year, watts, each, ratios))
+
+
+def ratios_of(world: World) -> Ratios:
+    """Return the ratios of the catalog of a world."""
+    return Ratios(world.catalog)
+
+
+def contents_of(world: World) -> list[Amounts]:
+    """Return what comes with the accelerators that are shipped in every year."""
+    ratios = world.once(ratios_of)
+    return [
+        shipped(y.accelerators, y.fleet.shipped, y.around.network, ratios, y.year)
+        for y in world.years
+    ]
 
 
 def named(amounts: Amounts) -> list[tuple[str, float]]:
@@ -77,16 +71,16 @@ def named(amounts: Amounts) -> list[tuple[str, float]]:
     return found
 
 
-def bill(scenario: Scenario, road: Roadmap, year: Year, watts: float, ratios: Ratios) -> Amounts:
+def bill(year: Year, watts: float, bought: Amounts, ratios: Ratios) -> Amounts:
     """Return the bill of one year.
 
     Parameters
     ----------
-    scenario : Scenario
-    road : Roadmap
     year : Year
     watts : float, W
         Nameplate IT power that is built in the year.
+    bought : dict of str to ndarray of float64, shape (3,)
+        What comes with the accelerators, see `shipped`.
     ratios : Ratios
 
     Returns
@@ -94,10 +88,10 @@ def bill(scenario: Scenario, road: Roadmap, year: Year, watts: float, ratios: Ra
     dict of str to ndarray of float64, shape (3,)
         By name of the results.
     """
-    amounts = _shipped(road, year, ratios)
+    amounts = dict(bought)
     parts = {part: amounts.pop(f"Part|{part}") for part in PARTS}
-    money = prices(scenario, road, year, ratios)
-    classes = [class_of(a) for a in road.accelerators]
+    money = prices(year, ratios)
+    classes = [class_of(machine) for machine in year.accelerators]
     value = split(year.fleet.shipped, classes, money, parts)
     machines = dots(year.fleet.shipped, money.accelerators)
     amounts["Bill content|Servers and racks"] = machines * (1.0 + money.server_share)
@@ -133,48 +127,41 @@ def shipped(
     return found
 
 
-def _shipped(road: Roadmap, year: Year, ratios: Ratios) -> Amounts:
-    """Return what comes with the accelerators that are shipped in a year."""
-    plan = year.around.network
-    return shipped(road.accelerators, year.fleet.shipped, plan, ratios, year.year)
-
-
-def prices(scenario: Scenario, road: Roadmap, year: Year, ratios: Ratios) -> Money:
+def prices(year: Year, ratios: Ratios) -> Money:
     """Return the prices of a year: those of the capital spending, with their ranges.
 
     Parameters
     ----------
-    scenario : Scenario
-    road : Roadmap
     year : Year
     ratios : Ratios
     """
-    around, own = year.around, scenario.prices
-    central = [around.price.get(a.name, a.price) for a in road.accelerators]
+    around, own = year.around, year.moment.scenario.prices
     ranges = [
         (a.price_low / a.price, 1.0, a.price_high / a.price) if a.price else (1.0, 1.0, 1.0)
-        for a in road.accelerators
+        for a in year.accelerators
     ]
     at = year.year
     if own.facility:
         built = own.facility.at(at, "low"), own.facility.at(at, "high")
     else:
-        built = build_cost_range(Moment(scenario, ratios.catalog, at))
+        built = build_cost_range(year.moment)
     server = own.server_share.at(at, "low"), own.server_share.at(at, "high")
     return Money(
-        np.array(central)[:, None] * np.array(ranges),
-        network_prices(road, around.network, ratios.catalog),
+        around.price[:, None] * np.array(ranges),
+        network_prices(year.accelerators, around.network, ratios.catalog),
         np.array([server[0], around.server_share, server[1]]),
         np.array([built[0], around.facility_price, built[1]]),
     )
 
 
-def network_prices(road: Roadmap, plan: Plan, catalog: Catalog) -> list[Mapping[str, Floats]]:
+def network_prices(
+    machines: Sequence[Accelerator], plan: Plan, catalog: Catalog
+) -> list[Mapping[str, Floats]]:
     """Return the price of the network of one accelerator of each kind, by part.
 
     Parameters
     ----------
-    road : Roadmap
+    machines : sequence of Accelerator
     plan : Plan
     catalog : Catalog
         Where the ranges of the prices stand.
@@ -188,7 +175,7 @@ def network_prices(road: Roadmap, plan: Plan, catalog: Catalog) -> list[Mapping[
         for c in range(len(CASES))
     ]
     found: list[Mapping[str, Floats]] = []
-    for machine in road.accelerators:
+    for machine in machines:
         each = [share_of(machine, p).prices for p in plans]
         found.append({n: np.array([e.get(n, 0.0) for e in each]) for n in each[1]})
     return found
@@ -205,27 +192,16 @@ def _at(fabric: Fabric, catalog: Catalog, case: int) -> Fabric:
     return replace(fabric, **found)
 
 
-def new_watts(road: Roadmap, years: Sequence[Year]) -> list[float]:
-    """Return the nameplate IT power that is built in every year, W."""
-    plates = [
-        [nameplate(a, n.watts) for a, n in zip(road.accelerators, y.networks, strict=True)]
-        for y in years
-    ]
-    return additions([dot(y.fleet.installed, p) for y, p in zip(years, plates, strict=True)])
-
-
-def remarks(road: Roadmap, years: Sequence[Year], ratios: Ratios) -> list[str]:
+def remarks(world: World) -> list[str]:
     """Return what a reader must know: parts of servers that cost more than is spent on them."""
-    found = []
-    for year in years:
-        amounts = _shipped(road, year, ratios)
+    texts = []
+    for year, amounts in zip(world.years, world.once(contents_of), strict=True):
         parts = {part: amounts[f"Part|{part}"] for part in PARTS}
-        price = [year.around.price.get(a.name, a.price) for a in road.accelerators]
-        spent = dot(year.fleet.shipped, np.array(price)) * year.around.server_share
+        spent = dot(year.fleet.shipped, year.around.price) * year.around.server_share
         share = short(np.full(3, spent), parts)
         if 0.0 < share < 1.0:  # 0: servers cost nothing, there is nothing to cut
-            found.append(
+            texts.append(
                 f"{year.year}: the rack model prices parts of servers at {1 / share:.2f} times "
                 "what is spent on servers; the bill cuts them to it"
             )
-    return found
+    return texts

@@ -2,76 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
-from computesim.accounts.cost import runs as cost_runs
-from computesim.accounts.cost import tco
-from computesim.accounts.cost import tokens as cost_tokens
+from computesim.accounts.cost import runs, tco, tokens
 from computesim.accounts.cost.hours import Hours, hours, workload_costs
 from computesim.calendar import HOURS
-from computesim.cells.memo import Memo
 from computesim.cells.sites import by_region, sites_at
-from computesim.fleet.roadmap import Roadmap
-from computesim.fleet.world import Year, draws, energies
-from computesim.results import Row, rows_of
-from computesim.scenario.moment import Moment
-from computesim.traced import dot, least, number
-
-if TYPE_CHECKING:
-    from computesim.catalog import Catalog
-    from computesim.scenario import Scenario
-
-Pairs = Iterator[tuple[str, float]]
+from computesim.fleet.world import World
+from computesim.fleet.year import Year
+from computesim.results import Yearly
+from computesim.traced import least, number
 
 
-def rows(
-    scenario: Scenario,
-    catalog: Catalog,
-    road: Roadmap,
-    years: Sequence[Year],
-    replication: int,
-    memo: Memo,
-) -> list[Row]:
-    """Return what hours, tokens and runs cost in every year, and what falls to each region.
-
-    Parameters
-    ----------
-    scenario : Scenario
-    catalog : Catalog
-    road : Roadmap
-    years : sequence of Year
-    replication : int
-    memo : Memo
-
-    Returns
-    -------
-    list of Row
-    """
-    terms = [tco.terms_at(Moment(scenario, catalog, year.year)) for year in years]
-    power = [_facility(road, year) for year in years]
-    energy = energies(power, road.lag)
-    found: list[Row] = []
-    for t, year in enumerate(years):
-        hour = hours(road, years, terms, t)
-        parts = sites_at(Moment(scenario, catalog, year.year))
-        pairs = [
-            *_hours(road, year, hour),
-            *(
-                (f"Cost of compute|{name}", cost * HOURS)
-                for name, cost in workload_costs(road, year, hour).items()
-            ),
-            *cost_tokens.rows(road, year, hour, memo),
-            *cost_runs.rows(scenario, road, year, hour),
-            *by_region(parts, sum(energy[t].values()), sum(power[t].values())).items(),
+def rows(world: World) -> Yearly:
+    """Yield what hours, tokens and runs cost in every year, and what falls to each region."""
+    for t, year in enumerate(world.years):
+        hour = hours(year, world.cohorts[t])
+        energy, watts = sum(world.energy[t].values()), sum(year.facility_watts.values())
+        costs = workload_costs(year, hour)
+        yield [
+            *_hours(year, hour),
+            *((f"Cost of compute|{name}", cost * HOURS) for name, cost in costs.items()),
+            *tokens.rows(year, hour, world.memo),
+            *runs.rows(year, hour),
+            *by_region(sites_at(year.moment), energy, watts).items(),
         ]
-        found += rows_of(pairs, year.year, replication)
-    return found
 
 
-def _hours(road: Roadmap, year: Year, hour: Hours) -> Pairs:
+def _hours(year: Year, hour: Hours) -> Iterator[tuple[str, float]]:
     """Yield the cost of an hour of every accelerator in service."""
-    for index, machine in enumerate(road.accelerators):
+    for index, machine in enumerate(year.accelerators):
         if year.fleet.installed[index] <= 0:
             continue
         parts = hour.parts(index)
@@ -79,12 +39,3 @@ def _hours(road: Roadmap, year: Year, hour: Hours) -> Pairs:
         yield from ((f"TCO|{machine.name}|{name}", value) for name, value in parts.items())
         if (busy := least(number(hour.busy[index]), 1.0)) > 0:
             yield f"TCO per used hour|{machine.name}", tco.per_used_hour(tco.total(parts), busy)
-
-
-def _facility(road: Roadmap, year: Year) -> dict[str, float]:
-    """Return the mean watts at the meter by workload."""
-    drawn = draws(road, year)
-    return {
-        workload: dot(units, [d.facility for d in drawn[workload]])
-        for workload, units in year.units().items()
-    }

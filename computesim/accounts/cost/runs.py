@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from computesim.accounts.cost.hours import Hours, task_cost
 from computesim.calendar import YEAR
 from computesim.cells.jobs import PRETRAINING, RL
 from computesim.cells.measured import Task
-from computesim.fleet.roadmap import Roadmap
-from computesim.fleet.world import Year
+from computesim.fleet.year import Year
 from computesim.traced import number, summed
 
-if TYPE_CHECKING:
-    from computesim.scenario import Scenario
 
-
-def rows(scenario: Scenario, road: Roadmap, year: Year, hour: Hours) -> Iterator[tuple[str, float]]:
+def rows(year: Year, hour: Hours) -> Iterator[tuple[str, float]]:
     """Yield what one final pretraining run and one RL run cost, by group of labs.
 
     Parameters
     ----------
-    scenario : Scenario
-        Tells how many runs a group does in a year.
-    road : Roadmap
     year : Year
     hour : Hours
 
@@ -34,12 +26,12 @@ def rows(scenario: Scenario, road: Roadmap, year: Year, hour: Hours) -> Iterator
         `Cost of run|workload|lab[|part]` (USD), `Accelerator-hours of run|workload|lab` and
         `Energy of run|workload|lab` (Wh).
     """
-    for task, work in _runs(scenario, year).items():
+    for task, work in _runs(year).items():
         column = year.tasks.index(task)
         done = number(year.wanted[column] - year.fleet.allocation.unmet[column])
         if done <= 0 or work <= 0:
             continue
-        paid = task_cost(road, year, task, hour)
+        paid = task_cost(year, task, hour)
         per_run = work / (done * 3600.0)  # hours in which the group does the work of one run
         name = f"{task.workload}|{task.part}"
         yield f"Cost of run|{name}", summed(paid.total) * per_run
@@ -51,22 +43,22 @@ def rows(scenario: Scenario, road: Roadmap, year: Year, hour: Hours) -> Iterator
         yield f"Energy of run|{name}", summed(paid.watts) * per_run
 
 
-def _runs(scenario: Scenario, year: Year) -> dict[Task, float]:
+def _runs(year: Year) -> dict[Task, float]:
     """Return the work of one run in the unit of its task: FLOP, or RL steps.
 
     As in `cells.asked`, what better software saves is taken off.
     """
     gain = year.demand.progress.training_software
-    found: dict[Task, float] = {}
+    work: dict[Task, float] = {}
     for run in year.demand.pretraining:
         if run.runs > 0:
-            found[Task(PRETRAINING, run.lab)] = run.run_flop / gain
+            work[Task(PRETRAINING, run.lab)] = run.run_flop / gain
     for step in year.demand.rl:
-        lab = scenario.labs[step.lab]
+        lab = year.moment.scenario.labs[step.lab]
         runs = lab.count.at(year.year) * lab.post_training.runs_per_year.at(year.year) / YEAR
         if runs > 0:
-            found[Task(RL, step.lab)] = step.steps / runs / gain
-    return found
+            work[Task(RL, step.lab)] = step.steps / runs / gain
+    return work
 
 
 def _job_share(year: Year) -> float:

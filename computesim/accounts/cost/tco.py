@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from computesim.calendar import HOURS, YEAR
-from computesim.hardware.power import Site, electricity_cost
 from computesim.traced import expm1, log1p, named
 
 if TYPE_CHECKING:
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
 #: what an accelerator-hour consists of; all but electricity are settled when it is bought
 FIXED_PARTS = ("Accelerator", "Server", "Network", "Facility", "Operations")
 ELECTRICITY = "Electricity"
-PARTS = (*FIXED_PARTS, ELECTRICITY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,26 +109,6 @@ def fixed_cost(outlay: Outlay, terms: Terms) -> dict[str, float]:
     }
 
 
-def hourly_cost(outlay: Outlay, terms: Terms, watts: float, site: Site) -> dict[str, float]:
-    """Return the total cost of ownership of one accelerator.
-
-    Parameters
-    ----------
-    outlay : Outlay
-    terms : Terms
-    watts : float, W
-        Mean at the meter of the data centre: chip, node, network and PUE, idle time included.
-    site : Site
-        Its price of electricity counts.
-
-    Returns
-    -------
-    dict of str to float, USD/h
-        `PARTS`, per hour in service.
-    """
-    return fixed_cost(outlay, terms) | {ELECTRICITY: electricity_cost(site, watts * 3600.0)}
-
-
 def per_used_hour(cost: float, utilisation: float) -> float:
     """Return the cost of an hour at work when a share `utilisation` of the hours is.
 
@@ -144,19 +122,6 @@ def per_used_hour(cost: float, utilisation: float) -> float:
     if not 0 < utilisation <= 1 + 1e-9:
         raise ValueError(f"a utilisation lies between 0 and 1, not at {utilisation:g}")
     return cost / utilisation
-
-
-def rental_cost(accelerator_hours: float, price: float) -> float:
-    """Return what accelerator-hours cost at the price of rent, USD.
-
-    Parameters
-    ----------
-    accelerator_hours : float, h
-        Hours of the job itself, as model cards count them.
-    price : float, USD/h
-        DeepSeek's 5.576 million USD are 2.788 million hours at 2 USD.
-    """
-    return accelerator_hours * price
 
 
 def total(parts: Mapping[str, float]) -> float:

@@ -10,13 +10,13 @@ import numpy as np
 from computesim.accounts.cost.hours import Hours, task_cost
 from computesim.calendar import HOURS
 from computesim.cells import serving_phases
-from computesim.cells.jobs import ServingDemand, Stream
+from computesim.cells.jobs import ServingDemand
 from computesim.cells.measured import Task
 from computesim.cells.memo import Memo
 from computesim.cells.serving_phases import CACHED, FRESH, KINDS, OUTPUT, Phases
-from computesim.fleet.roadmap import Roadmap
-from computesim.fleet.world import Year
+from computesim.fleet.year import Year
 from computesim.traced import Measured, number
+from computesim.workload.requests import RequestStream
 
 MILLION = 1e6
 
@@ -51,12 +51,11 @@ class Account:
         return found
 
 
-def rows(road: Roadmap, year: Year, hour: Hours, memo: Memo) -> Iterator[tuple[str, float]]:
+def rows(year: Year, hour: Hours, memo: Memo) -> Iterator[tuple[str, float]]:
     """Yield what tokens and requests cost in a year, by product and by tier.
 
     Parameters
     ----------
-    road : Roadmap
     year : Year
     hour : Hours
     memo : Memo
@@ -72,15 +71,15 @@ def rows(road: Roadmap, year: Year, hour: Hours, memo: Memo) -> Iterator[tuple[s
     products: dict[str, Account] = {}
     tiers: dict[str, Account] = {}
     for demand in year.demand.serving:
-        per_stream = _task(road, year, hour, demand, memo)
+        per_stream = _task(year, hour, demand, memo)
         for stream, (usd, watts) in zip(demand.streams, per_stream, strict=True):
             if not usd:
                 continue
-            done = _done(year, demand) * stream.requests / demand.requests * 3600.0
+            done = _done(year, demand) * stream.rate / demand.requests * 3600.0
             tokens = {kind: done * count for kind, count in tokens_of(stream).items()}
-            products.setdefault(stream.product, Account()).add(usd, tokens, done, watts)
+            products.setdefault(stream.name, Account()).add(usd, tokens, done, watts)
             tiers.setdefault(demand.tier, Account()).add(usd, tokens, done, watts)
-            name = f"Cost of serving|{stream.product}|{demand.workload}"
+            name = f"Cost of serving|{stream.name}|{demand.workload}"
             yield name, sum(usd.values()) * HOURS
     for family, accounts in (("Cost of tokens", products), ("Cost of tokens by tier", tiers)):
         for name, account in accounts.items():
@@ -91,9 +90,9 @@ def rows(road: Roadmap, year: Year, hour: Hours, memo: Memo) -> Iterator[tuple[s
         yield f"Energy of a request|{name}", account.watt_hours / account.requests
 
 
-def tokens_of(stream: Stream) -> dict[str, float]:
+def tokens_of(stream: RequestStream) -> dict[str, float]:
     """Return the tokens of one request by kind."""
-    cached = stream.prompt_tokens * stream.cached_share
+    cached = stream.cached_tokens
     return {FRESH: stream.prompt_tokens - cached, CACHED: cached, OUTPUT: stream.output_tokens}
 
 
@@ -108,19 +107,19 @@ def _done(year: Year, demand: ServingDemand) -> float:
 
 
 def _task(
-    road: Roadmap, year: Year, hour: Hours, demand: ServingDemand, memo: Memo
+    year: Year, hour: Hours, demand: ServingDemand, memo: Memo
 ) -> list[tuple[dict[str, float], float]]:
     """Return what each stream of a demand costs by kind, USD/h, and the watts that it draws.
 
     No cost where nobody serves it.
     """
     task = Task(demand.workload, demand.tier)
-    cost = task_cost(road, year, task, hour)
+    cost = task_cost(year, task, hour)
     paid = cost.total
     usd: list[dict[str, float]] = [{} for _ in demand.streams]
     watts = [0.0] * len(demand.streams)
     for index in map(int, np.flatnonzero(cost.units)):
-        machine, cell = road.accelerators[index], year.cells.serving[task][index]
+        machine, cell = year.accelerators[index], year.cells.serving[task][index]
         play = year.operation.play
         phases = memo.get(
             Phases,

@@ -166,11 +166,6 @@ class RLStepTimes:
         """Energy of one step at the nodes, J."""
         return self.watts * self.accelerator_seconds
 
-    @property
-    def flop_per_accelerator_second(self) -> float:
-        """Model FLOP that an accelerator gets done in a second."""
-        return self.flop / self.accelerator_seconds
-
     def accelerator_hours(self, steps: float) -> float:
         """Return the accelerator-hours of so many steps without interruption."""
         return steps * self.accelerator_seconds / 3600.0

@@ -4,6 +4,7 @@ Recorded ones are read from the files of several published formats, drawn ones
 come from one law or from several clients; a summary of one draws another like it.
 """
 
+from computesim.lengths import LengthLaw, lognormal
 from computesim.sim.trace.arrivals import (
     arrivals_between,
     bursty_arrivals,
@@ -21,7 +22,7 @@ from computesim.sim.trace.clients import (
     follow_day,
 )
 from computesim.sim.trace.generate import generate
-from computesim.sim.trace.lengths import Empirical, EmpiricalSplit, Lengths, Mixture, ReasonSplit
+from computesim.sim.trace.lengths import Empirical, EmpiricalSplit, ReasonSplit
 from computesim.sim.trace.like import clients_like
 from computesim.sim.trace.population import Population, clients_of
 from computesim.sim.trace.reading import Recording, iter_traces, read_recording, read_trace
@@ -37,8 +38,7 @@ __all__ = [
     "Client",
     "Empirical",
     "EmpiricalSplit",
-    "Lengths",
-    "Mixture",
+    "LengthLaw",
     "Population",
     "ReasonSplit",
     "Recording",
@@ -57,6 +57,7 @@ __all__ = [
     "generate",
     "is_servegen",
     "iter_traces",
+    "lognormal",
     "merged",
     "poisson_arrivals",
     "profile_arrivals",

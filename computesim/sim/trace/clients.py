@@ -18,7 +18,7 @@ from computesim.arrays import Floats
 from computesim.errors import SimulationError
 from computesim.sim.streams import stream
 from computesim.sim.trace.arrivals import Gaps, arrivals_between, positive
-from computesim.sim.trace.lengths import LengthLaw, Reasoning
+from computesim.sim.trace.lengths import Reasoning, TokenLaw
 from computesim.sim.trace.requests import OPTIONAL, Trace
 from computesim.sim.trace.sessions import Columns, Sessions, turns_of
 
@@ -29,8 +29,8 @@ class Window(NamedTuple):
     start: float  #: s
     end: float  #: s
     rate: float  #: requests (or new sessions) per second
-    prompt: LengthLaw
-    output: LengthLaw
+    prompt: TokenLaw
+    output: TokenLaw
     variation: float = 1.0  #: coefficient of variation of the gaps
     gaps: Gaps = "gamma"
     reasoning: Reasoning | None = None

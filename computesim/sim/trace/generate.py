@@ -11,7 +11,7 @@ import numpy as np
 from computesim.errors import SimulationError
 from computesim.sim.streams import stream
 from computesim.sim.trace.arrivals import Gaps, bursty_arrivals
-from computesim.sim.trace.lengths import LengthLaw
+from computesim.sim.trace.lengths import TokenLaw
 from computesim.sim.trace.requests import Trace
 
 
@@ -19,8 +19,8 @@ def generate(
     seed: int,
     n: int,
     rate: float,
-    prompt: LengthLaw,
-    output: LengthLaw,
+    prompt: TokenLaw,
+    output: TokenLaw,
     cached_share: float = 0.0,
     variation: float = 1.0,
     replication: int = 0,
@@ -36,7 +36,7 @@ def generate(
         Requests.
     rate : float, 1/s
         Mean arrivals per second.
-    prompt, output : LengthLaw
+    prompt, output : TokenLaw
         Laws of the prompt's and of the output's tokens.
     cached_share : float
         Share of each prompt that is in a prefix cache, 0 to 1.

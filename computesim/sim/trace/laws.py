@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from computesim.arrays import Floats, Ints
 from computesim.errors import SimulationError
-from computesim.sim.trace.lengths import Mixture, ReasonSplit
+from computesim.lengths import LengthLaw
+from computesim.sim.trace.lengths import ReasonSplit
 
 _BINS = 500  # of the logarithm; a bin is far narrower than any component
 _FEW = 50  # observations that do not show two components
@@ -32,7 +33,7 @@ class _Pair(NamedTuple):
     variance: Floats
 
 
-def fit_mixture(tokens: npt.ArrayLike) -> Mixture:
+def fit_mixture(tokens: npt.ArrayLike) -> LengthLaw:
     """Return the two-component lognormal mixture that fits token counts best.
 
     Parameters
@@ -42,7 +43,7 @@ def fit_mixture(tokens: npt.ArrayLike) -> Mixture:
 
     Returns
     -------
-    Mixture
+    LengthLaw
         The component of short lengths first; its ends are the least and the most that was
         observed. One component where there are fewer than 50 counts, or hardly any different.
 
@@ -58,7 +59,7 @@ def fit_mixture(tokens: npt.ArrayLike) -> Mixture:
     middle, variance = _moments(value, weight)
     ends = (float(counts.max()), float(counts.min()))
     if counts.size < _FEW or value.size < 5:
-        return Mixture((1.0,), (middle,), (variance**0.5,), *ends)
+        return LengthLaw((1.0,), (middle,), (variance**0.5,), *ends)
     spread, found = variance**0.5, []
     for size, down, up in ((0.5, 0.5, 0.7), (0.8, 0.5, 1.5)):
         start = _Pair(
@@ -68,7 +69,7 @@ def fit_mixture(tokens: npt.ArrayLike) -> Mixture:
         )
         found.append(_maximised(value, weight, _normal, start, 4e-4 * variance))
     pair = max(found, key=lambda f: _likelihood(value, weight, _normal, f))
-    return Mixture(*_sorted(pair.size, pair.mean, np.sqrt(pair.variance)), *ends)
+    return LengthLaw(*_sorted(pair.size, pair.mean, np.sqrt(pair.variance)), *ends)
 
 
 def fit_reason(reason_tokens: Ints, output_tokens: Ints) -> ReasonSplit:

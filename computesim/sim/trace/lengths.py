@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import NamedTuple, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from computesim.arrays import Floats, Ints
 from computesim.errors import SimulationError
+from computesim.lengths import chosen
 
 
-class LengthLaw(Protocol):
+class TokenLaw(Protocol):
     """A law of token counts."""
 
     def draw(self, n: int, generator: np.random.Generator) -> Ints:
@@ -28,68 +28,6 @@ class LengthLaw(Protocol):
         -------
         ndarray of int64, shape (n,), token
         """
-
-
-class Lengths(NamedTuple):
-    """A lognormal law of token counts, cut off at both ends."""
-
-    mean: float  #: mean before the cut, token
-    spread: float = 0.0  #: standard deviation of the natural logarithm
-    cap: float = np.inf  #: most tokens
-    least: float = 1.0  #: fewest tokens
-
-    def draw(self, n: int, generator: np.random.Generator) -> Ints:
-        """Return n token counts, rounded.
-
-        Parameters
-        ----------
-        n : int
-            How many.
-        generator : numpy.random.Generator
-            Where the draws come from.
-
-        Returns
-        -------
-        ndarray of int64, shape (n,), token
-        """
-        middle = np.log(self.mean) - self.spread**2 / 2  # of ln, so that the mean is the mean
-        drawn = np.exp(middle + self.spread * generator.standard_normal(n))
-        return np.asarray(np.clip(np.rint(drawn), self.least, self.cap), dtype=np.int64)
-
-
-class Mixture(NamedTuple):
-    """A mixture of lognormal laws of token counts, cut off at both ends."""
-
-    weight: tuple[float, ...]  #: of each component; they sum to 1
-    middle: tuple[float, ...]  #: mean of the natural logarithm
-    spread: tuple[float, ...]  #: standard deviation of the natural logarithm
-    cap: float = np.inf  #: most tokens
-    least: float = 1.0  #: fewest tokens
-
-    @property
-    def mean(self) -> float:
-        """Mean before the cut, token: the sum of w·exp(m + s²/2)."""
-        w, m, s = (np.asarray(part) for part in self[:3])
-        return float(w @ np.exp(m + s**2 / 2))
-
-    def draw(self, n: int, generator: np.random.Generator) -> Ints:
-        """Return n token counts, rounded.
-
-        Parameters
-        ----------
-        n : int
-            How many.
-        generator : numpy.random.Generator
-            Where the draws come from.
-
-        Returns
-        -------
-        ndarray of int64, shape (n,), token
-        """
-        which = _component(self.weight, n, generator)
-        spread, middle = np.asarray(self.spread)[which], np.asarray(self.middle)[which]
-        drawn = np.exp(middle + spread * generator.standard_normal(n))
-        return np.asarray(np.clip(np.rint(drawn), self.least, self.cap), dtype=np.int64)
 
 
 class Empirical(NamedTuple):
@@ -112,7 +50,7 @@ class Empirical(NamedTuple):
         -------
         ndarray of int64, shape (n,), token
         """
-        return self.tokens[_chosen(self.probability, n, generator)]
+        return self.tokens[chosen(self.probability, n, generator)]
 
 
 class ReasonSplit(NamedTuple):
@@ -166,7 +104,7 @@ class EmpiricalSplit(NamedTuple):
         -------
         ndarray of int64, shape (n,), token
         """
-        share = self.share[_chosen(self.probability, output_tokens.size, generator)]
+        share = self.share[chosen(self.probability, output_tokens.size, generator)]
         return np.asarray(np.rint(share * output_tokens), dtype=np.int64)
 
 
@@ -205,11 +143,4 @@ def _component(weight: tuple[float, ...], n: int, generator: np.random.Generator
     """Return which component of a mixture each of n draws belongs to."""
     if min(weight) < 0.0 or abs(sum(weight) - 1.0) > 1e-6:
         raise SimulationError(f"the weights of a mixture must sum to 1, not {weight}")
-    return _chosen(weight, n, generator)
-
-
-def _chosen(probability: npt.ArrayLike, n: int, generator: np.random.Generator) -> Ints:
-    """Return n places in a table of probabilities, drawn by its cumulative sum."""
-    share = np.cumsum(np.asarray(probability, dtype=np.float64))
-    found = np.searchsorted(share / share[-1], generator.random(n), side="right")
-    return np.asarray(np.minimum(found, share.size - 1), dtype=np.int64)
+    return chosen(weight, n, generator)

@@ -8,10 +8,11 @@ from typing import NamedTuple
 import numpy as np
 
 from computesim.errors import SimulationError
+from computesim.lengths import LengthLaw, scaled
 from computesim.sim.streams import stream
 from computesim.sim.trace.arrivals import Gaps, positive
 from computesim.sim.trace.clients import Client, Window
-from computesim.sim.trace.lengths import LengthLaw, Mixture, Reasoning
+from computesim.sim.trace.lengths import Reasoning, TokenLaw
 from computesim.sim.trace.sessions import Sessions
 
 
@@ -20,8 +21,8 @@ class Population(NamedTuple):
 
     clients: int  #: how many there are, present or not
     rate: float  #: requests per second of all of them, mean over time
-    prompt: LengthLaw
-    output: Mixture
+    prompt: TokenLaw
+    output: LengthLaw
     rate_spread: float = 1.5  #: sd of ln(rate) from client to client: a few are large
     output_spread: float = 0.5  #: sd of ln(mean output) from client to client
     present: float = 4 * 3600.0  #: mean length of a presence, s
@@ -71,10 +72,7 @@ def clients_of(
     for number in range(population.clients):
         windows = []
         rate = positive(population.rate) * weight[number] / presence
-        shift = float(np.log(factor[number]))
-        output = population.output._replace(
-            middle=tuple(m + shift for m in population.output.middle)
-        )
+        output = scaled(population.output, float(factor[number]))
         life = stream(seed, f"client {number}/presence", replication)
         for start, end in _presences(population, duration, life):
             windows.append(

@@ -14,7 +14,7 @@ import numpy as np
 
 from computesim.arrays import Floats, Ints
 from computesim.errors import SimulationError
-from computesim.sim.trace.lengths import LengthLaw, Reasoning
+from computesim.sim.trace.lengths import Reasoning, TokenLaw
 
 Streams = Callable[[str], np.random.Generator]
 Columns = dict[str, Any]
@@ -27,7 +27,7 @@ class Sessions(NamedTuple):
     most_turns: int = 100  #: turns of a session at most
     think_seconds: float = 60.0  #: mean wait of the person between an answer and the next turn
     think_spread: float = 1.0  #: standard deviation of its natural logarithm
-    follow_up: LengthLaw | None = None  #: new tokens of a later turn; as the first where None
+    follow_up: TokenLaw | None = None  #: new tokens of a later turn; as the first where None
     most_context: float = np.inf  #: a turn whose prompt would be longer starts no more, token
     seconds_per_token: float = 0.03  #: guess of the pace of answers, for arrivals in open loop
     cache_block: int = 16  #: whole blocks of this many tokens are found again in the cache
@@ -48,8 +48,8 @@ class _Turn(NamedTuple):
 def turns_of(
     starts: Floats,
     sessions: Sessions,
-    prompt: LengthLaw,
-    output: LengthLaw,
+    prompt: TokenLaw,
+    output: TokenLaw,
     reasoning: Reasoning | None,
     streams: Streams,
 ) -> Columns:
@@ -61,7 +61,7 @@ def turns_of(
         When the sessions begin.
     sessions : Sessions
         How they go on.
-    prompt, output : LengthLaw
+    prompt, output : TokenLaw
         Laws of the first prompt's and of every output's tokens.
     reasoning : Reasoning or None
         How much of an output is reasoning.
@@ -110,7 +110,7 @@ def _spoken(
     arrival: Floats,
     prompt: Ints,
     cached: Ints,
-    output: LengthLaw,
+    output: TokenLaw,
     reasoning: Reasoning | None,
     law: dict[str, np.random.Generator],
     think: Floats | None = None,
@@ -126,8 +126,8 @@ def _next(
     turn: _Turn,
     goes_on: Any,
     sessions: Sessions,
-    prompt: LengthLaw,
-    output: LengthLaw,
+    prompt: TokenLaw,
+    output: TokenLaw,
     reasoning: Reasoning | None,
     law: dict[str, np.random.Generator],
 ) -> _Turn:

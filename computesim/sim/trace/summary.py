@@ -91,7 +91,7 @@ def _lengths(tokens: Ints) -> dict[str, Any]:
         "most": int(tokens.max()),
         "ln_mean": float(logs.mean()),
         "ln_sd": float(logs.std()),
-        "mixture": {"weight": law.weight, "middle": law.middle, "spread": law.spread},
+        "mixture": {"weight": law.weights, "middle": law.log_means, "spread": law.log_sds},
         "tail_exponent": hill_tail(tokens),
     }
 

@@ -19,7 +19,6 @@ from computesim.errors import CaseError, Fault
 
 ROWS = 1 << 16  #: of a chunk, about
 _BLOCK = 1 << 22  # bytes of CSV that become a chunk
-_TEXT = ("kind", "session", "client")  # columns that may hold names
 
 
 class Raw(NamedTuple):

@@ -12,13 +12,14 @@ from typing import Final
 
 from computesim.cells.jobs import RLDemand
 from computesim.cells.rates import Served
-from computesim.demand.spending import OBJECTIVES, Hired, Outlay, Stream
+from computesim.demand.spending import OBJECTIVES, Hired, Outlay
 from computesim.errors import UnreachableError
+from computesim.lengths import lognormal_length, representative_lengths
 from computesim.workload.architecture import Architecture
 from computesim.workload.balance import Balance, Quality, Spending, best, least, room_of
 from computesim.workload.iso_quality import Exchange, exchange
 from computesim.workload.post_training import rl_step
-from computesim.workload.reasoning import lognormal_length, representative_lengths
+from computesim.workload.requests import RequestStream
 from computesim.workload.rl_recipe import RLRecipe, Schedule
 from computesim.workload.skill import Skill
 from computesim.workload.skill_range import Assessed, SkillRange
@@ -104,13 +105,15 @@ class Question:
     @cached_property
     def outlay(self) -> Outlay:
         """What the life of the model takes."""
+        stream = RequestStream(
+            1.0, self.prompt_tokens, self.cached_share, self.answer_tokens, spread=self.spread
+        )
         served = Served(
-            self.model, self.dtype, self.kv_dtype, self.tpot, self.prompt_tokens,
-            self.prompt_tokens * self.cached_share, self.spread, self.method == "best_of",
+            self.model, self.dtype, self.kv_dtype, self.tpot, stream, self.length_ratio,
+            self.method == "best_of",
         )  # fmt: skip
-        stream = Stream(1.0, served, self.length_ratio, self.answer_tokens)
         return Outlay(
-            self.rollouts.step(self.model).job, self.rl_on, (stream,), self.served_on,
+            self.rollouts.step(self.model).job, self.rl_on, (served,), self.served_on,
             self.requests, self.quality.room.tokens, scale=self.rl_scale, research=self.research,
         )  # fmt: skip
 

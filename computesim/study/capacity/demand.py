@@ -10,7 +10,8 @@ import numpy as np
 
 from computesim.sim.demand import Demand
 from computesim.sim.levels import ServiceLevel
-from computesim.sim.trace import Lengths, Trace, generate, merged
+from computesim.sim.trace import Trace, generate, lognormal, merged
+from computesim.workload.requests import RequestStream
 
 RESIDENCES = 2.5  #: arrivals last this many times as long as a request stays
 MOST_REQUESTS = 150_000  #: of one run
@@ -21,16 +22,15 @@ ROUNDS = 20  #: requests of a client in a closed loop
 
 
 @dataclass(frozen=True, slots=True)
-class RequestClass:
-    """Requests of one kind."""
+class RequestClass(RequestStream):
+    """Requests of one kind with their promise; their whole output is the answer."""
 
+    rate: float = 1.0
+    prompt_tokens: float = 1000.0
+    answer_tokens: float = 2000.0
+    spread: float = 0.9
     name: str = "requests"
-    rate: float = 1.0  #: 1/s
-    prompt_tokens: float = 1000.0  #: mean
-    output_tokens: float = 2000.0  #: mean
-    spread: float = 0.9  #: sd of ln(output tokens)
     prompt_spread: float = 0.0  #: sd of ln(prompt tokens)
-    cached_share: float = 0.0  #: of each prompt
     burstiness: float = 1.0  #: variation of the gaps
     level: ServiceLevel = field(default_factory=ServiceLevel)
     priority: int = 0
@@ -105,8 +105,8 @@ class Question:
             count = max(10, math.ceil(n * one.rate / total))
             trace = generate(
                 self.seed, count, one.rate,
-                Lengths(one.prompt_tokens, one.prompt_spread),
-                Lengths(one.output_tokens, one.spread),
+                lognormal(one.prompt_tokens, one.prompt_spread),
+                lognormal(one.output_tokens, one.spread),
                 one.cached_share, one.burstiness, number,
             )  # fmt: skip
             traces.append(replace(trace, kind=np.full(count, number)))
@@ -167,4 +167,4 @@ def of_recorded(trace: Trace, levels: Sequence[RequestClass]) -> tuple[RequestCl
     if unknown := [one.name for one in levels if one.name not in known]:
         raise ValueError(f"the trace has no class {', '.join(unknown)}; it has {', '.join(known)}")
     named = {one.name: one for one in levels}
-    return tuple(named.get(name, RequestClass(name)) for name in known)
+    return tuple(named.get(name, RequestClass(name=name)) for name in known)

@@ -28,7 +28,6 @@ class Machine:
 
     accelerator: Accelerator
     rent: float | None  #: USD/s; None where the catalog has none
-    rent_kind: str = ""  #: figure of prices.csv
 
     @property
     def name(self) -> str:
@@ -49,7 +48,7 @@ def machine_of(catalog: Catalog, name: str) -> Machine:
     known = catalog.resolve("accelerators", name)
     for kind in RENTS:
         if catalog.has("prices", known, kind):
-            return Machine(accelerator, catalog.value("prices", known, kind), kind)
+            return Machine(accelerator, catalog.value("prices", known, kind))
     return Machine(accelerator, None)
 
 

@@ -173,16 +173,3 @@ def _played(
         quantile(seen["first"] - seen["arrival"], 0.5),
         performance(load, machine, (one.step,), demand, one.pool, (1,), trial),
     )
-
-
-def best_at(points: Sequence[FrontPoint], speed: float) -> FrontPoint | None:
-    """Return the point of most throughput at which every user gets a speed.
-
-    Parameters
-    ----------
-    points : sequence of FrontPoint
-    speed : float, token/s
-        Of a user, at least.
-    """
-    able = [p for p in points if p.tokens_per_second_per_user >= speed]
-    return max(able, key=lambda p: p.tokens_per_second_per_accelerator, default=None)

@@ -20,7 +20,6 @@ from computesim.study.explain.registry import ExplainError
 from computesim.study.explain.world import World, remembered
 
 ESTIMATE = "estimate"
-CODE = "computesim/{}.py"  #: origin of constants
 SECONDS_PER_DAY = constant("seconds in a day", 86400.0, "s/day")
 SECONDS_PER_YEAR = constant("seconds in a year", 365.25 * 86400.0, "s/year")
 HOURS_PER_YEAR = constant("hours in a year", 365.25 * 24.0, "h/year")

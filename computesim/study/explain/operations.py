@@ -8,10 +8,10 @@ from functools import lru_cache, reduce
 
 from computesim.hardware.power import Site, facility_watts
 from computesim.hardware.reliability import availability
+from computesim.lengths import lognormal_length, representative_lengths
 from computesim.workload.adoption import growing_prompts
 from computesim.workload.attention import attended_tokens
 from computesim.workload.diffusion import bass, logistic, logistic_through
-from computesim.workload.reasoning import lognormal_length, representative_lengths
 
 Operation = Callable[..., float]
 

@@ -9,9 +9,9 @@ from typing import Concatenate, ParamSpec, TypeVar
 from computesim.catalog import Catalog
 from computesim.cells.measured import Task
 from computesim.cells.memo import Memo
-from computesim.fleet.roadmap import Roadmap, roadmap
-from computesim.fleet.world import Year
-from computesim.pipeline import Progress, simulate
+from computesim.fleet.roadmap import Roadmap
+from computesim.fleet.world import Progress, simulate
+from computesim.fleet.year import Year
 from computesim.scenario import Moment, Scenario
 
 P = ParamSpec("P")
@@ -61,9 +61,8 @@ def world_of(
     World
     """
     catalog = scenario.catalog()
-    road = roadmap(scenario, catalog)
-    years = simulate(scenario, catalog, road, replication, memo, progress)
-    return World(scenario, catalog, road, years, replication)
+    world = simulate(scenario, catalog, memo, replication, progress)
+    return World(scenario, catalog, world.road, list(world.years), replication)
 
 
 def remembered(

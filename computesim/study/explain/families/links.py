@@ -21,7 +21,7 @@ def _each(world: World, t: int, index: int, item: str) -> Node:
 def _has(world: World, t: int, index: int, item: str) -> bool:
     """Tell whether an accelerator has any of an item of the network of a year."""
     group, _, kind = item.partition("|")
-    share = world.years[t].networks[index]
+    share = world.years[t].around.networks[index]
     own = {"Switches": share.switches, "Optics": share.optics}.get(group)
     return bool(own.get(kind) if own is not None else getattr(share, _FIELDS[item]))
 

@@ -11,7 +11,7 @@ from computesim.study.explain.world import World, remembered
 
 def _workloads(world: World, *years: int) -> list[str]:
     """Return the workloads that anything works for in some years."""
-    return list(dict.fromkeys(name for t in years for name in world.years[t].units()))
+    return list(dict.fromkeys(name for t in years for name in world.years[t].units))
 
 
 @remembered

@@ -25,7 +25,7 @@ TOKENS = constant("tokens of a million", MILLION, "token/Mtoken")
 
 def _of_product(world: World, t: int, name: str) -> list[Own]:
     """Return the streams of a product."""
-    return [own for own in streams(world, t) if own.stream(world, t).product == name]
+    return [own for own in streams(world, t) if own.stream(world, t).name == name]
 
 
 def _paid(world: World, t: int, owns: Sequence[Own], kinds: Sequence[str] = KINDS) -> Node:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from computesim.fleet.world import IDLE
+from computesim.fleet.year import IDLE
 from computesim.study.explain.families.machines import index_of
 from computesim.study.explain.inputs import HOURS_PER_YEAR, figure
 from computesim.study.explain.node import (

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from computesim.accounts.cost.tokens import tokens_of
 from computesim.cells import serving_phases
-from computesim.cells.jobs import COT, ServingDemand, Stream
+from computesim.cells.jobs import COT, ServingDemand
 from computesim.cells.measured import Task
 from computesim.cells.serving_phases import CACHED, FRESH, KINDS, Phases
 from computesim.study.explain.inputs import value
@@ -25,6 +25,7 @@ from computesim.study.explain.parts.asked import requests
 from computesim.study.explain.parts.cells import cell, conditions
 from computesim.study.explain.parts.ownership import HOUR, at_work, done, drawn, paid
 from computesim.study.explain.world import World, remembered
+from computesim.workload.requests import RequestStream
 
 SECONDS = constant("seconds in an hour", 3600.0, "s/h")
 _FIELDS = dict(zip(KINDS, ("fresh", "cached", "output"), strict=True))
@@ -38,7 +39,7 @@ class Own(NamedTuple):
     task: Task
     place: int  #: in the streams of the pool
 
-    def stream(self, world: World, t: int) -> Stream:
+    def stream(self, world: World, t: int) -> RequestStream:
         """Return the stream itself."""
         return demand_of(world, t, self.task).streams[self.place]
 
@@ -74,7 +75,7 @@ def _seconds(world: World, t: int, own: Own, index: int, kind: str) -> Node:
     """Return the seconds of a phase of a stream in a second of the mean load."""
     task = own.task
     number = getattr(_measured(world, t, task, index), _FIELDS[kind])[own.place]
-    product_ = own.stream(world, t).product
+    product_ = own.stream(world, t).name
     label = (
         f"{_WHAT[kind]} of {product_}, {task.workload}, on {world.road.accelerators[index].name}"
     )
@@ -119,13 +120,13 @@ def usd(world: World, t: int, own: Own, kind: str) -> Node:
                 paid(world, t, own.task, index, ""), _share(world, t, own, index, kind))
         for index in at_work(world, t, own.task)
     ]  # fmt: skip
-    return total(f"{kind} of {own.stream(world, t).product}, {own.task.workload}", HOUR, terms)
+    return total(f"{kind} of {own.stream(world, t).name}, {own.task.workload}", HOUR, terms)
 
 
 @remembered
 def watts(world: World, t: int, own: Own) -> Node:
     """Return the watts at the meter that a stream draws."""
-    name = own.stream(world, t).product
+    name = own.stream(world, t).name
     terms = [
         product(f"watts of {name} on {world.road.accelerators[index].name}", "W",
                 drawn(world, t, own.task, index),
@@ -140,11 +141,11 @@ def watts(world: World, t: int, own: Own) -> Node:
 def hourly_requests(world: World, t: int, own: Own) -> Node:
     """Return the requests of a stream that are served in an hour at the year's end."""
     demand, workload = demand_of(world, t, own.task), own.task.workload
-    every = [requests(world, t, s.product, workload) for s in demand.streams]
+    every = [requests(world, t, s.name, workload) for s in demand.streams]
     whole = total(f"requests/s on tier {own.task.part}, {workload}", "request/s", every,
                   demand.requests)  # fmt: skip
     share = quotient("share of the requests", "1", every[own.place], whole)
-    name = f"requests of {own.stream(world, t).product} in an hour, {workload}"
+    name = f"requests of {own.stream(world, t).name} in an hour, {workload}"
     saved = [value(world, f"progress.{k}", t) for k in ("serving_software", "algorithms.inference")]
     return product(name, "request/h", done(world, t, own.task), *saved, share, SECONDS)
 
@@ -154,7 +155,7 @@ def _each(world: World, t: int, own: Own, kind: str) -> Node:
     """Return the tokens of a request of a kind."""
     stream = own.stream(world, t)
 
-    product_name = stream.product
+    product_name = stream.name
     name, said = f"{kind} of a request of {product_name}", tokens_of(stream)[kind]
     if kind in (FRESH, CACHED):
         share = usage.cached_share(world, t, product_name)
@@ -173,5 +174,5 @@ def _each(world: World, t: int, own: Own, kind: str) -> Node:
 @remembered
 def tokens(world: World, t: int, own: Own, kind: str) -> Node:
     """Return the tokens of a kind of a stream in an hour."""
-    name = f"{kind} tokens of {own.stream(world, t).product}"
+    name = f"{kind} tokens of {own.stream(world, t).name}"
     return product(name, "token/h", hourly_requests(world, t, own), _each(world, t, own, kind))

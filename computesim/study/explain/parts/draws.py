@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from computesim.cells.measured import OTHER_TASK, Task
+from computesim.fleet.power import Draw
 from computesim.fleet.power import nameplate as plate_of
-from computesim.fleet.world import IDLE, Year
-from computesim.fleet.world import draws as draws_of
+from computesim.fleet.year import IDLE, Year
 from computesim.hardware.power import OVERHEADS, power_fit
 from computesim.study.explain.inputs import ESTIMATE, figure
 from computesim.study.explain.node import (
@@ -107,7 +107,7 @@ def it_draw(world: World, t: int, index: int, task: Task | None) -> Node:
 def nameplate(world: World, t: int, index: int) -> Node:
     """Return the IT watts for which power has to be installed, per accelerator."""
     machine = world.road.accelerators[index]
-    own = plate_of(machine, world.years[t].networks[index].watts)
+    own = plate_of(machine, world.years[t].around.networks[index].watts)
     parts = [figure(world, "accelerators", machine.name, key, "W") for key in ("tdp",
              "node_overhead")]  # fmt: skip
     node = total("TDP and node", "W", parts)
@@ -128,7 +128,10 @@ def facility_draw(world: World, t: int, index: int, task: Task | None) -> Node:
 @remembered
 def _model_draws(world: World, t: int) -> dict[str, tuple[object, ...]]:
     """Return the draws of the model itself."""
-    return dict(draws_of(world.road, world.years[t]))
+    return {
+        name: tuple(Draw(*pair) for pair in zip(watts.it, watts.facility, strict=True))
+        for name, watts in world.years[t].draws.items()
+    }
 
 
 @remembered

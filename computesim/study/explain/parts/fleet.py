@@ -7,7 +7,7 @@ from functools import cache
 
 from computesim.cells.jobs import OTHER_AI
 from computesim.cells.measured import OTHER_TASK, Task
-from computesim.fleet.world import IDLE
+from computesim.fleet.year import IDLE
 from computesim.study.explain.inputs import SECONDS_PER_YEAR, shipment_share, value
 from computesim.study.explain.node import (
     ALLOCATED,
@@ -221,7 +221,7 @@ def none_idle(world: World, t: int, name: str) -> Node:
 
 def kinds(world: World, t: int, workload: str) -> list[int]:
     """Return the accelerators that a workload has any of."""
-    own = world.years[t].units().get(workload)
+    own = world.years[t].units.get(workload)
     return [] if own is None else [index for index, count in enumerate(own) if count]
 
 

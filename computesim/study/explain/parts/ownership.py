@@ -104,7 +104,7 @@ def of_watts(world: World, t: int, watts: Node) -> Node:
 
 def _holders(world: World, t: int, index: int) -> list[tuple[str, Node]]:
     """Return the workloads that hold any accelerators of a kind, other AI and idle included."""
-    own = world.years[t].units()
+    own = world.years[t].units
     return [(w, fleet.of_workload(world, t, w, index)) for w, n in own.items() if n[index]]
 
 

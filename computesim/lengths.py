@@ -1,8 +1,8 @@
-"""How long a chain of thought is: laws of output length, their means and growth.
+"""Laws of token counts: lognormals and their mixtures, cut at a shortest and a longest length.
 
-One lognormal within a benchmark (sd of ln 0.6 to 0.75), two in production, both
-cut at the longest output that is allowed. Which part of an output is reasoning is
-bimodal between requests. Nothing here draws: see `draws`.
+Chains of thought within a benchmark follow one lognormal (sd of ln 0.6 to 0.75), those of
+production two. Plans take means and moments of a law, simulations draw from the same one: it stands
+on the ground floor, because simulations know nothing of models.
 """
 
 from __future__ import annotations
@@ -10,57 +10,150 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
 
 @dataclass(frozen=True, slots=True)
 class LengthLaw:
-    """A mixture of lognormals of output tokens, cut at a cap."""
+    """A mixture of lognormals of token counts, cut off at both ends."""
 
     weights: tuple[float, ...]  #: shares of the components, in sum 1
     log_means: tuple[float, ...]  #: means of ln tokens
     log_sds: tuple[float, ...]  #: standard deviations of ln tokens
-    cap: float = math.inf  #: longest output; longer ones stop there, token
+    cap: float = math.inf  #: longest; longer ones stop there, token
+    least: float = 0.0  #: shortest; shorter ones are as long, token
 
     def __post_init__(self) -> None:
         if not len(self.weights) == len(self.log_means) == len(self.log_sds):
             raise ValueError("a length law needs one weight, mean and deviation per component")
         if abs(sum(self.weights) - 1) > 1e-6 or min(self.weights) < 0:
-            raise ValueError(f"weights {self.weights} of a length law are not shares of 1")
+            raise ValueError(f"weights {self.weights} of a length law do not sum to 1")
         if min(self.log_sds) < 0 or self.cap <= 0:
             raise ValueError("deviations of a length law are not negative, its cap is positive")
 
     @property
     def mean(self) -> float:
-        """Mean length with the cap, in closed form, token."""
+        """Mean length between the ends, in closed form, token."""
         return self._moment(1)
 
     @property
     def mean_square(self) -> float:
-        """Mean of the squared length with the cap, in closed form, token²."""
+        """Mean of the squared length between the ends, in closed form, token²."""
         return self._moment(2)
 
     @property
     def capped_share(self) -> float:
-        """Share of outputs that reach the cap."""
+        """Share of the lengths that reach the cap."""
         return 1.0 - self.cdf(self.cap) if math.isfinite(self.cap) else 0.0
 
     def cdf(self, tokens: float) -> float:
-        """Return the share of outputs that would be no longer than `tokens` without the cap."""
+        """Return the share that would be no longer than `tokens` without the ends."""
         return sum(
             w * _below(tokens, m, s)
             for w, m, s in zip(self.weights, self.log_means, self.log_sds, strict=True)
         )
 
+    def token_mean(self, before: float = 0.0) -> float:
+        """Return the length of the sequence in which the average token stands.
+
+        Parameters
+        ----------
+        before : float, token
+            Of every sequence before what follows the law, such as its prompt.
+
+        Returns
+        -------
+        float, token
+
+        Notes
+        -----
+        ``E[T²] / E[T]`` of ``T = before + length``: attention over a batch of packed sequences
+        costs what it costs in sequences of this length, not of the mean.
+        """
+        mean = self.mean
+        return (before**2 + 2.0 * before * mean + self.mean_square) / (before + mean)
+
+    def draw(self, n: int, generator: np.random.Generator) -> Ints:
+        """Return n token counts, rounded and at least 1.
+
+        Parameters
+        ----------
+        n : int
+        generator : numpy.random.Generator
+            Of a mixture it gives n uniform draws first, then n normal ones.
+
+        Returns
+        -------
+        ndarray of int64, shape (n,), token
+        """
+        which = chosen(self.weights, n, generator) if len(self.weights) > 1 else np.zeros(n, int)
+        log_sd, log_mean = np.asarray(self.log_sds)[which], np.asarray(self.log_means)[which]
+        tokens = np.exp(log_mean + log_sd * generator.standard_normal(n))
+        return np.asarray(np.clip(np.rint(tokens), max(self.least, 1.0), self.cap), np.int64)
+
     def _moment(self, order: int) -> float:
-        """Return E[min(X, cap)^order]."""
+        """Return the mean of a power of the length between the ends."""
         return sum(
-            w * _capped_moment(m, s, self.cap, order)
+            w * self._part(m, s, order)
             for w, m, s in zip(self.weights, self.log_means, self.log_sds, strict=True)
         )
 
+    def _part(self, log_mean: float, log_sd: float, order: int) -> float:
+        """Return the moment of a component: that between the ends, and the masses at both."""
+        whole = math.exp(order * log_mean + (order * log_sd) ** 2 / 2)
+        moved = log_mean + order * log_sd**2
+        between = _below(self.cap, moved, log_sd) - _below(self.least, moved, log_sd)
+        part = whole * between + self.least**order * _below(self.least, log_mean, log_sd)
+        if math.isinf(self.cap):
+            return part
+        return part + self.cap**order * (1.0 - _below(self.cap, log_mean, log_sd))
 
-def _normal_cdf(z: float) -> float:
+
+def normal_cdf(z: float) -> float:
     """Return the standard normal distribution function."""
     return 0.5 * math.erfc(-z / math.sqrt(2.0))
+
+
+def chosen(probability: npt.ArrayLike, n: int, generator: np.random.Generator) -> Ints:
+    """Return n places in a table of probabilities, drawn by its cumulative sum.
+
+    Parameters
+    ----------
+    probability : array_like of float, shape (m,)
+    n : int
+    generator : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+    """
+    share = np.cumsum(np.asarray(probability, dtype=np.float64))
+    place = np.searchsorted(share / share[-1], generator.random(n), side="right")
+    return np.asarray(np.minimum(place, share.size - 1), dtype=np.int64)
+
+
+def lognormal_counts(mean: Floats, spread: Floats | float, normal: Floats) -> Ints:
+    """Return token counts of lognormal laws without ends, one for each of given normal draws.
+
+    Parameters
+    ----------
+    mean : ndarray of float64, shape (n,), token
+        Of the law that each count follows; 0 gives 0.
+    spread : ndarray of float64, shape (n,), or float
+        Standard deviation of ln tokens.
+    normal : ndarray of float64, shape (n,)
+        Standard normal draws.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,), token
+    """
+    counts: Ints = np.rint(mean * np.exp(spread * normal - spread**2 / 2)).astype(np.int64)
+    return counts
 
 
 def _below(tokens: float, log_mean: float, log_sd: float) -> float:
@@ -69,16 +162,27 @@ def _below(tokens: float, log_mean: float, log_sd: float) -> float:
         return 0.0
     if log_sd == 0:
         return 1.0 if math.log(tokens) >= log_mean else 0.0
-    return _normal_cdf((math.log(tokens) - log_mean) / log_sd)
+    return normal_cdf((math.log(tokens) - log_mean) / log_sd)
 
 
-def _capped_moment(log_mean: float, log_sd: float, cap: float, order: int) -> float:
-    """Return E[min(X, cap)^order] of a lognormal X: partial moment below, mass at the cap."""
-    whole = math.exp(order * log_mean + (order * log_sd) ** 2 / 2)
-    if math.isinf(cap):
-        return whole
-    below = _below(cap, log_mean + order * log_sd**2, log_sd)
-    return whole * below + cap**order * (1.0 - _below(cap, log_mean, log_sd))
+def lognormal(
+    mean: float, spread: float = 0.0, cap: float = math.inf, least: float = 1.0
+) -> LengthLaw:
+    """Return the one-component law whose mean would be `mean` without its ends.
+
+    Parameters
+    ----------
+    mean : float, token
+    spread : float
+        Standard deviation of ln tokens.
+    cap, least : float, token
+        Longest and shortest length.
+
+    Returns
+    -------
+    LengthLaw
+    """
+    return LengthLaw((1.0,), (math.log(mean) - spread**2 / 2,), (spread,), cap, least)
 
 
 def lognormal_length(mean: float, spread: float, cap: float = math.inf) -> LengthLaw:
@@ -99,7 +203,7 @@ def lognormal_length(mean: float, spread: float, cap: float = math.inf) -> Lengt
     """
     if mean <= 0:
         raise ValueError(f"a mean length of {mean:g} tokens is not positive")
-    law = LengthLaw((1.0,), (math.log(mean) - spread**2 / 2,), (spread,), cap)
+    law = lognormal(mean, spread, cap, least=0.0)
     return law if math.isinf(cap) else with_mean(law, mean)
 
 
@@ -147,66 +251,6 @@ def with_mean(law: LengthLaw, mean: float) -> LengthLaw:
         else:
             high = middle
     return scaled(law, math.exp(high))
-
-
-def grown(law: LengthLaw, growth_per_year: float, years: float, cap: float = 0.0) -> LengthLaw:
-    """Return the law after years of growth, under a new cap where one is given.
-
-    Parameters
-    ----------
-    law : LengthLaw
-    growth_per_year : float
-        Factor of one year; Epoch measured 5 for reasoning models on benchmarks to April 2025.
-    years : float, year
-    cap : float, token
-        The longest output then; 0 leaves it as it is.
-
-    Returns
-    -------
-    LengthLaw
-    """
-    return replace(scaled(law, growth_per_year**years), cap=cap or law.cap)
-
-
-def mixed(laws: tuple[LengthLaw, ...], shares: tuple[float, ...]) -> LengthLaw:
-    """Return the law of a mix, for instance of effort tiers; all laws need the same cap.
-
-    Parameters
-    ----------
-    laws : tuple of LengthLaw
-    shares : tuple of float
-        In sum 1.
-
-    Returns
-    -------
-    LengthLaw
-    """
-    if len({law.cap for law in laws}) != 1:
-        raise ValueError("laws with different caps cannot be mixed")
-    parts = tuple(zip(laws, shares, strict=True))
-    return LengthLaw(
-        tuple(share * w for law, share in parts for w in law.weights),
-        tuple(m for law in laws for m in law.log_means),
-        tuple(s for law in laws for s in law.log_sds),
-        laws[0].cap,
-    )
-
-
-def effort_tiers(law: LengthLaw, factors: dict[str, float]) -> dict[str, LengthLaw]:
-    """Return the law of each effort tier.
-
-    Parameters
-    ----------
-    law : LengthLaw
-        Law of the tier whose factor is 1.
-    factors : dict of str to float
-        Length of each tier before the cap, relative to `law`.
-
-    Returns
-    -------
-    dict of str to LengthLaw
-    """
-    return {tier: scaled(law, factor) for tier, factor in factors.items()}
 
 
 def representative_lengths(law: LengthLaw, n: int = 16) -> tuple[float, ...]:
@@ -262,37 +306,3 @@ def quantile(law: LengthLaw, share: float) -> float:
         middle = (low + high) / 2
         low, high = (middle, high) if law.cdf(math.exp(middle)) < share else (low, middle)
     return min(math.exp(high), law.cap)
-
-
-@dataclass(frozen=True, slots=True)
-class ShareLaw:
-    """A mixture of Kumaraswamy laws on (0, 1): ``F(x) = 1 - (1 - x^a)^b``."""
-
-    weights: tuple[float, ...]  #: shares of the components, in sum 1
-    a: tuple[float, ...]
-    b: tuple[float, ...]
-
-    def __post_init__(self) -> None:
-        if not len(self.weights) == len(self.a) == len(self.b):
-            raise ValueError("a share law needs one weight, a and b per component")
-        if abs(sum(self.weights) - 1) > 1e-6 or min(*self.a, *self.b) <= 0:
-            raise ValueError("a share law needs weights that sum to 1, and positive a and b")
-
-    @property
-    def mean(self) -> float:
-        """Mean share, ``Σ w b B(1 + 1/a, b)``."""
-        parts = zip(self.weights, self.a, self.b, strict=True)
-        return sum(w * b * _beta_function(1 + 1 / a, b) for w, a, b in parts)
-
-    def cdf(self, share: float) -> float:
-        """Return the part of the requests whose share is no larger."""
-        inside = min(max(share, 0.0), 1.0)
-        return sum(
-            float(w * (1.0 - (1.0 - inside**a) ** b))
-            for w, a, b in zip(self.weights, self.a, self.b, strict=True)
-        )
-
-
-def _beta_function(x: float, y: float) -> float:
-    """Return B(x, y)."""
-    return math.exp(math.lgamma(x) + math.lgamma(y) - math.lgamma(x + y))
