@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -12,11 +13,17 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 def pages() -> dict[str, Callable[[], str]]:
     """Return what writes the generated pages, by file name."""
     from computesim.cli.reference import reference_page
+    from computesim.report.text.verify import page
     from computesim.scenario import format_page
-    from computesim.study.verify.text import page
+    from computesim.scenario.question_document import question_page
+    from computesim.study.capacity.question import CapacityQuestion
+    from computesim.study.pool.question import PoolQuestion
 
     return {
         "scenario-format.md": format_page,
+        "question-files.md": partial(
+            question_page, {"simulate": PoolQuestion, "capacity": CapacityQuestion}
+        ),
         "commands.md": reference_page,
         "verification.md": page,
     }

@@ -75,6 +75,10 @@ class ScenarioError(FaultyInputError):
     """A scenario file that cannot be used."""
 
 
+class QuestionError(FaultyInputError):
+    """A question that cannot be asked: its file, its options, or what it asks together."""
+
+
 class CatalogError(FaultyInputError):
     """A catalog table that cannot be used, or a name that it does not hold."""
 

@@ -25,26 +25,52 @@ def quantity(unit: str, default: Any = MISSING, *, optional: bool = False) -> An
     return field(default=default, metadata={"unit": unit, "optional": optional})
 
 
-class derived(property):  # noqa: N801 - stands where `property` does
-    """A property that belongs to the answer: it stands behind the fields in JSON and tables."""
+def parameter(text: str, default: Any = MISSING, **about: Any) -> Any:
+    """Return a field of a question: the command line makes an option of it.
 
-    unit = ""
+    Parameters
+    ----------
+    text : str
+        What it is, for the help.
+    default : optional
+        As of `dataclasses.field`; needed where there is none.
+    **about
+        `unit`, `least` and `most` (in the unit) of a number, also of one that is given as text;
+        `words` that are accepted; `names`: the table of the catalog that holds it; `option`: its
+        name where that is not the one of the field; `metavar`; `argument`: the metavar of what is
+        given without a name; `group`: a heading of the help.
+    """
+    return field(default=default, metadata={"help": text, **about})
 
-    @classmethod
-    def quantity(cls, unit: str) -> Callable[[Callable[[Any], Any]], derived]:
-        """Return a decorator for a property that is a number in a unit.
 
-        Parameters
-        ----------
-        unit : str
-        """
+def derived(unit: str) -> Callable[[T], T]:
+    """Return a mark for a property that belongs to the answer: it stands behind the fields.
 
-        def mark(function: Callable[[Any], Any]) -> derived:
-            made = cls(function)
-            made.unit = unit
-            return made
+    Parameters
+    ----------
+    unit : str
 
-        return mark
+    Examples
+    --------
+    Below `property`::
+
+        @property
+        @derived("FLOP/s")
+        def rate(self) -> float: ...
+    """
+
+    def mark(function: T) -> T:
+        function.unit = unit  # type: ignore[attr-defined]
+        return function
+
+    return mark
+
+
+def _derived(cls: type) -> dict[str, str]:
+    """Return the unit of each derived property of a class, by name."""
+    getters = {name: getattr(what, "fget", None) for name, what in vars(cls).items()}
+    marks = {name: getattr(getter, "unit", None) for name, getter in getters.items()}
+    return {name: unit for name, unit in marks.items() if unit is not None}
 
 
 def entries(record: Any) -> Iterator[tuple[str, Any]]:
@@ -53,15 +79,18 @@ def entries(record: Any) -> Iterator[tuple[str, Any]]:
     Parameters
     ----------
     record : dataclass
-        Fields that are `optional` are left out where they are None.
+        Fields that are `optional` are left out where they are None; metadata `name` stands for a
+        name that Python keeps for itself. A class that has a tuple of names called `SHOWN` holds
+        these attributes, in this order.
     """
+    if hasattr(record, "SHOWN"):
+        yield from ((name, getattr(record, name)) for name in record.SHOWN)
+        return
     for one in fields(record):
         value = getattr(record, one.name)
         if value is not None or not one.metadata.get("optional"):
-            yield one.name, value
-    for name, what in vars(type(record)).items():
-        if isinstance(what, derived):
-            yield name, getattr(record, name)
+            yield one.metadata.get("name", one.name), value
+    yield from ((name, getattr(record, name)) for name in _derived(type(record)))
 
 
 def units(record: Any) -> dict[str, str]:
@@ -72,8 +101,8 @@ def units(record: Any) -> dict[str, str]:
     record : dataclass
     """
     cls = record if isinstance(record, type) else type(record)
-    found = {one.name: str(one.metadata["unit"]) for one in fields(cls) if "unit" in one.metadata}
-    return found | {n: w.unit for n, w in vars(cls).items() if isinstance(w, derived) and w.unit}
+    of_fields = {one.name: one.metadata["unit"] for one in fields(cls) if "unit" in one.metadata}
+    return of_fields | _derived(cls)
 
 
 def as_data(value: object) -> Any:

@@ -42,6 +42,7 @@ _PLAIN: dict[str, tuple[str, float]] = {
     "h": ("s", 3600.0),
     "hour": ("s", 3600.0),
     "day": ("s", 86400.0),
+    "d": ("s", 86400.0),
     "week": ("s", 7 * 86400.0),
     "month": ("s", 365.25 * 86400.0 / 12),
     "year": ("s", 365.25 * 86400.0),
@@ -178,3 +179,32 @@ def show(value: float, unit: str = "", digits: int = 3) -> str:
     if "e" in number:
         number = f"{value / 10 ** (3 * exponent):.0f}"
     return f"{number} {prefix}{unit}".strip()
+
+
+_TIMES = {name: scale(name) for name in ("year", "day", "h", "min", "s", "ms", "us")}
+_MAGNITUDES = ((1e15, "quadrillion"), (1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
+_READ_WITH_PREFIX = ("B", "FLOP", "W", "J")
+
+
+def number_text(number: float, unit: str) -> str:
+    """Return a number in base units as a reader says it: `90 day`, `20 GW`, `2.5 billion`.
+
+    Times and units with prefixes are named in the text; any other number counts in `unit`.
+    """
+    if unit == "s":
+        name = next((n for n, size in _TIMES.items() if abs(number) >= size), "s")
+        return f"{number / _TIMES[name]:.4g} {name}"
+    shown = number / scale(unit)
+    if unit == "AD":
+        return f"{shown:.8g}"
+    if unit in _READ_WITH_PREFIX:
+        return show(shown, unit) if abs(shown) < 1e21 else f"{shown:.3g} {unit}"
+    for size, name in _MAGNITUDES:
+        if abs(shown) >= size:
+            return f"{shown / size:.4g} {name}"
+    return f"{shown:,.0f}" if abs(shown) >= 1000 else f"{shown:.4g}"
+
+
+def unit_beside(unit: str) -> str:
+    """Return the unit that stands beside a text of `number_text`, empty where the text names it."""
+    return "" if unit in ("1", "s", "AD", *_READ_WITH_PREFIX) else unit

@@ -45,6 +45,7 @@ def backcast(
 
     Example: computesim backcast baseline --out out --tolerate 40
     """
+    from computesim.records import as_data
     from computesim.study.backcast.checks import backcast as run
     from computesim.study.backcast.checks import past
 
@@ -53,23 +54,23 @@ def backcast(
     if out:
         out.mkdir(parents=True, exist_ok=True)  # a place that cannot be written says so now
     with progress() as tell:
-        found = run(read, tell)
-    files = _write(found, out, kinds) if out else []
+        held = run(read, tell)
+    files = _write(held, out, kinds) if out else []
     if as_json:
-        print_json({**found.as_dict(), "files": files})
+        print_json({**as_data(held), "files": files})
     else:
-        from computesim.cli.backcast_text import backcast_text
+        from computesim.report.text.backcast import backcast_text
 
-        typer.echo(backcast_text(found))
+        typer.echo(backcast_text(held))
         typer.echo("".join(f"\nWritten: {file}" for file in files).strip(), nl=bool(files))
-    if len(found.missed) > tolerate:
+    if len(held.missed) > tolerate:
         raise typer.Exit(CHECK_FAILED)
 
 
-def _write(found: Backcast, out: Path, kinds: list[str]) -> list[Path]:
+def _write(held: Backcast, out: Path, kinds: list[str]) -> list[Path]:
     """Write the tables and the charts of a back-cast."""
-    from computesim.cli.backcast_files import write_backcast
+    from computesim.report.backcast_figures import write_backcast
     from computesim.results import output_folder
 
-    folder = output_folder(out, found.scenario, found.results.manifest["hash"])
-    return write_backcast(found, folder.with_name(f"backcast-{folder.name}"), kinds)
+    folder = output_folder(out, held.scenario, held.hash)
+    return write_backcast(held, folder.with_name(f"backcast-{folder.name}"), kinds)

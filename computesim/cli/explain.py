@@ -67,7 +67,7 @@ def explain(
         head = {"scenario": name, "hash": digest, "file": csv}
         print_json({**head, **facts, "sources": bibliography, "tree": tree})
         return
-    from computesim.cli.explain_text import explanation_text
+    from computesim.report.text.explain import explanation_text
 
     typer.echo(f"{name} ({digest[:8]})\n\n{explanation_text(found, depth, notes)}")
     if csv:

@@ -8,8 +8,6 @@ from typing import Annotated
 
 import typer
 
-from computesim.cli.recorded import Excerpt
-
 Scenario = Annotated[
     str, typer.Argument(metavar="SCENARIO", help="A file, or a shipped name such as baseline.")
 ]
@@ -105,15 +103,11 @@ def seconds(text: str, option: str) -> float:
     return value
 
 
-def excerpt(file: Path, form: str | None, start: str, end: str) -> Excerpt:
-    """Return which part of a trace is meant.
+def span(start: str, end: str) -> tuple[float, float]:
+    """Return which part of a trace is meant, s after its first row.
 
     Parameters
     ----------
-    file : Path
-        The trace.
-    form : str or None
-        Its format.
     start, end : str
         Times such as `10 h`; empty for the beginning and the end.
 
@@ -126,7 +120,7 @@ def excerpt(file: Path, form: str | None, start: str, end: str) -> Excerpt:
     last = moment(end, "--to", float("inf"))
     if first >= last:
         raise typer.BadParameter(f"nothing lies before {end!r}.", param_hint="--from, --to")
-    return Excerpt(file, form, first, last)
+    return first, last
 
 
 def moment(text: str, option: str, default: float) -> float:

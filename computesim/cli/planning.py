@@ -2,57 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from computesim.cli import options
 from computesim.cli.app import CHECK_FAILED, app, stop
 from computesim.cli.output import print_json
+from computesim.cli.records import with_records
+from computesim.study.plan.question import Question
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What is shown, and what is known."""
+
+    scaling: Annotated[
+        bool, typer.Option("--scaling", help="Utilisation against training FLOP instead.")
+    ] = False
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write the chart of --scaling here.")
+    ] = None
+    charts: options.Charts = "svg,png"
+    catalog: options.Catalog = None
+    as_json: options.Json = False
 
 
 @app.command()
-def plan(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="As in `computesim list models`.")],
-    accelerator: Annotated[str, typer.Option(help="As in `computesim list accelerators`.")],
-    count: Annotated[
-        int | None,
-        typer.Option(min=1, help="Accelerators; with --deadline at most so many."),
-    ] = None,
-    batch_tokens: Annotated[
-        float | None,
-        typer.Option(min=1, help="Tokens of a step; by default a power law of the run's FLOP."),
-    ] = None,
-    batch_schedule: Annotated[
-        str, typer.Option(metavar="MODEL", help="Batch sizes as published for this model.")
-    ] = "",
-    seq_len: Annotated[int, typer.Option(min=1, help="Tokens of a sequence.")] = 8192,
-    dtype: Annotated[str, typer.Option(help="Of the matrix multiplications.")] = "bf16",
-    tokens: Annotated[float | None, typer.Option(min=1, help="Tokens of the run.")] = None,
-    flop: Annotated[float | None, typer.Option(min=1, help="Or its training FLOP.")] = None,
-    deadline: Annotated[
-        str, typer.Option(help="Find the smallest machine that is done by then: `90 day`.")
-    ] = "",
-    site: Annotated[str, typer.Option(help="As in `computesim list sites`.")] = "hyperscale-us",
-    offload: Annotated[
-        str,
-        typer.Option(
-            metavar="auto|never|optimiser|all",
-            help="State in host memory; auto: where nothing fits without.",
-        ),
-    ] = "auto",
-    top: Annotated[int, typer.Option(min=1, help="Layouts printed.")] = 15,
-    scaling: Annotated[
-        bool, typer.Option("--scaling", help="Utilisation against training FLOP instead.")
-    ] = False,
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write the chart of --scaling here.")
-    ] = None,
-    charts: options.Charts = "svg,png",
-    catalog: options.Catalog = None,
-    as_json: options.Json = False,
-) -> None:
+@with_records
+def plan(question: Question, shown: Shown) -> None:
     """Rank the layouts of a training run, with why the others lose.
 
     With --tokens or --flop also the run: goodput, days, accelerator-hours, energy, rent. With
@@ -63,21 +43,34 @@ def plan(
     Example: computesim plan llama-3.1-405b --accelerator h100-sxm --count 16384 --tokens 15.6e12
     """
     from computesim import load_catalog
-    from computesim.cli import plan_check, plan_scaling, plan_text, planned
+    from computesim.report.text import plan as text
 
-    asked = planned.Asked(
-        model, accelerator, count, batch_tokens, batch_schedule, seq_len, dtype, tokens, flop,
-        deadline, site, top, offload,
-    )  # fmt: skip
-    plan_check.check(asked, load_catalog(catalog), scaling)
-    if scaling:
-        kinds = options.formats(charts)
-        found: Any = plan_scaling.scaling(model, accelerator, dtype, seq_len, catalog)
-        files = plan_scaling.write_chart(found, out, kinds) if out is not None else []
-        data = plan_scaling.scaling_data(found) | {"files": [str(file) for file in files]}
-        print_json(data) if as_json else typer.echo(plan_text.scaling_text(data))
+    catalog = load_catalog(shown.catalog)
+    question.check(catalog, shown.scaling)
+    if shown.scaling:
+        _scaling(question, shown)
         return
-    data = planned.plan(asked, catalog)
-    print_json(data) if as_json else typer.echo(plan_text.text(data))
-    if not data["fitting"]:
-        stop(data["fault"], CHECK_FAILED)
+    from computesim.study.plan.planning import plan as planned
+
+    answer = planned(question, catalog)
+    print_json(answer) if shown.as_json else typer.echo(text.plan_text(answer))
+    if answer.fault:
+        stop(answer.fault, CHECK_FAILED)
+
+
+def _scaling(question: Question, shown: Shown) -> None:
+    """Print utilisation against compute, and draw it where a chart is wanted."""
+    from computesim import load_catalog
+    from computesim.records import as_data
+    from computesim.report.export import draw
+    from computesim.report.scaling_figures import scaling_chart
+    from computesim.report.text import plan as text
+    from computesim.study.plan.scaling import both_scalings
+
+    kinds = options.formats(shown.charts)
+    answer = both_scalings(question, load_catalog(shown.catalog))
+    files = draw([scaling_chart(answer)], shown.out, kinds) if shown.out else []
+    if shown.as_json:
+        print_json({**as_data(answer), "files": files})
+    else:
+        typer.echo(text.scaling_text(answer, files))

@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from computesim.cli import options
 from computesim.cli.app import WRONG_INPUT, app, stop
+from computesim.cli.asking import QUESTIONS, question_of
 from computesim.cli.output import print_json, progress
-from computesim.report.text.tables import columns
 
 if TYPE_CHECKING:
-    from computesim.results import Results
     from computesim.scenario import Row, Scenario
 
 
@@ -80,6 +79,7 @@ def show(
     from computesim import load_scenario
     from computesim.errors import near_miss
     from computesim.scenario import describe
+    from computesim.scenario.show import entry_text
 
     read = load_scenario(scenario, overrides or (), catalog)
     every = describe(read)
@@ -90,21 +90,12 @@ def show(
     if as_json:
         print_json({"scenario": read.name, "hash": read.hash, "rows": [asdict(r) for r in rows]})
     else:
-        typer.echo("\n".join(map(_entry, rows)))
+        typer.echo("\n".join(map(entry_text, rows)))
 
 
 def _ends(key: str) -> list[int]:
     """Return the ends of a dotted key and of the branches that hold it."""
     return [n for n, letter in enumerate(key) if letter == "."] + [len(key)]
-
-
-def _entry(row: Row) -> str:
-    """Return one entry as a line, and a second one that says where it comes from."""
-    value = " ".join(part for part in (row.text, row.unit) if part)
-    span = f"range {row.low} – {row.high}" if row.low or row.high else ""
-    source = f"source {row.source}" if row.source else ""
-    facts = "; ".join(part for part in (span, source, row.origin, row.note) if part)
-    return f"{row.key} = {value}\n    {facts}"
 
 
 @app.command()
@@ -124,7 +115,7 @@ def sources(
     """
     from computesim import load_results, load_scenario
     from computesim.pipeline import project
-    from computesim.report.sourcing import count_estimates
+    from computesim.report.sourcing import count_estimates, sources_text
 
     if Path(scenario).is_dir():
         results = load_results(scenario)
@@ -132,47 +123,33 @@ def sources(
         read = load_scenario(scenario, overrides or (), catalog)
         with progress() as tell:
             results = project(read, tell)
-    entries = results.manifest.get("sources", [])
-    estimates, count = count_estimates(results)
     if as_json:
-        print_json({"inputs": count, "estimates": estimates, "sources": entries})
+        estimates, count = count_estimates(results)
+        sources = results.manifest.get("sources", [])
+        print_json({"inputs": count, "estimates": estimates, "sources": sources})
         return
-    typer.echo(columns([_source(dict(entry)) for entry in entries]))
-    typer.echo(f"\n{len(entries)} sources. {_told(results, estimates, count)}")
-
-
-def _source(entry: dict[str, Any]) -> list[str]:
-    """Return an entry of the bibliography as a line."""
-    return [str(entry.get(name, "")) for name in ("key", "kind", "date", "title", "url")]
-
-
-def _told(results: Results, estimates: int, count: int) -> str:
-    """Return how many inputs are estimates, and the branches that hold most of them."""
-    from collections import Counter
-
-    from computesim.report.sourcing import is_estimate, known_sources
-
-    known = known_sources(results)
-    rows = results.manifest.get("assumptions", [])
-    guessed = [r["path"] for r in rows if is_estimate(r.get("source", ""), known)]
-    most = Counter(path.split(".")[0] for path in guessed).most_common(4)
-    where = ", ".join(f"{name} {n}" for name, n in most)
-    return f"{estimates} of {count} inputs are estimates (most of them: {where})."
+    typer.echo(sources_text(results))
 
 
 @app.command()
 def schema(
+    kind: Annotated[
+        str, typer.Argument(metavar="KIND", help="scenario, or the question: simulate, capacity.")
+    ] = "scenario",
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it here.")] = None,
 ) -> None:
-    """Print the JSON Schema of scenario files.
+    """Print the JSON Schema of scenario files, or of question files.
 
-    With it an editor completes and checks scenarios.
+    With it an editor completes and checks them.
 
     Example: computesim schema --out scenario.schema.json
     """
     from computesim.scenario import json_schema
+    from computesim.scenario.questions import question_schema
 
-    text = json.dumps(json_schema(), indent=1, ensure_ascii=False)
+    options.one_of(kind, ("scenario", *QUESTIONS), "KIND")
+    made = question_schema(question_of(QUESTIONS[kind])) if kind in QUESTIONS else json_schema()
+    text = json.dumps(made, indent=1, ensure_ascii=False)
     if out is None:
         typer.echo(text)
         return

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING, Field, fields, is_dataclass
 from inspect import Parameter, Signature, signature
-from typing import Any, get_type_hints
+from typing import Annotated, Any, get_origin, get_type_hints
+
+import typer
 
 Command = Callable[..., None]
 
@@ -16,8 +18,9 @@ def with_records(function: Command) -> Command:
     Parameters
     ----------
     function : callable
-        A parameter whose type is a dataclass stands for all fields of it; each field is
-        `Annotated` with a `typer.Option` or `typer.Argument`. Other parameters stay.
+        A parameter whose type is a dataclass stands for all fields of it; each field is a
+        `computesim.records.parameter`, or `Annotated` with a `typer.Option` or `typer.Argument`.
+        Other parameters stay.
 
     Returns
     -------
@@ -64,7 +67,22 @@ def _parameters(function: Command, hints: dict[str, Any]) -> Iterator[Parameter]
         types = get_type_hints(hints[name], include_extras=True)
         for one in fields(hints[name]):
             yield Parameter(one.name, Parameter.KEYWORD_ONLY, default=_default(one),
-                            annotation=types[one.name])  # fmt: skip
+                            annotation=_option(one, types[one.name]))  # fmt: skip
+
+
+def _option(one: Field[Any], kind: Any) -> Any:
+    """Return the type of a field with the option that it is."""
+    about = one.metadata
+    if get_origin(kind) is Annotated or "help" not in about:
+        return kind
+    shown = {"help": about["help"], "metavar": about.get("metavar")}
+    if "argument" in about:
+        return Annotated[kind, typer.Argument(help=about["help"], metavar=about["argument"])]
+    if kind not in (str, list[str]):  # numbers that are texts are read with their units
+        shown |= {"min": about.get("least"), "max": about.get("most")}
+    shown |= {"rich_help_panel": about["group"]} if "group" in about else {}
+    names = (about["option"],) if "option" in about else ()
+    return Annotated[kind, typer.Option(*names, **shown)]
 
 
 def _default(one: Field[Any]) -> Any:

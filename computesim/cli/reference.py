@@ -29,7 +29,10 @@ def _section(name: str, command: Any) -> str:
     """Return the part of the page that tells one command."""
     text, _, example = inspect.cleandoc(command.callback.__doc__ or "").partition("Example: ")
     arguments = [p for p in command.params if p.param_type_name == "argument"]
-    usage = " ".join([f"computesim {name}", *(p.metavar or p.name.upper() for p in arguments)])
+    getattr(command, "described", lambda: None)()  # options that are keys of a question
+    words = [p.metavar or p.name.upper() for p in arguments]
+    shown = [w if p.required else f"[{w}]" for p, w in zip(arguments, words, strict=True)]
+    usage = " ".join([f"computesim {name}", *shown])
     rows = [f"| `{_shown(p)}` | {_default(p)} | {p.help or ''} |" for p in command.params]
     table = ["| | default | |", "|---|---|---|", *rows]
     return "\n".join([f"## `{usage}`", "", text.strip(), "", *table, "",

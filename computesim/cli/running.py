@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,7 @@ import typer
 from computesim.cli import options
 from computesim.cli.app import app
 from computesim.cli.output import print_json, progress
+from computesim.records import as_data
 
 if TYPE_CHECKING:
     from computesim.cells.memo import Memo
@@ -50,13 +52,13 @@ def run(
     trail = _trail(read, results, memo, folder)
     files = _write(results, folder, kinds, trail)
     if as_json:
-        from computesim.cli.summary import run_data
+        from computesim.report.text.run import summary_of
 
-        print_json({**run_data(results), "folder": folder, "files": files})
+        print_json({**as_data(summary_of(results)), "folder": folder, "files": files})
     elif quiet:
         typer.echo(folder)
     else:
-        from computesim.cli.summary import run_text
+        from computesim.report.text.run import run_text
 
         typer.echo(f"{run_text(results)}\n\nWritten to {folder}:")
         typer.echo("\n".join(f"  {file.relative_to(folder)}" for file in files))
@@ -106,19 +108,40 @@ def compare(
 
     Example: computesim compare baseline my-scenario.yaml --out out
     """
-    from computesim.cli import comparing
+    from computesim.report.export import write_comparison, write_differences
+    from computesim.report.text.compare import comparison_of, comparison_text
 
     if len(scenarios) < 2:
         raise typer.BadParameter("a comparison takes two scenarios or more.", param_hint="A B...")
     if out:
         out.mkdir(parents=True, exist_ok=True)
-    runs = comparing.runs_of(scenarios, catalog)
-    files = comparing.write(runs, out) if out else []
+    runs, files = runs_of(scenarios, catalog), []
+    if out:
+        files = [write_differences(runs, out / "compare.csv"),
+                 write_comparison(runs, out / "compare.html")]  # fmt: skip
     if as_json:
-        print_json({**comparing.data(runs), "files": files})
+        print_json({**as_data(comparison_of(runs)), "files": files})
     else:
-        typer.echo(comparing.text(runs))
+        typer.echo(comparison_text(runs))
         typer.echo("".join(f"\nWritten: {file}" for file in files).strip(), nl=bool(files))
+
+
+def runs_of(names: Sequence[str], catalog: Path | None = None) -> list[Results]:
+    """Return the results of scenarios, or of folders that hold results already.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Files, shipped names or folders. All are read before the first is run.
+    catalog : Path, optional
+        Folder of the user's own tables, for the scenarios that are run.
+    """
+    from computesim import Results, load_results, load_scenario
+    from computesim.pipeline import project
+
+    read = [load_results(n) if Path(n).is_dir() else load_scenario(n, (), catalog) for n in names]
+    with progress() as tell:
+        return [r if isinstance(r, Results) else project(r, tell) for r in read]
 
 
 @app.command()

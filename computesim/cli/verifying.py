@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -43,51 +44,47 @@ def verify(
             f"only {', '.join(WITH_CASES)} take cases: computesim verify training --cases FILE",
             param_hint="--cases",
         )
-    found = {name: _found(name, cases, catalog) for name in ([kind] if kind else KINDS)}
+    findings = {name: _findings(name, cases, catalog) for name in ([kind] if kind else KINDS)}
     if as_json:
-        data = {name: one.data for name, one in found.items()}
+        data = {name: one.data for name, one in findings.items()}
         print_json(data[kind] if kind else data)
     else:
-        typer.echo("\n\n".join(one.text(name) for name, one in found.items()))
-    if not all(one.holds for one in found.values()):
+        typer.echo("\n\n".join(one.text(name) for name, one in findings.items()))
+    if not all(one.holds for one in findings.values()):
         raise typer.Exit(CHECK_FAILED)
 
 
-class _Found:
-    """What one kind of verification found: data for JSON, tables, and whether it holds."""
+@dataclass(frozen=True)
+class _Findings:
+    """What one kind of verification says."""
 
-    def __init__(self, data: dict[str, Any], tables: list[Any], holds: bool = True) -> None:
-        self.data, self.tables, self.holds = data, tables, holds
+    data: dict[str, Any]
+    tables: list[list[tuple[str, ...]]]
+    holds: bool = True
 
     def text(self, name: str) -> str:
         """Return the tables below a title."""
-        return "\n\n".join([name.upper(), *(columns(table) for table in self.tables if table)])
+        return "\n\n".join([name.upper(), *map(columns, self.tables)])
 
 
-def _found(name: str, cases: Path | None, catalog: Path | None) -> _Found:
-    """Return the findings of one kind."""
-    from computesim.study.verify import text as verify_text
+def _findings(name: str, cases: Path | None, catalog: Path | None) -> _Findings:
+    """Return what one kind says."""
+    from computesim.report.text.verify import check_rows, verification_tables
 
     if name in WITH_CASES:
         from computesim.study.verify.checks import verify as compare
         from computesim.study.verify.quality_o1 import o1_figures
 
         with progress() as tell:
-            found = compare(name, cases, catalog, tell)
-        tables = [
-            verify_text.case_rows(found),
-            verify_text.ratio_rows(found),
-            verify_text.summary_of(found),
-        ]
-        data = found.as_dict()
+            verification = compare(name, cases, catalog, tell)
+        data = verification.as_dict()
         if name == "quality":
-            tables.append(verify_text.o1_rows())
             data["o1"] = [figure.row for figure in o1_figures()]
-        return _Found(data, tables)
+        return _Findings(data, verification_tables(verification))
     from computesim.study.verify.sim import CHECKS
 
     checks = CHECKS[name]()
     failed = sum(not check.holds for check in checks)
     summary = {"n": len(checks), "n_failed": failed}
     data = {"rows": [check.row for check in checks], "summary": summary}
-    return _Found(data, [verify_text.check_rows(checks)], not failed)
+    return _Findings(data, [check_rows(checks)], not failed)

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
+from computesim.records import as_data
 from computesim.report.chart import Chart, Points, Range, Series
+from computesim.report.export import draw
+from computesim.report.overlay_figures import VINTAGE_HEADS, overlay_figures, vintage_rows
 from computesim.report.scales import rounded, scaled
 from computesim.report.sourcing import run_name
+from computesim.report.text.tables import record_table, write_table
 from computesim.report.theme import BAD, GOOD, INK, MUTED
 from computesim.results import Results
+from computesim.results.files import write_text
+from computesim.study.backcast.checks import Backcast, Comparison
 
-Row = Mapping[str, Any]  #: one comparison as plain data, see `Backcast.as_dict`
 
-
-def backcast_figures(rows: Sequence[Row], results: Results) -> list[Chart]:
+def backcast_figures(rows: Sequence[Comparison], results: Results) -> list[Chart]:
     """Return all charts of a back-cast.
 
     Parameters
     ----------
-    rows : sequence of mapping
-        `Backcast.as_dict()["comparisons"]`.
+    rows : sequence of Comparison
     results : Results
         Whose manifest names the run.
 
@@ -33,19 +37,19 @@ def backcast_figures(rows: Sequence[Row], results: Results) -> list[Chart]:
     """
     source = f"Source: {run_name(results)}."
     overview = _overview(rows, source)
-    names = dict.fromkeys(row["quantity"] for row in rows)
-    by_name = {n: [r for r in rows if r["quantity"] == n and "-" not in r["date"]] for n in names}
-    each = [_by_year(name, own, source) for name, own in by_name.items() if len(own) > 1]
+    names = dict.fromkeys(row.quantity for row in rows)
+    by_name = {n: [r for r in rows if r.quantity == n and "-" not in r.date] for n in names}
+    each = [_by_year(name, part, source) for name, part in by_name.items() if len(part) > 1]
     return [*([overview] if overview else []), *each]
 
 
-def _overview(rows: Sequence[Row], source: str) -> Chart | None:
+def _overview(rows: Sequence[Comparison], source: str) -> Chart | None:
     """Return ours over published for every comparison that is judged."""
-    judged = [r for r in rows if r["passed"] is not None and r["published"] > 0]
-    shown = [r for r in judged if r["ours"] > 0]
+    judged = [r for r in rows if r.passed is not None and r.published > 0]
+    shown = [r for r in judged if r.ours > 0]
     if not shown:
         return None
-    missed = sum(not r["passed"] for r in judged)
+    missed = sum(not r.passed for r in judged)
     hidden = len(judged) - len(shown)
     return Chart(
         "backcast-ratios",
@@ -60,18 +64,16 @@ def _overview(rows: Sequence[Row], source: str) -> Chart | None:
     )
 
 
-def _range(row: Row) -> Range:
+def _range(row: Comparison) -> Range:
     """Return one comparison as ours over published."""
-    factor, unit = _scale(row["unit"], [row["ours"], row["published"]])
-    numbers = (
-        f"ours {rounded(row['ours'] / factor)}, published {rounded(row['published'] / factor)}"
-    )
+    factor, unit = _scale(row.unit, [row.ours, row.published])
+    numbers = f"ours {rounded(row.ours / factor)}, published {rounded(row.published / factor)}"
     return Range(
-        f"{row['quantity']}, {row['date']}",
-        row["ours"] / row["published"],
-        row["least"] / row["published"],
-        row["most"] / row["published"],
-        bool(row["passed"]),
+        f"{row.quantity}, {row.date}",
+        row.ours / row.published,
+        row.least / row.published,
+        row.most / row.published,
+        bool(row.passed),
         f"{numbers} {unit}".strip(),
     )
 
@@ -82,21 +84,22 @@ def _scale(unit: str, values: Sequence[float | None]) -> tuple[float, str]:
     return (1.0, "") if unit == "1" else scaled(unit, most)
 
 
-def _by_year(name: str, rows: Sequence[Row], source: str) -> Chart:
+def _by_year(name: str, rows: Sequence[Comparison], source: str) -> Chart:
     """Return one quantity by year: ours, of the units as sold, published, accepted."""
-    rows = sorted(rows, key=lambda row: int(row["date"]))
-    factor, unit = _scale(rows[0]["unit"], [v for r in rows for v in (r["ours"], r["most"])])
-    years = tuple(int(row["date"]) for row in rows)
+    rows = sorted(rows, key=lambda row: int(row.date))
+    factor, unit = _scale(rows[0].unit, [v for r in rows for v in (r.ours, r.most)])
+    years = tuple(int(row.date) for row in rows)
 
-    def along(key: str) -> tuple[float | None, ...]:
-        return tuple(None if row[key] is None else row[key] / factor for row in rows)
+    def along(name: str) -> tuple[float | None, ...]:
+        values = (getattr(row, name) for row in rows)
+        return tuple(None if value is None else value / factor for value in values)
 
     lines = [Series("Ours", along("ours"), BAD, line=True)]
-    if any(row["with_actual_shipments"] is not None for row in rows):
+    if any(row.with_actual_shipments is not None for row in rows):
         lines.append(
             Series("Ours, units as sold", along("with_actual_shipments"), GOOD, True, True)
         )
-    if rows[0]["passed"] is not None:
+    if rows[0].passed is not None:
         edges = along("least"), along("most")
         lines.append(
             Series("Accepted band", along("published"), MUTED, True, low=edges[0], high=edges[1])
@@ -104,7 +107,7 @@ def _by_year(name: str, rows: Sequence[Row], source: str) -> Chart:
     published = Points(
         "Published",
         years,
-        tuple(row["published"] / factor for row in rows),
+        tuple(row.published / factor for row in rows),
         along("low"),
         along("high"),
         INK,
@@ -113,11 +116,11 @@ def _by_year(name: str, rows: Sequence[Row], source: str) -> Chart:
         "backcast-" + re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-"),
         name,
         "Is it the fleet that is off, or prices, networks and watts?"
-        if len(lines) > 1 and any(row["with_actual_shipments"] is not None for row in rows)
+        if len(lines) > 1 and any(row.with_actual_shipments is not None for row in rows)
         else "How far are ours from what was published?",
         "lines",
         unit or "Share",
-        rows[0]["note"],
+        rows[0].note,
         source,
         tuple(range(years[0], years[-1] + 1)),
         series=tuple(_filled(line, years) for line in lines),
@@ -135,3 +138,34 @@ def _filled(line: Series, years: Sequence[int]) -> Series:
 
     return Series(line.name, along(line.y), line.colour, line.line, line.dash, along(line.low),
                   along(line.high))  # fmt: skip
+
+
+def write_backcast(backcast: Backcast, folder: Path, formats: Sequence[str]) -> list[Path]:
+    """Write everything of a back-cast.
+
+    Parameters
+    ----------
+    backcast : Backcast
+    folder : Path
+        Made when it is not there.
+    formats : sequence of str
+        Of the charts: `svg`, `png`, `pdf`.
+
+    Returns
+    -------
+    list of Path
+        `comparisons.csv` and `calibrated.csv` in base units, `vintages.csv` (what others project,
+        by vintage), `backcast.json`, and the charts.
+    """
+    results = backcast.results
+    tables: dict[str, Iterable[Iterable[object]]] = {
+        "comparisons": record_table(backcast.comparisons),
+        "calibrated": record_table(backcast.calibrated),
+        "vintages": [VINTAGE_HEADS, *vintage_rows(results)],
+    }
+    files = [write_table(folder / f"{name}.csv", rows) for name, rows in tables.items()]
+    text = json.dumps(as_data(backcast), indent=1, ensure_ascii=False)
+    files.append(write_text(folder / "backcast.json", text + "\n"))
+    charts = backcast_figures(backcast.comparisons, results)
+    charts += [chart for figure in overlay_figures() if (chart := figure(results)) is not None]
+    return [*files, *draw(charts, folder / "charts", formats)]

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from computesim.report import bill_tables
 from computesim.report.chart import Chart
+from computesim.report.comparison import labels
 from computesim.report.costs import cost_rows
 from computesim.report.figures import charts
 from computesim.report.sourcing import known_sources
 from computesim.report.supply import balance_rows
 from computesim.report.tables import summary_rows
+from computesim.report.text.tables import write_table
 from computesim.results import Results, written_whole
 from computesim.results.files import write_text
 
@@ -125,11 +126,23 @@ def write_comparison(runs: Sequence[Results], path: Path | str) -> Path:
     return write_text(Path(path), comparison_html(runs))
 
 
-def write_rows(path: Path, rows: Iterable[Iterable[object]]) -> Path:
-    """Write rows as CSV, the file whole or not at all."""
-    with written_whole(path) as draft, draft.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows(rows)
-    return path
+def write_differences(runs: Sequence[Results], path: Path) -> Path:
+    """Write every common variable of scenarios beside that of the first one as CSV.
+
+    Parameters
+    ----------
+    runs : sequence of Results
+        Two or more.
+    path : Path
+        Usually `compare.csv`.
+    """
+    heads = ("variable", "unit", "year", "scenario", "value", "reference", "difference", "ratio")
+    rows = (
+        (row.variable, row.unit, row.year, label, row.other, row.ours, row.difference, row.ratio)
+        for label, other in zip(labels(runs)[1:], runs[1:], strict=True)
+        for row in runs[0].compare(other)
+    )
+    return write_table(path, [heads, *rows])
 
 
 def _plain(cell: object) -> object:
@@ -150,7 +163,7 @@ def _write_bill(results: Results, place: Path) -> list[Path]:
     ):
         body = [[_plain(dict(row).get(head, "")) for head in heads] for row in rows]
         tables[name] = [list(heads), *body]
-    return [write_rows(place / f"{n}.csv", t) for n, t in tables.items() if len(t) > 1]
+    return [write_table(place / f"{n}.csv", t) for n, t in tables.items() if len(t) > 1]
 
 
 def write_tables(results: Results, folder: Path | str) -> list[Path]:
@@ -179,7 +192,7 @@ def write_tables(results: Results, folder: Path | str) -> list[Path]:
     paths = []
     for name, lines in (("summary", summary_rows(results)), ("cost", cost_rows(results))):
         cells = [[row.label, row.unit, *(row.values.get(y, "") for y in years)] for row in lines]
-        paths.append(write_rows(place / f"{name}.csv", [["quantity", "unit", *years], *cells]))
+        paths.append(write_table(place / f"{name}.csv", [["quantity", "unit", *years], *cells]))
     paths += _write_bill(results, place)
     for name, heads, rows in (
         ("assumptions", _ASSUMPTIONS, manifest.get("assumptions", [])),
@@ -187,8 +200,8 @@ def write_tables(results: Results, folder: Path | str) -> list[Path]:
         ("sources", _SOURCES, known_sources(results).values()),
     ):
         body = [[dict(row).get(head, "") for head in heads] for row in rows]
-        paths.append(write_rows(place / f"{name}.csv", [heads, *body]))
+        paths.append(write_table(place / f"{name}.csv", [heads, *body]))
     if balance := balance_rows(results):
         cells = [[r.label, r.unit, *(r.values.get(y, "") for y in years)] for r in balance]
-        paths.append(write_rows(place / "supply.csv", [["quantity", "unit", *years], *cells]))
+        paths.append(write_table(place / "supply.csv", [["quantity", "unit", *years], *cells]))
     return paths

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from computesim.report.chart import Chart, Series
 from computesim.report.scales import scaled
+from computesim.report.text.tables import write_table
 from computesim.report.theme import CYCLE, PART_COLOURS, REMAINDER
+from computesim.study.pool.answer import PoolAnswer
 
 MOST_POINTS = 120  #: along the axis; more intervals are averaged
 _PHASES = {
@@ -18,6 +21,40 @@ _PHASES = {
     "idle": REMAINDER,
 }
 Numbers = npt.NDArray[np.float64]
+
+
+def write_timeline(answer: PoolAnswer, folder: Path, formats: Sequence[str]) -> list[Path]:
+    """Write `timeline.csv` and the charts of power and of the running batch.
+
+    Parameters
+    ----------
+    answer : PoolAnswer
+        With a timeline.
+    folder : Path
+        Made when it is not there.
+    formats : sequence of str
+        Of svg, png and pdf.
+    """
+    from computesim.report.export import draw
+
+    assert answer.timeline is not None
+    assert answer.energy is not None
+    columns = answer.timeline
+    table = write_table(folder / "timeline.csv", [columns, *zip(*columns.values(), strict=True)])
+    names = list(dict.fromkeys(columns["pool"]))
+
+    def by_pool(name: str) -> Numbers:
+        return np.asarray(columns[name], dtype=np.float64).reshape(len(names), -1)
+
+    watts = {phase: by_pool(f"{phase}_watts").sum(axis=0).tolist() for phase in _PHASES}
+    shown = [{"all": "Running"}.get(name, name.capitalize()) for name in names]
+    running = dict(zip(shown, by_pool("running").tolist(), strict=True))
+    pool, trace = answer.pool, answer.requests.trace
+    title = f"{pool.accelerators} x {pool.accelerator} that serve {pool.model}"
+    requests = f"requests of {Path(trace).name}" if trace else "drawn requests"
+    source = f"computesim simulate, {requests}, PUE of {answer.energy.site}"
+    charts = pool_charts(columns["seconds"][0], watts, running, title, source)
+    return [table, *draw(charts, folder, formats)]
 
 
 def pool_charts(

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from computesim.report.text.tables import columns
 from computesim.results import Assumption, Results, Source
 
 _MOST_TITLES = 3
+_HEADS = ("key", "kind", "date", "title", "url")
 ESTIMATE = "estimate"
 
 
@@ -84,3 +86,23 @@ def ratio_note(results: Results) -> str:
     count = results.manifest.get("bill_ratios", 0)
     guessed = results.manifest.get("bill_estimates", 0)
     return f"Of {count} ratios and prices of the bill {guessed} are estimates." if count else ""
+
+
+def sources_text(results: Results) -> str:
+    """Return the bibliography, how many inputs are estimates, and where most of them are.
+
+    Parameters
+    ----------
+    results : Results
+    """
+    entries, known = results.manifest.get("sources", []), known_sources(results)
+    rows = [[str(entry.get(name, "")) for name in _HEADS] for entry in entries]
+    guessed = [
+        row["path"].split(".")[0]
+        for row in results.manifest.get("assumptions", [])
+        if is_estimate(row.get("source", ""), known)
+    ]
+    most = ", ".join(f"{name} {n}" for name, n in Counter(guessed).most_common(4))
+    estimates, count = count_estimates(results)
+    told = f"{estimates} of {count} inputs are estimates (most of them: {most})."
+    return f"{columns(rows)}\n\n{len(entries)} sources. {told}"

@@ -113,11 +113,11 @@ def _top() -> str:
         "| `extends` | file or name | - | The scenario that this one changes. |",
         "| `catalog` | folder | - | Your own catalog tables. |",
     ]
-    return "\n".join([*_HEADER, *files, *map(_row, *_fields(Tree))]) + "\n"
+    return "\n".join([*HEADER, *files, *map(_row, *_fields(Tree))]) + "\n"
 
 
 _COUNTED = ("user", "token", "accelerator")
-_HEADER = ("| key | value | default | meaning |", "|---|---|---|---|")
+HEADER = ("| key | value | default | meaning |", "|---|---|---|---|")
 
 
 def _sections(kind: type[Part], path: str = "") -> Iterator[tuple[str, type[Part], str]]:
@@ -135,7 +135,7 @@ def _sections(kind: type[Part], path: str = "") -> Iterator[tuple[str, type[Part
 
 def _section(title: str, kind: type[Part], text: str) -> str:
     rows = map(_row, *_fields(kind))
-    return f"### `{title}`\n\n{text.strip()}\n\n" + "\n".join([*_HEADER, *rows]) + "\n"
+    return f"### `{title}`\n\n{text.strip()}\n\n" + "\n".join([*HEADER, *rows]) + "\n"
 
 
 def _fields(kind: type[Part]) -> tuple[list[str], list[Any]]:
@@ -144,13 +144,19 @@ def _fields(kind: type[Part]) -> tuple[list[str], list[Any]]:
 
 def _row(name: str, field: Any) -> str:
     """Return the table row of one key."""
-    default = "**required**" if field.is_required() else _default(field.default)
+    default = "**required**" if field.is_required() else default_text(field.default)
     text = (field.description or "").replace("|", "\\|")
     return f"| `{name}` | {_value(field)} | {default} | {text} |"
 
 
-def _default(default: Any) -> str:
-    """Return a default as an author would write it."""
+def default_text(default: Any) -> str:
+    """Return a default as an author would write it.
+
+    Parameters
+    ----------
+    default : Any
+        Plain data.
+    """
     if default in (None, "", {}):
         return "-"
     if isinstance(default, dict):
@@ -165,7 +171,7 @@ def _value(field: Any) -> str:
     """Return what a field may be, in words."""
     for form in (*field.metadata, *_inner_metadata(field.annotation)):
         if isinstance(form, Quantity):
-            return _quantity(form, get_origin(field.annotation) is dict)
+            return quantity_text(form, get_origin(field.annotation) is dict)
         if isinstance(form, Word):
             return ", ".join(f"`{word}`" for word in form.words)
         if isinstance(form, Shares):
@@ -187,7 +193,15 @@ def _inner_metadata(annotation: Any) -> tuple[Any, ...]:
     return tuple(getattr(get_args(annotation)[1], "__metadata__", ()))
 
 
-def _quantity(form: Quantity, by_name: bool) -> str:
+def quantity_text(form: Any, by_name: bool = False) -> str:
+    """Return what a number may be: its unit and its bounds.
+
+    Parameters
+    ----------
+    form : Quantity, or a form with its unit, minimum and maximum
+    by_name : bool
+        Several of them, each with a name.
+    """
     named = {"1": "number", "AD": "calendar year"}
     unit = {**named, **{n: f"number of {n}s" for n in _COUNTED}}.get(
         form.unit, f"quantity in `{form.unit}`"

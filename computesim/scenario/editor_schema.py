@@ -32,7 +32,7 @@ def json_schema() -> dict[str, Any]:
     """
     schema = Tree.model_json_schema()
     definitions: dict[str, Any] = {}
-    made: dict[str, Any] = _without_required(_with_forms(schema, definitions))
+    made: dict[str, Any] = without_required(_with_forms(schema, definitions))
     made["$defs"] |= definitions
     made["properties"] = {
         "extends": {
@@ -69,14 +69,14 @@ def _ref(name: str) -> dict[str, str]:
     return {"$ref": f"#/$defs/{name}"}
 
 
-def _without_required(schema: Any) -> Any:
+def without_required(schema: Any) -> Any:
     """Return a schema without required keys, in which an entry may be taken away by `null`."""
     if isinstance(schema, list):
-        return [_without_required(item) for item in schema]
+        return [without_required(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
     made = {
-        k: _without_required(v)
+        k: without_required(v)
         for k, v in schema.items()
         if not (k == "required" and "properties" in schema)
     }

@@ -41,7 +41,11 @@ def place_of(places: Mapping[Key, Place], key: Key) -> Place | None:
 
 
 def plain_faults(
-    error: ValidationError, places: Mapping[Key, Place], file: str, is_complete: bool
+    error: ValidationError,
+    places: Mapping[Key, Place],
+    file: str,
+    is_complete: bool,
+    tree: type[Part] = Tree,
 ) -> list[Fault]:
     """Return the faults of a validation.
 
@@ -55,6 +59,8 @@ def plain_faults(
         The file that is blamed for what stands nowhere.
     is_complete : bool
         False when a file of the chain is missing: then nobody is blamed for missing keys.
+    tree : type of Part
+        What the data did not become.
     """
     faults: list[Fault] = []
     for item in error.errors(include_url=False):
@@ -67,10 +73,10 @@ def plain_faults(
                 faults.append(_fault(own, complaint[1:], places, file, of_key=is_unknown))
         elif kind == "missing":
             if is_complete:
-                accepted = f"it is required: {_description(key)}"
+                accepted = f"it is required: {_description(key, tree)}"
                 faults.append(_fault(key, ("missing", accepted, ""), places, file, of_key=True))
         elif kind == "extra_forbidden":
-            known = list(_kind(key[:-1]).model_fields)
+            known = list(_kind(key[:-1], tree).model_fields)
             told = ("unknown key", f"one of {', '.join(known)}", near_miss(str(key[-1]), known))
             faults.append(_fault(key, told, places, file, of_key=True))
         elif key[-1:] == ("[key]",):
@@ -95,17 +101,17 @@ def _fault(
     return Fault(dotted(key), told[0], told[1], place.file, line, told[2])
 
 
-def _kind(key: Key) -> Any:
+def _kind(key: Key, tree: type[Part]) -> Any:
     """Return the part at a key."""
-    kind: Any = Tree
+    kind: Any = tree
     for name in key:
         kind = child_kind(kind, name)
     return kind
 
 
-def _description(key: Key) -> str:
+def _description(key: Key, tree: type[Part]) -> str:
     """Return the first sentence of what a field is for."""
-    kind = _kind(key[:-1])
+    kind = _kind(key[:-1], tree)
     if not (isinstance(kind, type) and issubclass(kind, Part)):
         return "an entry"
     text = kind.model_fields[str(key[-1])].description or ""

@@ -62,7 +62,7 @@ def load_scenario(
     except ValidationError as error:
         faults += plain_faults(error, document.places, gathered.file, gathered.is_complete)
     if faults:
-        raise ScenarioError(_in_order(faults), gathered.file)
+        raise ScenarioError(in_order(faults), gathered.file)
     scenario._places = document.places
     scenario._overlay = overlay
     return scenario
@@ -98,7 +98,7 @@ def _context(
     document: Document, overlay: Path | None, faults: list[Fault], gathered: Gathering
 ) -> Context:
     """Return what values are read against, and note what is wrong between them."""
-    catalog = _catalog(overlay, faults)
+    catalog = catalog_of(overlay, faults)
     first, last = _horizon(document, faults)
     for name in _branch(_branch(document.data, "prices"), "accelerators"):
         if not catalog.has("accelerators", str(name)):
@@ -134,7 +134,7 @@ def _horizon(document: Document, faults: list[Fault]) -> tuple[int | None, int |
     return first, last
 
 
-def _catalog(overlay: Path | None, faults: list[Fault]) -> Catalog:
+def catalog_of(overlay: Path | None, faults: list[Fault]) -> Catalog:
     """Return the catalog with its overlay, or the shipped one when the overlay is faulty."""
     from computesim.catalog import load_catalog
 
@@ -151,7 +151,7 @@ def _catalog(overlay: Path | None, faults: list[Fault]) -> Catalog:
         return load_catalog()
 
 
-def _in_order(faults: list[Fault]) -> list[Fault]:
+def in_order(faults: list[Fault]) -> list[Fault]:
     """Return the faults file by file, from the first line to the last, each once."""
     files = list(dict.fromkeys(fault.file for fault in faults))
     unique = dict.fromkeys(faults)

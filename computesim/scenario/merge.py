@@ -36,10 +36,10 @@ def is_branch(kind: Any) -> bool:
     return get_origin(kind) is dict or (isinstance(kind, type) and issubclass(kind, Part))
 
 
-def merge(base: Document, over: Document) -> Document:
-    """Return one document over another; faults are those of both."""
+def merge(base: Document, over: Document, tree: type[Part] = Tree) -> Document:
+    """Return one document over another of the same tree; faults are those of both."""
     made = Document({}, dict(base.places), [*base.faults, *over.faults])
-    made.data = _merged(base.data, over.data, Tree, (), made.places, over.places)
+    made.data = _merged(base.data, over.data, tree, (), made.places, over.places)
     return made
 
 

@@ -7,13 +7,16 @@ from typing import Any, get_origin
 
 from computesim.errors import Fault, near_miss
 from computesim.scenario.merge import child_kind, is_branch, keys_of, merge
+from computesim.scenario.part import Part
 from computesim.scenario.schema import Tree
 from computesim.scenario.yaml_loader import Document, Key, Place, dotted, read_value, split
 
 OVERRIDE = "--set"  #: the file of what an override says
 
 
-def overridden(document: Document, overrides: Iterable[str] | Mapping[str, Any]) -> Document:
+def overridden(
+    document: Document, overrides: Iterable[str] | Mapping[str, Any], tree: type[Part] = Tree
+) -> Document:
     """Return a document with overrides applied, in order.
 
     Parameters
@@ -22,6 +25,8 @@ def overridden(document: Document, overrides: Iterable[str] | Mapping[str, Any])
         What they change.
     overrides : iterable of str, or mapping
         `products.chat.users=2e9`, or the dotted key with the value as data.
+    tree : type of Part
+        What the document is to become.
     """
     if isinstance(overrides, str):
         overrides = [overrides]
@@ -32,10 +37,10 @@ def overridden(document: Document, overrides: Iterable[str] | Mapping[str, Any])
         if fault or not parts:
             accepted = "key=value, such as products.chat.users=2e9"
             document.faults.append(Fault(key, fault or "no key", accepted, OVERRIDE))
-        elif problem := _unreachable(document.data, parts):
+        elif problem := _unreachable(document.data, parts, tree):
             document.faults.append(Fault(key, *problem[:2], OVERRIDE, 0, problem[2]))
         else:
-            document = merge(document, _nested(parts, value))
+            document = merge(document, nested(parts, value), tree)
     return document
 
 
@@ -50,9 +55,9 @@ def _pair(text: str) -> tuple[str, Any, str]:
         return key, None, f"{value!r}: {error}"
 
 
-def _unreachable(data: Any, key: Key) -> tuple[str, str, str] | None:
+def _unreachable(data: Any, key: Key, tree: Any) -> tuple[str, str, str] | None:
     """Return why an override cannot be applied: found, accepted, hint."""
-    kind: Any = Tree
+    kind: Any = tree
     for depth, name in enumerate(key):
         if not is_branch(kind):
             return "a key inside a value", f"{dotted(key[:depth])} is set as a whole", ""
@@ -71,12 +76,21 @@ def _unreachable(data: Any, key: Key) -> tuple[str, str, str] | None:
     return None
 
 
-def _nested(key: Key, value: Any) -> Document:
-    """Return the document that says one value, all of it placed at the command line."""
+def nested(key: Key, value: Any, origin: str = OVERRIDE) -> Document:
+    """Return the document that says one value, all of it placed at the command line.
+
+    Parameters
+    ----------
+    key : Key
+    value : Any
+        Plain data.
+    origin : str
+        The option that says so.
+    """
     data = value
     for name in reversed(key):
         data = {name: data}
-    place = Place(OVERRIDE, 0, 0)
+    place = Place(origin, 0, 0)
     places = dict.fromkeys((key[:n] for n in range(1, len(key))), place)
     places |= dict.fromkeys(keys_of(value, key), place)
     return Document(data, places)

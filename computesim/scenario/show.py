@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from computesim import units
 from computesim.scenario.context import ESTIMATE
 from computesim.scenario.entries import Leaf, Origin
 from computesim.scenario.shapes import Case, Path
 from computesim.scenario.values import Choice, Mix, Value
 from computesim.scenario.yaml_loader import dotted
-
-_TIMES: Mapping[str, float] = {
-    name: units.scale(name) for name in ("year", "day", "h", "min", "s", "ms", "us")
-}
-_MAGNITUDES = ((1e15, "quadrillion"), (1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
-_PREFIXED = ("B", "FLOP", "W", "J")
+from computesim.units import number_text, unit_beside
 
 
 class Entries(Protocol):
@@ -118,25 +112,10 @@ def mix_text(mix: Mix) -> str:
     return "; ".join(texts)
 
 
-def number_text(number: float, unit: str) -> str:
-    """Return a number in base units as a reader says it: `90 day`, `20 GW`, `2.5 billion`.
-
-    Times and units with prefixes are named in the text; any other number counts in `unit`.
-    """
-    if unit == "s":
-        name = next((n for n, size in _TIMES.items() if abs(number) >= size), "s")
-        return f"{number / _TIMES[name]:.4g} {name}"
-    shown = number / units.scale(unit)
-    if unit == "AD":
-        return f"{shown:.8g}"
-    if unit in _PREFIXED:
-        return units.show(shown, unit) if abs(shown) < 1e21 else f"{shown:.3g} {unit}"
-    for size, name in _MAGNITUDES:
-        if abs(shown) >= size:
-            return f"{shown / size:.4g} {name}"
-    return f"{shown:,.0f}" if abs(shown) >= 1000 else f"{shown:.4g}"
-
-
-def unit_beside(unit: str) -> str:
-    """Return the unit that stands beside a text of `number_text`, empty where the text names it."""
-    return "" if unit in ("1", "s", "AD", *_PREFIXED) else unit
+def entry_text(row: Row) -> str:
+    """Return one entry as a line, and a second one that says where it comes from."""
+    value = " ".join(part for part in (row.text, row.unit) if part)
+    span = f"range {row.low} – {row.high}" if row.low or row.high else ""
+    source = f"source {row.source}" if row.source else ""
+    facts = "; ".join(part for part in (span, source, row.origin, row.note) if part)
+    return f"{row.key} = {value}\n    {facts}"

@@ -109,8 +109,9 @@ def test_all_faults_of_a_file_of_classes_come_at_once(command: Command) -> None:
     Path("bad.yaml").write_text("chat:\n  rte: 3\n  ttft: 2 GB\nodd: 7\nb:\n  share: 1.5\n")
     told = command(*ASK, "--classes", "bad.yaml", "--kv-dtype", "fp9", code=2).stderr
     assert "5 faults" in told
-    for place in ("bad.yaml:2: chat: rte", "did you mean rate", "bad.yaml:3: chat: ttft",
-                  "bad.yaml:4: odd", "bad.yaml:6: b: share", "--kv-dtype: 'fp9'"):  # fmt: skip
+    for place in ("bad.yaml:2: classes.chat.rte", "did you mean rate",
+                  "bad.yaml:3: classes.chat.ttft", "bad.yaml:4: classes.odd",
+                  "bad.yaml:6: classes.b.share", "--kv-dtype: kv_dtype: 'fp9'"):  # fmt: skip
         assert place in told
 
 
@@ -148,17 +149,17 @@ def test_the_front_is_printed_and_drawn(command: Command) -> None:
         (("--rate", 1, "--think", "2 s"), "only clients of a closed loop think"),
         (("--rate", 1, "--model", "lama-3.1-8b"), "did you mean llama-3.1-8b"),
         (("--rate", 1, "--accelerator", "h10"), "did you mean h100"),
-        (("--rate", 1, "--ttft", "0 s"), "above zero"),
-        (("--rate", 1, "--tpot", "-1 ms"), "above zero"),
+        (("--rate", 1, "--ttft", "0 s"), "above 0 s"),
+        (("--rate", 1, "--tpot", "-1 ms"), "above 0 s"),
         (("--rate", 1, "--share", 2), "--share"),
         (("--class", "a:priority=0.5,rate=1"), "a whole number"),
         (("--class", "a:rate"), "has no value"),
         (("--class", ":rate=1"), "begin with a name"),
         (("--class", "a:rate=1", "--class", "a:rate=2"), "is given twice"),
-        (("--rate", 1, "--disaggregated", "maybe"), "not one of no, yes, both"),
+        (("--rate", 1, "--disaggregated", "maybe"), "one of no, yes, both"),
         (("--rate", 1, "--when-full", "recompile"), "did you mean recompute"),
         (("--rate", 1, "--tp", 3, "--ep", 2), "does not divide"),
-        (("--pareto", "--replicas", 2), "not used by --pareto"),
+        (("--pareto", "--replicas", 2), "not used by pareto"),
         (("--chart", "front.gif"), "'gif' is not one of"),
         (("--classes", "nowhere.yaml"), "nowhere.yaml"),
     ],

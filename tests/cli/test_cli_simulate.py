@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -97,9 +98,9 @@ def test_all_faults_of_a_trace_come_at_once(command: Command) -> None:
     [
         (("--model", "lama-3.1-8b"), "did you mean llama-3.1-8b"),
         (("--accelerator", "h10"), "did you mean h100"),
-        (("--dtype", "fp9"), "'fp9' is not one of"),
-        (("--tpot", "2 GB"), "expected s"),
-        (("--tpot", "-1 s"), "not a positive time"),
+        (("--dtype", "fp9"), "'fp9'; one of fp32"),
+        (("--tpot", "2 GB"), "wrong unit: '2 GB'"),
+        (("--tpot", "-1 s"), "'-1 s'; above 0 s"),
         (("--tp", "3", "--ep", "2"), "does not divide"),
         (("--trace", "nowhere.csv"), "nowhere.csv"),
         (("--cached-share", "1.5"), "--cached-share"),
@@ -288,31 +289,34 @@ def test_all_faults_of_the_options_come_at_once(command: Command) -> None:
     ).stderr  # fmt: skip
     assert "simulate: 11 faults" in told
     for option in (
-        "--clients, --samples",
-        "--think",
+        "--clients: traffic.clients, traffic.samples",
+        "--think: traffic.think",
         "--search",
-        "--rate",
+        "--rate: traffic.rate, traffic.clients",
         "--autoscale",
-        "--prefix-cache",
-        "--routing",
-        "--repair",
+        "--prefix-cache: serving.prefix_cache.memory",
+        "--routing: serving.routing",
+        "--repair: serving.failures.mtbf",
         "--out",
-        "--priority",
+        "--priority: traffic.priority",
         "--charts",
     ):
         assert f"  {option}: " in told  # fmt: skip
     kinds()
     told = command(
         *CELL, "--trace", "kinds.csv", "--priority", "chatt=1", "--tpot", "bulk=1s",
-        "--prefix-cache", "10%", "--samples", 2, "--prefill-replicas", 1, code=2,
+        "--prefix-cache", "10%", "--autoscale", "9,1,1min", code=2,
     ).stderr  # fmt: skip
     assert "4 faults" in told
     assert "did you mean chat" in told
+    apart = ("--samples", 2, "--prefill-replicas", 1)
+    assert "share a prompt in one cache" in command(*CELL, *apart, code=2).stderr
 
 
-def test_the_help_lists_options_by_group(command: Command) -> None:
+def test_the_help_shows_first_what_people_type_every_day(command: Command) -> None:
     told = command("simulate", "--help").stdout
-    places = [told.index(f"\n{name}:") for name in
-              ("Machines", "Requests", "How they are served", "What is shown")]  # fmt: skip
-    assert places == sorted(places)
-    assert places[0] < told.index("--prefill-replicas") < places[1] < told.index("--clients")
+    usual, others = told.split("\nAlso keys of the question file:")
+    assert "--rate NUMBER" in usual
+    assert "--prefill-replicas N" in others
+    assert len(re.findall(r"^  --", usual, re.MULTILINE)) <= 16
+    assert "[default: 2000]" in usual  # what the fields of the question say

@@ -17,7 +17,8 @@ class Part:
     name: str = "part"
     reason: str | None = quantity("1", None, optional=True)
 
-    @derived.quantity("FLOP/s")
+    @property
+    @derived("FLOP/s")
     def rate(self) -> float:
         return self.flop / self.seconds
 

@@ -22,7 +22,7 @@ from computesim.scenario import (
 from computesim.scenario.merge import is_branch
 from computesim.scenario.part import Part
 from computesim.scenario.schema import Tree
-from computesim.scenario.show import number_text
+from computesim.units import number_text
 
 DATA = Path(__file__).parent / "data"
 ROOT = Path(__file__).parents[2]

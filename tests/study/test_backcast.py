@@ -148,7 +148,7 @@ def test_a_quantity_that_the_results_lack_is_left_out(as_sold: Backcast) -> None
 
 
 def test_the_summary_counts_what_is_judged(as_sold: Backcast) -> None:
-    summary = as_sold.summary()
+    summary = as_sold.summary
     assert summary["passed"] + summary["failed"] == summary["judged"] < summary["compared"]
     assert summary["failed"] == len(as_sold.missed)
     assert 0 < summary["held_out"] < summary["judged"]

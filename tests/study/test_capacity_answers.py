@@ -16,7 +16,7 @@ from computesim.hardware.serving import ServingLayout, serving_layouts
 from computesim.sim.levels import ServiceLevel
 from computesim.sim.service import RECOMPUTE
 from computesim.sim.trace import Trace
-from computesim.study.capacity.answers import Answer, capacity, layout_text
+from computesim.study.capacity.answers import Answer, Goal, capacity, layout_text
 from computesim.study.capacity.demand import Question, RequestClass, of_recorded
 from computesim.study.capacity.figures import Machine, machine_of
 from computesim.study.capacity.front import FrontPoint, front, pareto
@@ -56,10 +56,10 @@ def test_what_is_found_keeps_the_promises_and_one_replica_fewer_does_not(
     assert found.plant is not None
     assert found.kept
     assert all(one.kept for one in found.outcomes)
-    assert not found.figures["saturated"]
+    assert not found.figures.saturated
     assert "fewer: " in found.edge
     if not split:
-        fewer = capacity(PLAIN, LOAD, machine(name), sum(found.counts) - 1, "check",
+        fewer = capacity(PLAIN, LOAD, machine(name), Goal("check", sum(found.counts) - 1),
                          found.plant.layouts)  # fmt: skip
         assert not fewer.kept
         assert fewer.edge.startswith("MISSED")
@@ -93,7 +93,7 @@ def test_the_highest_rate_and_the_fewest_replicas_agree() -> None:
     layouts = found.plant.layouts
     n = found.counts[0]
     rates = [
-        capacity(PLAIN, LOAD, machine("h200-sxm"), count, "highest", layouts).rate
+        capacity(PLAIN, LOAD, machine("h200-sxm"), Goal("highest", count), layouts).rate
         for count in (n - 1, n)
     ]
     assert rates[0] < 20.0 * 1.05
@@ -103,19 +103,19 @@ def test_the_highest_rate_and_the_fewest_replicas_agree() -> None:
 def test_throughput_power_and_money_add_up() -> None:
     found = need()
     figures, n = found.figures, found.accelerators
-    assert figures["requests_per_second"] == pytest.approx(20.0, rel=0.05)
-    assert figures["output_tokens_per_second"] == pytest.approx(20.0 * 250, rel=0.06)
+    assert figures.requests_per_second == pytest.approx(20.0, rel=0.05)
+    assert figures.output_tokens_per_second == pytest.approx(20.0 * 250, rel=0.06)
     chip = machine("h200-sxm").accelerator
     idle = node_watts(chip, chip.tdp * power_fit(chip).idle, 0.0)
     most = node_watts(chip, chip.tdp, 1.0)
-    assert idle < figures["it_watts_per_accelerator"] < most
-    assert figures["it_watts"] == pytest.approx(n * figures["it_watts_per_accelerator"])
+    assert idle < figures.it_watts_per_accelerator < most
+    assert figures.it_watts == pytest.approx(n * figures.it_watts_per_accelerator)
     rent = CATALOG.value("prices", "h200-sxm", "rental_three_years")
-    assert figures["usd_per_second"] == pytest.approx(n * rent)
-    tokens = figures["output_tokens_per_second"]
-    assert figures["usd_per_output_token"] == pytest.approx(n * rent / tokens)
+    assert figures.usd_per_second == pytest.approx(n * rent)
+    tokens = figures.output_tokens_per_second
+    assert figures.usd_per_output_token == pytest.approx(n * rent / tokens)
     # Little's law: running sequences are arrivals times their stay
-    stay = figures["mean_batch"] * found.counts[0] / 20.0
+    stay = figures.mean_batch * found.counts[0] / 20.0
     p90 = next(o.value for o in found.outcomes if o.metric == "e2e")
     assert 0.3 * p90 < stay < p90
 
@@ -123,12 +123,12 @@ def test_throughput_power_and_money_add_up() -> None:
 def test_less_load_draws_fewer_watts() -> None:
     layouts = (ServingLayout(tp=4),)
     watts = [
-        capacity(asks(rate=rate), LOAD, machine("h200-sxm"), 4, "check", layouts).figures
+        capacity(asks(rate=rate), LOAD, machine("h200-sxm"), Goal("check", 4), layouts).figures
         for rate in (0.2, 2.0, 20.0)
     ]
-    each = [figures["it_watts_per_accelerator"] for figures in watts]
+    each = [figures.it_watts_per_accelerator for figures in watts]
     assert each == sorted(each)
-    busy = [figures["utilisation"] for figures in watts]
+    busy = [figures.utilisation for figures in watts]
     assert busy[0] < 0.5 < busy[2]
 
 
@@ -200,18 +200,18 @@ def test_a_closed_loop_of_a_full_cache_queues() -> None:
         (RequestClass(1.0, 1024, answer_tokens=8192, spread=0.0, name="long"),), clients=128
     )
     tp1 = (ServingLayout(tp=1),)
-    kept = capacity(question, LOAD, machine("h200-sxm"), 1, "check", tp1)
+    kept = capacity(question, LOAD, machine("h200-sxm"), Goal("check", 1), tp1)
     places = kept.plant.steps[0].kv_capacity_tokens // 9217
-    assert kept.figures["mean_batch"] == pytest.approx(places, rel=0.03)
-    assert kept.figures["waiting"] == pytest.approx(128 - places, rel=0.05)
-    assert kept.figures["saturated"]
-    assert kept.figures["preemptions"] == 0
-    assert kept.figures["kv_peak"] > 0.95
+    assert kept.figures.mean_batch == pytest.approx(places, rel=0.03)
+    assert kept.figures.waiting == pytest.approx(128 - places, rel=0.05)
+    assert kept.figures.saturated
+    assert kept.figures.preemptions == 0
+    assert kept.figures.kv_peak > 0.95
     policy = Policy(RECOMPUTE, 16)
-    given_way = capacity(question, LOAD, machine("h200-sxm"), 1, "check", tp1, policy)
-    assert given_way.figures["preemptions"] > 0
-    assert given_way.figures["mean_batch"] > kept.figures["mean_batch"]
-    assert given_way.figures["kv_share"] <= 1.01
+    given_way = capacity(question, LOAD, machine("h200-sxm"), Goal("check", 1), tp1, policy)
+    assert given_way.figures.preemptions > 0
+    assert given_way.figures.mean_batch > kept.figures.mean_batch
+    assert given_way.figures.kv_share <= 1.01
 
 
 def test_a_recorded_trace_is_replayed_and_its_classes_keep_their_names() -> None:
@@ -267,13 +267,13 @@ def test_on_the_front_speed_is_paid_with_throughput() -> None:
             p.clients * p.tokens_per_second_per_user, rel=0.25
         )
         assert p.tokens_per_usd is not None
-        assert not p.figures["saturated"]
+        assert not p.figures.saturated
 
 
 def test_a_user_alone_gets_one_token_a_step() -> None:
     first = points()[0]
     assert first.clients == 1
-    answer = capacity(PLAIN, LOAD, machine("h200-sxm"), 1, "check", (first.layout,))
+    answer = capacity(PLAIN, LOAD, machine("h200-sxm"), Goal("check", 1), (first.layout,))
     step = answer.plant.steps[0]
     seconds = step.decode_seconds(1, 1125)
     assert first.tokens_per_second_per_user == pytest.approx(1 / seconds, rel=0.02)

@@ -9,6 +9,7 @@ from computesim import load_catalog
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.parallel import best_layout, training_step
+from computesim.hardware.training_job import TrainingJob
 from computesim.quantities import TrainingLoad
 from computesim.study.plan.layouts import LayoutTable, rank_layouts
 from computesim.study.plan.machine import smallest_machine
@@ -101,7 +102,7 @@ def test_accelerators_without_a_network_make_no_large_job() -> None:
     with pytest.raises(CapacityError, match="no layout joins 16 x apple-m4"):
         rank_layouts(load_of("llama-3.1-8b"), laptop, 16, 1e6)
     with pytest.raises(CapacityError, match="not done in 30 days"):
-        smallest_machine(load_of("llama-3.1-8b"), laptop, 1e12, 30 * 86400.0, 1e6)
+        smallest_machine(TrainingJob.of(load_of("llama-3.1-8b"), laptop, 1e6), 1e12, 30 * 86400.0)
 
 
 def test_a_step_of_less_than_a_sequence_is_an_error() -> None:
@@ -119,22 +120,21 @@ def test_the_smallest_machine_makes_it_and_the_next_smaller_does_not(
 ) -> None:
     load, deadline = load_of("llama-3.1-405b"), 90 * 86400.0
     tokens = 3.8e25 / load.flop_per_token
-    machine = smallest_machine(load, H100, tokens, deadline, 16e6, "bf16", failing)
+    job = TrainingJob.of(load, H100, 16e6)
+    machine = smallest_machine(job, tokens, deadline, failing)
     assert machine.seconds <= deadline
     assert machine.n_accelerators % 8 == 0
     # it took Meta 16,384 of them and 54 days for most of it
     assert 10_000 < machine.n_accelerators < 18_000
     with pytest.raises(CapacityError, match=r"the fastest, .* takes"):
-        smallest_machine(
-            load, H100, tokens, deadline, 16e6, "bf16", failing, machine.n_accelerators - 8
-        )
+        smallest_machine(job, tokens, deadline, failing, machine.n_accelerators - 8)
 
 
 def test_later_deadlines_and_fewer_failures_need_no_larger_machine(failing: Reliability) -> None:
     load = load_of("llama-3.1-70b")
 
     def size(days: float, reliability: Reliability | None) -> int:
-        found = smallest_machine(load, H100, 5e12, days * 86400, 8e6, "bf16", reliability)
+        found = smallest_machine(TrainingJob.of(load, H100, 8e6), 5e12, days * 86400, reliability)
         return found.n_accelerators
 
     sizes = [size(days, failing) for days in (20, 40, 80, 160)]
@@ -145,7 +145,9 @@ def test_later_deadlines_and_fewer_failures_need_no_larger_machine(failing: Reli
 
 def test_a_deadline_that_no_machine_meets_says_what_the_fastest_takes() -> None:
     with pytest.raises(CapacityError, match=r"up to 4,096 x h100-sxm: not done in 0.5 days"):
-        smallest_machine(load_of("llama-3.1-70b"), H100, 15e12, 43200.0, 8e6, largest=4096)
+        smallest_machine(
+            TrainingJob.of(load_of("llama-3.1-70b"), H100, 8e6), 15e12, 43200.0, largest=4096
+        )
 
 
 def test_idle_accelerators_cost_utilisation() -> None:

@@ -19,7 +19,7 @@ from computesim.study.plan.batch import (
     batch_for_compute,
     batch_schedule,
 )
-from computesim.study.plan.run_level import Reliability, RunCost, goodput, run_cost
+from computesim.study.plan.run_level import Reliability, Rented, RunCost, goodput, run_cost
 from computesim.workload.transformer import training_load
 
 CATALOG = load_catalog()
@@ -154,8 +154,8 @@ def llama_3(stages: tuple[BatchStage, ...], n: int = 16384, reliability: Reliabi
             price: float | None = None) -> RunCost:  # fmt: skip
     load = training_load(CATALOG.model("llama-3.1-405b"), 8192)
     return run_cost(
-        lambda batch: best_layout(load, H100, n, batch), H100, 15.6e12, load.flop_per_token,
-        stages, reliability, "bf16", None, price,
+        lambda batch: best_layout(load, H100, n, batch), Rented(H100, price=price), 15.6e12,
+        load.flop_per_token, stages, reliability,
     )  # fmt: skip
 
 

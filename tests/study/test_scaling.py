@@ -15,8 +15,8 @@ from computesim.study.plan.batch import batch_for_compute
 from computesim.study.plan.run_level import Reliability
 from computesim.study.plan.scaled import scaled_model, wide_grid
 from computesim.study.plan.scaling import (
-    BUDGETS,
     LARGEST_BATCH,
+    Runs,
     Scaling,
     latency_floor,
     utilisation_against_compute,
@@ -33,7 +33,7 @@ def curve(chip: str = "h100-sxm", batch: float | None = None) -> Scaling:
         return batch or batch_for_compute(flop)
 
     return utilisation_against_compute(
-        LLAMA, CATALOG.accelerator(chip), BUDGETS, law, reliability=Reliability.of(CATALOG)
+        Runs(LLAMA, CATALOG.accelerator(chip), law), reliability=Reliability.of(CATALOG)
     )
 
 
@@ -78,7 +78,7 @@ def test_every_run_ends_in_time(growing: Scaling) -> None:
 
 
 def test_the_linearity_limit_is_where_utilisation_has_fallen_by_a_fifth(growing: Scaling) -> None:
-    limit = growing.linear_limit()
+    limit = growing.linear_limit
     at = np.interp(math.log(limit), np.log(growing.flop), growing.mfu)
     assert at == pytest.approx(0.8 * growing.small_scale_mfu, rel=1e-6)
     assert np.all(growing.mfu[growing.flop > limit * 3.2] < 0.8 * growing.small_scale_mfu)
@@ -88,17 +88,17 @@ def test_a_batch_that_grows_carries_larger_runs(growing: Scaling, fixed: Scaling
     def largest(found: Scaling) -> float:
         return float(found.flop[found.mfu > 0].max())
 
-    assert fixed.linear_limit() < growing.linear_limit()
+    assert fixed.linear_limit < growing.linear_limit
     assert largest(fixed) < largest(growing)
     assert fixed.latency_wall < growing.latency_wall
 
 
 def test_larger_domains_and_faster_links_scale_further(growing: Scaling) -> None:
     blackwell = curve("gb200")
-    assert blackwell.linear_limit() > 1.5 * growing.linear_limit()
+    assert blackwell.linear_limit > 1.5 * growing.linear_limit
     # Erdil and Schneider-Joseph: utilisation falls beyond about 1e28 FLOP
-    assert 1e27 < growing.linear_limit() < 3e27
-    assert 0.5e28 < blackwell.linear_limit() < 3e28
+    assert 1e27 < growing.linear_limit < 3e27
+    assert 0.5e28 < blackwell.linear_limit < 3e28
 
 
 #: of Erdil and Schneider-Joseph: 1e28 FLOP in the abstract, 2e28 in their article
@@ -115,14 +115,13 @@ def limit_with(domain: int = 8, memory: float = 1.0, batch: float = 1.0, **bette
     """The linearity limit of H100s without some of what holds them back."""
     chip = replace(H100, scaleup_domain=domain, memory_bytes=memory * H100.memory_bytes)
     own = replace(efficiency(H100), **better)  # type: ignore[arg-type]
-    return utilisation_against_compute(
-        LLAMA, chip, AROUND, lambda c: batch * batch_for_compute(c), coefficients=own
-    ).linear_limit()
+    runs = Runs(LLAMA, chip, lambda c: batch * batch_for_compute(c), coefficients=own)
+    return utilisation_against_compute(runs, AROUND).linear_limit
 
 
 def test_no_single_inefficiency_explains_why_epoch_finds_a_larger_limit(growing: Scaling) -> None:
     base = limit_with()
-    assert base == pytest.approx(growing.linear_limit(), rel=0.05)
+    assert base == pytest.approx(growing.linear_limit, rel=0.05)
     assert 4 < EPOCH[0] / base < 10
     for alone in (limit_with(**INSTANT), limit_with(**OVERLAP), limit_with(**SATURATED),
                   limit_with(memory=1e6)):  # fmt: skip
@@ -192,11 +191,11 @@ def test_the_grid_holds_only_layouts_of_the_machines_asked_for() -> None:
 
 def test_what_has_no_nic_does_not_scale_out() -> None:
     with pytest.raises(CapacityError, match="apple-m4 has no NIC"):
-        utilisation_against_compute(LLAMA, CATALOG.accelerator("apple-m4"))
+        utilisation_against_compute(Runs(LLAMA, CATALOG.accelerator("apple-m4")))
 
 
 def test_beyond_the_largest_budget_there_is_no_limit() -> None:
-    small = utilisation_against_compute(LLAMA, GB200, (1e24, 1e25))
-    assert math.isinf(small.linear_limit())
+    small = utilisation_against_compute(Runs(LLAMA, GB200), (1e24, 1e25))
+    assert math.isinf(small.linear_limit)
     assert math.isinf(small.latency_wall)
     assert np.array_equal(small.all_in, small.mfu)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from computesim.errors import CaseError, Fault
 from computesim.published.shipments import of_shipments, shipped_in, sold
+from computesim.records import derived
 from computesim.results import Results
 from computesim.study.backcast.judge import judge, published
 from computesim.study.backcast.ours import (
@@ -50,6 +51,7 @@ class Comparison:
     note: str
 
     @property
+    @derived("1")
     def ratio(self) -> float:
         """Ours over published."""
         return self.ours / self.published if self.published else float("nan")
@@ -58,6 +60,8 @@ class Comparison:
 @dataclass(frozen=True, slots=True)
 class Backcast:
     """All comparisons of one scenario, and what its inputs were set with."""
+
+    SHOWN: ClassVar = ("scenario", "hash", "summary", "comparisons", "calibrated")
 
     scenario: str
     comparisons: tuple[Comparison, ...]
@@ -74,8 +78,14 @@ class Backcast:
         """Comparisons that fail."""
         return [row for row in self.judged if not row.passed]
 
+    @property
+    def hash(self) -> str:
+        """The hash of the scenario."""
+        return self.results.manifest.get("hash", "")
+
+    @property
     def summary(self) -> dict[str, int]:
-        """Return how many comparisons there are, pass and fail, all and held out."""
+        """How many comparisons there are, pass and fail, all and held out."""
         apart = [row for row in self.judged if row.held_out]
         judged = (row.passed_with_actual_shipments for row in self.judged)
         sold_units = [passed for passed in judged if passed is not None]
@@ -88,17 +98,6 @@ class Backcast:
             "held_out_passed": sum(bool(row.passed) for row in apart),
             "judged_with_actual_shipments": len(sold_units),
             "passed_with_actual_shipments": sum(map(bool, sold_units)),
-        }
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return everything as plain data."""
-        rows = [asdict(row) | {"ratio": row.ratio} for row in self.comparisons]
-        return {
-            "scenario": self.scenario,
-            "hash": self.results.manifest.get("hash", ""),
-            "summary": self.summary(),
-            "comparisons": rows,
-            "calibrated": [asdict(row) for row in self.calibrated],
         }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from computesim.hardware.serving import ServingLayout
 from computesim.quantities import ServingLoad
@@ -17,15 +17,24 @@ from computesim.study.capacity.search import Answer, Search, Tell
 
 __all__ = ["Answer", "Goal", "Tell", "capacity", "layout_text"]
 
-Goal = Literal["fewest", "highest", "check"]
+
+class Goal(NamedTuple):
+    """What is searched for."""
+
+    #: the fewest accelerators, the highest rate of some replicas, or whether these keep the
+    #: promises as they are asked
+    kind: Literal["fewest", "highest", "check"] = "fewest"
+    replicas: int = 0  #: at hand, of both kinds together where these are apart
+
+
+FEWEST = Goal()
 
 
 def capacity(
     question: Question,
     load: ServingLoad,
     machine: Machine,
-    replicas: int = 0,
-    goal: Goal = "fewest",
+    goal: Goal = FEWEST,
     layouts: Sequence[ServingLayout] | None = None,
     policy: Policy | None = None,
     split: bool = False,
@@ -41,11 +50,7 @@ def capacity(
         The model.
     machine : Machine
         The accelerator.
-    replicas : int
-        At hand, for the goals `highest` and `check`; of both kinds together where `split`.
-    goal : {"fewest", "highest", "check"}
-        The fewest accelerators, the highest rate of a number of replicas, or whether these keep
-        the promises as they are asked.
+    goal : Goal
     layouts : sequence of ServingLayout, optional
         Those to consider; all that are sensible by default.
     policy : Policy, optional
@@ -64,17 +69,17 @@ def capacity(
     found = candidates(load, machine.accelerator, first, limit, layouts, policy)
     told = tuple(_screened(one) for one in found)
     blank = Answer(machine.name, split, rate=question.rate, screened=told)
-    asked = 0.0 if goal == "highest" else question.rate
+    asked = 0.0 if goal.kind == "highest" else question.rate
     plants = list(pairs(found, load, machine, first, limit, asked) if split else singles(found))
     if not plants:
         return replace(blank, reason=nearest(found, split))
     search = Search(question, load, machine, limit, blank, tell)
-    if goal == "fewest":
+    if goal.kind == "fewest":
         return search.fewest(plants)
-    if split and replicas < 2:
+    if split and goal.replicas < 2:
         return replace(blank, reason="one replica cannot be divided into prefill and decode")
-    find = search.check if goal == "check" else search.highest
-    return find(plants, replicas)
+    find = search.check if goal.kind == "check" else search.highest
+    return find(plants, goal.replicas)
 
 
 def _screened(one: Candidate) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.power import accelerator_watts, node_watts
 from computesim.hardware.step import StepModel
 from computesim.quantities import ServingLoad
+from computesim.records import quantity
 from computesim.sim.demand import Demand
 from computesim.sim.fluid import MeanLengths, mean_lengths
 from computesim.sim.pool import Pool
@@ -52,6 +52,34 @@ def machine_of(catalog: Catalog, name: str) -> Machine:
     return Machine(accelerator, None)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Performance:
+    """What a pool gets done, draws and costs, all over the span in which requests arrive.
+
+    `kv_share` is the share of the KV cache of the replicas that decode which running sequences
+    fill on average, each with its mean context; `kv_peak` the most that one of them held, promised
+    tokens included.
+    """
+
+    requests_per_second: float = quantity("request/s")
+    prompt_tokens_per_second: float = quantity("token/s")
+    output_tokens_per_second: float = quantity("token/s")
+    output_tokens_per_second_per_accelerator: float = quantity("token/s")
+    saturated: bool
+    waiting: float = quantity("request")
+    mean_batch: float = quantity("1")
+    kv_share: float = quantity("1")
+    kv_peak: float = quantity("1")
+    preemptions: int = quantity("1")
+    utilisation: float = quantity("1")
+    utilisation_by_kind: list[float]
+    it_watts: float = quantity("W")
+    it_watts_per_accelerator: float = quantity("W")
+    output_tokens_per_joule: float = quantity("token/J")
+    usd_per_second: float | None = quantity("USD/s")
+    usd_per_output_token: float | None = quantity("USD/token")
+
+
 def performance(
     load: ServingLoad,
     machine: Machine,
@@ -60,8 +88,8 @@ def performance(
     pool: Pool,
     counts: tuple[int, ...],
     trial: Trial,
-) -> dict[str, Any]:
-    """Return throughput, load, watts and money of a trial, in base units.
+) -> Performance:
+    """Return throughput, load, watts and money of a trial.
 
     Parameters
     ----------
@@ -78,10 +106,7 @@ def performance(
 
     Returns
     -------
-    dict
-        All over the span in which requests arrive. `kv_share` is the share of the KV cache
-        of the replicas that decode which running sequences fill on average, each with its mean
-        context; `kv_peak` the most that one of them held, promised tokens included.
+    Performance
     """
     done, lengths = throughput(trial), mean_lengths(demand.trace)
     bins = spent(demand, pool, counts, trial)
@@ -92,22 +117,22 @@ def performance(
     tokens = done["output_tokens_per_second"]
     rent = None if machine.rent is None else machine.rent * n
     running = float(bins["batch_seconds"][-1] / bins["on_seconds"][-1])
-    return {
+    return Performance(
         **done,
-        "output_tokens_per_second_per_accelerator": tokens / n,
-        "saturated": trial.saturated,
-        "waiting": trial.waiting,
-        "mean_batch": float(bins["batch_seconds"][-1] / max(busy[-1], 1e-300)),
         **_cache(steps[-1], counts, trial, running, lengths.context),
-        "preemptions": trial.run.preemptions,
-        "utilisation": float(np.dot(busy / bins["on_seconds"], sizes) / n),
-        "utilisation_by_kind": (busy / bins["on_seconds"]).tolist(),
-        "it_watts": it_watts,
-        "it_watts_per_accelerator": it_watts / n,
-        "output_tokens_per_joule": tokens / it_watts,
-        "usd_per_second": rent,
-        "usd_per_output_token": None if rent is None or not tokens else rent / tokens,
-    }
+        output_tokens_per_second_per_accelerator=tokens / n,
+        saturated=trial.saturated,
+        waiting=trial.waiting,
+        mean_batch=float(bins["batch_seconds"][-1] / max(busy[-1], 1e-300)),
+        preemptions=trial.run.preemptions,
+        utilisation=float(np.dot(busy / bins["on_seconds"], sizes) / n),
+        utilisation_by_kind=(busy / bins["on_seconds"]).tolist(),
+        it_watts=it_watts,
+        it_watts_per_accelerator=it_watts / n,
+        output_tokens_per_joule=tokens / it_watts,
+        usd_per_second=rent,
+        usd_per_output_token=None if rent is None or not tokens else rent / tokens,
+    )
 
 
 def throughput(trial: Trial) -> dict[str, float]:

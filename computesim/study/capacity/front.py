@@ -16,7 +16,7 @@ from computesim.sim.output import quantile
 from computesim.sim.trial import play
 from computesim.study.capacity.answers import Tell, layout_text
 from computesim.study.capacity.demand import Question
-from computesim.study.capacity.figures import Machine, performance
+from computesim.study.capacity.figures import Machine, Performance, performance
 from computesim.study.capacity.pool import Candidate, Policy, candidates
 
 MOST_POINTS = 16  #: of a front that are simulated
@@ -34,23 +34,23 @@ class FrontPoint:
     clients: int  #: requests outstanding at one replica
     tokens_per_second_per_user: float  #: 1 / median TPOT
     ttft: float  #: median, s
-    figures: dict[str, Any]  #: `capacity_figures.performance`
+    figures: Performance
 
     @property
     def tokens_per_second_per_accelerator(self) -> float:
         """Output tokens."""
-        return float(self.figures["output_tokens_per_second_per_accelerator"])
+        return self.figures.output_tokens_per_second_per_accelerator
 
     @property
     def tokens_per_second_per_megawatt(self) -> float:
         """Output tokens/s of a megawatt of IT."""
-        return float(self.figures["output_tokens_per_joule"]) * 1e6
+        return self.figures.output_tokens_per_joule * 1e6
 
     @property
     def tokens_per_usd(self) -> float | None:
         """Output tokens of a dollar of rent; None where the catalog has no rent."""
-        price = self.figures["usd_per_output_token"]
-        return None if not price else 1.0 / float(price)
+        price = self.figures.usd_per_output_token
+        return None if not price else 1.0 / price
 
 
 def pareto(points: Sequence[tuple[float, float, _T]]) -> list[_T]:

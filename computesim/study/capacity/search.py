@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from computesim.quantities import ServingLoad
@@ -16,7 +16,7 @@ from computesim.sim.replicas import CountSearch, fewest_replicas, fluid_need
 from computesim.sim.trace import scaled
 from computesim.sim.trial import Trial, play
 from computesim.study.capacity.demand import Question
-from computesim.study.capacity.figures import Machine, performance
+from computesim.study.capacity.figures import Machine, Performance, performance
 from computesim.study.capacity.plant import Plant, layout_text
 from computesim.study.capacity.pool import duration
 
@@ -36,7 +36,7 @@ class Answer:
     rate: float = 0.0  #: requests/s that are asked, or the highest that are kept
     kept: bool = False
     outcomes: tuple[Outcome, ...] = ()
-    figures: dict[str, Any] = field(default_factory=dict)  #: `capacity_figures.performance`
+    figures: Performance | None = None
     edge: str = ""  #: what happens with one replica fewer, or at a higher rate
     reason: str = ""  #: why nothing can do what was asked
     n_runs: int = 0  #: simulations
@@ -190,7 +190,7 @@ class Search:
             self.load, self.machine, plant.steps, demand, plant.pool, counts, trial
         )
         return replace(
-            self.blank, plant=plant, counts=counts, rate=rate or figures["requests_per_second"],
+            self.blank, plant=plant, counts=counts, rate=rate or figures.requests_per_second,
             kept=trial.kept, outcomes=tuple(trial.outcomes), figures=figures, edge=edge,
             n_runs=self.n_runs,
         )  # fmt: skip

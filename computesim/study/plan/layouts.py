@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +16,26 @@ from computesim.hardware.layout import LayoutGrid, TrainingLayout
 from computesim.hardware.memory import Recipe
 from computesim.hardware.training_job import TrainingJob
 from computesim.quantities import TrainingLoad
+from computesim.records import quantity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranked:
+    """One layout, and why it is not the best one."""
+
+    layout: TrainingLayout
+    accelerators: int  #: that it uses; the others idle
+    step_seconds: float = quantity("s")
+    mfu: float = quantity("1")
+    tokens_per_second_per_accelerator: float = quantity("token/s")
+    bubble: float = quantity("1")
+    exposed: float = quantity("1")
+    memory_bytes: float = quantity("B")
+    capacity_bytes: float = quantity("B")
+    host_bytes: float = quantity("B")
+    fits: bool
+    short_by_bytes: float = quantity("B")
+    verdict: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +157,8 @@ class LayoutTable:
             counts |= {n: int(np.count_nonzero(worst == i)) for i, n in enumerate(names)}
         return counts
 
-    def rows(self, top: int) -> Iterator[dict[str, Any]]:
-        """Yield the first rows of the table in base units.
+    def rows(self, top: int) -> Iterator[Ranked]:
+        """Yield the first rows of the table.
 
         Parameters
         ----------
@@ -148,22 +167,21 @@ class LayoutTable:
         """
         mfu, rate = self.mfu, self.tokens_per_second
         for index in range(min(top, len(self))):
-            layout = self.layout(index)
-            yield {
-                "layout": {f.name: getattr(layout, f.name) for f in fields(layout)},
-                "accelerators": int(self.used[index]),
-                "step_seconds": float(self.seconds[index]),
-                "mfu": float(mfu[index]),
-                "tokens_per_second_per_accelerator": float(rate[index]),
-                "bubble": float(self.bubble[index]),
-                "exposed": float(self.exposed[index] / self.seconds[index]),
-                "memory_bytes": float(self.memory[index]),
-                "capacity_bytes": self.capacity,
-                "host_bytes": float(self.host[index]),
-                "fits": bool(self.shortage[index] == 0),
-                "short_by_bytes": float(self.shortage[index]),
-                "verdict": self.verdict(index),
-            }
+            yield Ranked(
+                layout=self.layout(index),
+                accelerators=int(self.used[index]),
+                step_seconds=float(self.seconds[index]),
+                mfu=float(mfu[index]),
+                tokens_per_second_per_accelerator=float(rate[index]),
+                bubble=float(self.bubble[index]),
+                exposed=float(self.exposed[index] / self.seconds[index]),
+                memory_bytes=float(self.memory[index]),
+                capacity_bytes=self.capacity,
+                host_bytes=float(self.host[index]),
+                fits=bool(self.shortage[index] == 0),
+                short_by_bytes=float(self.shortage[index]),
+                verdict=self.verdict(index),
+            )
 
 
 def rank_layouts(

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from computesim.errors import CapacityError
-from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.training_job import TrainingJob, TrainingStep
-from computesim.quantities import TrainingLoad
 from computesim.study.plan.layouts import reach
 from computesim.study.plan.run_level import Reliability, goodput
 
@@ -29,12 +27,9 @@ class Machine:
 
 
 def smallest_machine(
-    load: TrainingLoad,
-    accelerator: Accelerator,
+    job: TrainingJob,
     tokens: float,
     deadline: float,
-    batch_tokens: float,
-    dtype: str = "bf16",
     reliability: Reliability | None = None,
     largest: int = LARGEST_MACHINE,
     offload: str = "never",
@@ -43,18 +38,12 @@ def smallest_machine(
 
     Parameters
     ----------
-    load : TrainingLoad
-        The model and its sequence length.
-    accelerator : Accelerator
-        What the machine is made of.
+    job : TrainingJob
+        Model, accelerator, batch and dtype.
     tokens : float, token
         Tokens of the run.
     deadline : float, s
         Wall time allowed, failures and stragglers included.
-    batch_tokens : float, token
-        Tokens of one optimiser step.
-    dtype : str
-        Of the matrix multiplications.
     reliability : Reliability, optional
         How often nodes fail and what that costs; not given, nothing fails.
     largest : int
@@ -74,9 +63,9 @@ def smallest_machine(
     CapacityError
         If no machine up to `largest` makes it, with the time of the fastest one tried.
     """
-    job = TrainingJob.of(load, accelerator, batch_tokens, dtype)
-    peak = accelerator.peak(dtype)
-    least = tokens * load.flop_per_token / (peak * deadline)
+    accelerator = job.accelerator
+    peak = accelerator.peak(job.dtype)
+    least = tokens * job.load.flop_per_token / (peak * deadline)
     node = accelerator.node_accelerators
     largest = int(min(largest, reach(accelerator)))
     fastest: Machine | None = None

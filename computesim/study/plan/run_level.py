@@ -18,6 +18,7 @@ from computesim.hardware.power import (
     node_watts,
 )
 from computesim.hardware.reliability import daly_interval, effective_time, failures_per_second
+from computesim.records import derived, quantity
 from computesim.study.plan.batch import BatchStage
 
 if TYPE_CHECKING:
@@ -63,12 +64,13 @@ class Reliability:
 class Goodput:
     """What is left of wall time."""
 
-    mtbf: float  #: mean time between failures of the job, s
-    checkpoint_interval: float  #: s
-    effective: float  #: share of wall time with progress (ETTR)
-    stragglers: float  #: speed with stragglers ÷ speed of the modelled step
+    mtbf: float = quantity("s")  #: mean time between failures of the job, s
+    checkpoint_interval: float = quantity("s")  #: s
+    effective: float = quantity("1")  #: share of wall time with progress (ETTR)
+    stragglers: float = quantity("1")  #: speed with stragglers ÷ speed of the modelled step
 
     @property
+    @derived("1")
     def share(self) -> float:
         """Steps made ÷ steps that uninterrupted time would hold."""
         return self.effective * self.stragglers
@@ -111,43 +113,52 @@ def goodput(n_nodes: float, reliability: Reliability, jitter: float = 0.0) -> Go
     return Goodput(1.0 / rate, interval, effective, stragglers)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunCost:
     """What a training run takes."""
 
-    tokens: float
-    flop: float  #: model FLOP
-    steps: float
+    tokens: float = quantity("token")
+    flop: float = quantity("FLOP")  #: model FLOP
+    steps: float = quantity("1")
     n_accelerators: int
-    running: float  #: s in which steps are made
-    seconds: float  #: wall time, s
+    running: float = quantity("s")  #: s in which steps are made
+    seconds: float = quantity("s")  #: wall time, s
     goodput: Goodput
-    mfu: float  #: while running, mean over tokens
-    watts: float  #: facility, mean while it runs, W
-    joules: float  #: facility, J
-    usd: float | None  #: rent of the accelerators, None where no price is known
+    mfu: float = quantity("1")  #: while running, mean over tokens
+    watts: float = quantity("W")  #: facility, mean while it runs, W
+    joules: float = quantity("J")  #: facility, J
+    usd: float | None = quantity("USD")  #: rent of the accelerators, None where no price is known
 
     @property
+    @derived("h")
     def accelerator_hours(self) -> float:
         """Accelerator-hours of wall time."""
         return self.n_accelerators * self.seconds / 3600.0
 
     @property
+    @derived("1")
     def all_in_mfu(self) -> float:
         """MFU over wall time."""
         return self.mfu * self.goodput.share
 
 
+@dataclass(frozen=True, slots=True)
+class Rented:
+    """The accelerators of a run, and where they stand."""
+
+    accelerator: Accelerator
+    dtype: str = "bf16"  #: of the matrix multiplications
+    site: Site | None = None  #: for its PUE; without one the IT energy is counted
+    price: float | None = None  #: rent of one accelerator, USD/s
+
+
 def run_cost(
     step_for: Callable[[float], TrainingStep],
-    accelerator: Accelerator,
+    rented: Rented,
     tokens: float,
     flop_per_token: float,
     stages: Sequence[BatchStage],
     reliability: Reliability,
-    dtype: str = "bf16",
-    site: Site | None = None,
-    price: float | None = None,
 ) -> RunCost:
     """Return time, accelerator-hours, energy and rent of a training run.
 
@@ -155,7 +166,7 @@ def run_cost(
     ----------
     step_for : callable
         The step for a batch of so many tokens, for instance a call of `best_layout`.
-    accelerator : Accelerator
+    rented : Rented
         The machine.
     tokens : float, token
         Tokens of the run.
@@ -165,12 +176,6 @@ def run_cost(
         Batch sizes in their order.
     reliability : Reliability
         Failures, checkpoints, stragglers.
-    dtype : str
-        Of the matrix multiplications.
-    site : Site, optional
-        For its PUE; without one the IT energy is given.
-    price : float, USD/s, optional
-        Rent of one accelerator.
 
     Returns
     -------
@@ -181,6 +186,7 @@ def run_cost(
     CapacityError
         If the job fails faster than it recovers, or `step_for` finds no layout.
     """
+    accelerator, price = rented.accelerator, rented.price
     steps = running = energy = done = 0.0
     for stage in stages:
         part = min(stage.until_tokens, tokens) - done
@@ -189,7 +195,7 @@ def run_cost(
         step = step_for(stage.batch_tokens)
         count = part / stage.batch_tokens
         steps, running, done = steps + count, running + count * step.seconds, done + part
-        energy += count * step.seconds * _watts(step, accelerator, dtype, site)
+        energy += count * step.seconds * _watts(step, rented)
     n = step.n_accelerators
     left = goodput(n / accelerator.node_accelerators, reliability, step.jitter)
     if not left.share > 0:
@@ -215,11 +221,12 @@ def run_cost(
     )
 
 
-def _watts(step: TrainingStep, accelerator: Accelerator, dtype: str, site: Site | None) -> float:
+def _watts(step: TrainingStep, rented: Rented) -> float:
     """Return the facility watts of one accelerator of a job while it runs."""
+    accelerator = rented.accelerator
     busy = min(step.busy, 1.0)
-    mean = hardware_share(step, accelerator, dtype)
+    mean = hardware_share(step, accelerator, rented.dtype)
     compute = min(mean / busy, 1.0) if busy > 0 else 0.0
     chip = accelerator_watts(accelerator, compute, TRAINING_BANDWIDTH, busy)
     it = cluster_watts(node_watts(accelerator, chip, busy))
-    return it if site is None else facility_watts(site, it)
+    return it if rented.site is None else facility_watts(rented.site, it)

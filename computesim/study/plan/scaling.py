@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import numpy as np
 
@@ -16,12 +16,17 @@ from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.efficiency import Efficiency, efficiency
 from computesim.hardware.layout import TrainingLayout
 from computesim.hardware.training_job import TrainingJob
+from computesim.records import quantity
 from computesim.study.plan.batch import batch_for_compute
 from computesim.study.plan.layouts import reach
 from computesim.study.plan.run_level import Reliability
 from computesim.study.plan.scaled import scaled_model, wide_grid
 from computesim.workload.architecture import Architecture
 from computesim.workload.transformer import train_flop_per_token, training_load
+
+if TYPE_CHECKING:
+    from computesim.catalog import Catalog
+    from computesim.study.plan.question import Question
 
 DURATION: Final = 90 * DAY  #: s, of the runs that are compared; Erdil 2024 takes three months
 TOKENS_PER_PARAMETER: Final = 20.0  #: Hoffmann 2022, approaches 1 and 2
@@ -35,23 +40,28 @@ _SYNCS: Final = 4  #: collectives of a layer that wait for one another, forward 
 BatchLaw = Callable[[float], float]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scaling:
     """The best run of each budget that ends in time; arrays of length k."""
 
+    SHOWN: ClassVar = (
+        "small_scale_mfu", "linear_limit", "latency_wall", "failure_limit", "flop", "n_active",
+        "tokens", "batch_tokens", "n_accelerators", "mfu", "all_in", "step_floor",
+    )  # fmt: skip
+
     accelerator: str
     model: str
-    duration: float  #: s
-    flop: Floats  #: training compute, FLOP
-    n_active: Floats  #: parameters that a token visits
-    n_layers: Floats
-    tokens: Floats
-    batch_tokens: Floats
-    n_accelerators: Floats  #: nan beyond the wall
-    mfu: Floats  #: while running; 0 where no run ends in time
-    all_in: Floats  #: failures included; 0 where a job fails faster than it restarts
-    step_floor: Floats  #: latency of one step with one microbatch, s
-    floor_seconds: Floats  #: the same over all steps of the run, s
+    duration: float = quantity("s")  #: s
+    flop: Floats = quantity("FLOP")  #: training compute, FLOP
+    n_active: Floats = quantity("1")  #: parameters that a token visits
+    n_layers: Floats = quantity("1")
+    tokens: Floats = quantity("token")
+    batch_tokens: Floats = quantity("token")
+    n_accelerators: Floats = quantity("accelerator")  #: nan beyond the wall
+    mfu: Floats = quantity("1")  #: while running; 0 where no run ends in time
+    all_in: Floats = quantity("1")  #: failures included; 0 where a job cannot restart
+    step_floor: Floats = quantity("s")  #: latency of one step with one microbatch, s
+    floor_seconds: Floats = quantity("s")  #: the same over all steps of the run, s
     layouts: tuple[TrainingLayout | None, ...]
 
     @property
@@ -59,21 +69,14 @@ class Scaling:
         """MFU of the best run."""
         return float(self.mfu.max())
 
-    def linear_limit(self, share: float = LINEAR) -> float:
-        """Return the largest run whose utilisation holds, FLOP.
+    @property
+    def linear_limit(self) -> float:
+        """The largest run with `LINEAR` of the small-scale MFU, FLOP.
 
-        Parameters
-        ----------
-        share : float
-            Of the small-scale MFU.
-
-        Returns
-        -------
-        float, FLOP
-            Interpolated between budgets in the logarithm; 0 where nothing runs, infinity where
-            even the largest budget is linear.
+        Interpolated between budgets in the logarithm; 0 where nothing runs, infinity where even the
+        largest budget is linear.
         """
-        return _crossing(self.flop, self.mfu, share * self.small_scale_mfu)
+        return _crossing(self.flop, self.mfu, LINEAR * self.small_scale_mfu)
 
     @property
     def latency_wall(self) -> float:
@@ -85,6 +88,43 @@ class Scaling:
         """The largest run whose failures leave half of the time, FLOP."""
         share = np.divide(self.all_in, self.mfu, out=np.zeros_like(self.mfu), where=self.mfu > 0)
         return _crossing(self.flop, share, 0.5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scalings:
+    """Utilisation against compute, with a batch that grows and with one that does not."""
+
+    model: str
+    accelerator: str
+    duration: float = quantity("s")
+    growing: Scaling
+    fixed: Scaling
+
+
+def both_scalings(question: Question, catalog: Catalog) -> Scalings:
+    """Return utilisation against compute, with a batch that grows and with one that does not.
+
+    Parameters
+    ----------
+    question : Question
+        Its model, accelerator, dtype and seq_len count.
+    catalog : Catalog
+    """
+    model, accelerator = catalog.model(question.model), catalog.accelerator(question.accelerator)
+    growing, fixed = (
+        utilisation_against_compute(
+            Runs(model, accelerator, law, dtype=question.dtype, seq_len=question.seq_len),
+            reliability=Reliability.of(catalog),
+        )
+        for law in (batch_for_compute, lambda _: LARGEST_BATCH)
+    )  # fmt: skip
+    return Scalings(
+        model=growing.model,
+        accelerator=growing.accelerator,
+        duration=growing.duration,
+        growing=growing,
+        fixed=fixed,
+    )
 
 
 def _crossing(x: Floats, y: Floats, level: float) -> float:
@@ -130,42 +170,32 @@ def latency_floor(n_layers: Floats, accelerator: Accelerator, microbatches: floa
     return np.asarray(n_layers * max(microbatches, 1.0) * _SYNCS * alpha, dtype=np.float64)
 
 
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """What the runs of all budgets have in common."""
+
+    model: Architecture  #: of whose proportions each budget trains a model
+    accelerator: Accelerator  #: as many as it takes
+    batch_law: BatchLaw = batch_for_compute  #: tokens of a step for a budget
+    duration: float = DURATION  #: s, within which the steps must be done, failures left out
+    dtype: str = "bf16"  #: of the matrix multiplications
+    seq_len: int = 8192  #: token
+    tokens_per_parameter: float = TOKENS_PER_PARAMETER  #: active ones without embeddings
+    coefficients: Efficiency | None = None  #: another table than that of the generation
+
+
 def utilisation_against_compute(
-    model: Architecture,
-    accelerator: Accelerator,
-    flop: Sequence[float] = BUDGETS,
-    batch_law: BatchLaw = batch_for_compute,
-    duration: float = DURATION,
-    dtype: str = "bf16",
-    seq_len: int = 8192,
-    tokens_per_parameter: float = TOKENS_PER_PARAMETER,
-    reliability: Reliability | None = None,
-    coefficients: Efficiency | None = None,
+    runs: Runs, flop: Sequence[float] = BUDGETS, reliability: Reliability | None = None
 ) -> Scaling:
     """Return the best utilisation of runs of many sizes that end within a duration.
 
     Parameters
     ----------
-    model : Architecture
-        Each budget trains a model of its proportions, as large as `tokens_per_parameter` asks.
-    accelerator : Accelerator
-        What the machine is made of, as many as it takes.
+    runs : Runs
     flop : sequence of float, FLOP
         Budgets, rising.
-    batch_law : callable
-        Tokens of a step for a budget, for instance `batch_for_compute` or a constant.
-    duration : float, s
-        Within which the steps must be done, failures left out.
-    dtype : str
-        Of the matrix multiplications.
-    seq_len : int, token
-        Tokens of a sequence.
-    tokens_per_parameter : float
-        Tokens of a run ÷ active parameters without embeddings.
     reliability : Reliability, optional
         For `all_in`; not given, nothing fails.
-    coefficients : Efficiency, optional
-        Another table than the one of the machine's generation.
 
     Returns
     -------
@@ -181,31 +211,19 @@ def utilisation_against_compute(
     For each budget some ten thousand layouts of machines of all sizes are evaluated at once; of
     those that fit and end in time the smallest machine within 2 % of the highest MFU is kept.
     """
+    accelerator = runs.accelerator
     if math.isfinite(reach(accelerator)):
         raise CapacityError(f"{accelerator.name} has no NIC: its runs do not scale out")
     budgets = np.asarray(flop, dtype=np.float64)
-    found = [
-        _best_run(
-            model,
-            accelerator,
-            c,
-            batch_law(c),
-            duration,
-            dtype,
-            seq_len,
-            tokens_per_parameter,
-            coefficients,
-        )
-        for c in budgets
-    ]
-    columns = np.array([row for row, _ in found]).T
+    best = [_best_run(runs, c) for c in budgets]
+    columns = np.array([row for row, _ in best]).T
     n_active, n_layers, tokens, batch, n, mfu = columns
     floor = latency_floor(n_layers, accelerator)
     all_in = mfu * (1.0 if reliability is None else _effective(n, accelerator, reliability))
     return Scaling(
         accelerator=accelerator.name,
-        model=model.name,
-        duration=duration,
+        model=runs.model.name,
+        duration=runs.duration,
         flop=budgets,
         n_active=n_active,
         n_layers=n_layers,
@@ -216,35 +234,26 @@ def utilisation_against_compute(
         all_in=np.nan_to_num(all_in),
         step_floor=floor,
         floor_seconds=tokens / batch * floor,
-        layouts=tuple(layout for _, layout in found),
+        layouts=tuple(layout for _, layout in best),
     )
 
 
-def _best_run(
-    model: Architecture,
-    accelerator: Accelerator,
-    flop: float,
-    batch: float,
-    duration: float,
-    dtype: str,
-    seq_len: int,
-    tokens_per_parameter: float,
-    coefficients: Efficiency | None,
-) -> tuple[tuple[float, ...], TrainingLayout | None]:
+def _best_run(runs: Runs, flop: float) -> tuple[tuple[float, ...], TrainingLayout | None]:
     """Return size, layers, tokens, batch, accelerators and MFU of the best run of one budget."""
-    n_active = math.sqrt(flop / (6.0 * tokens_per_parameter))
-    grown = scaled_model(model, n_active)
+    accelerator, seq_len, duration = runs.accelerator, runs.seq_len, runs.duration
+    n_active = math.sqrt(flop / (6.0 * runs.tokens_per_parameter))
+    grown = scaled_model(runs.model, n_active)
     tokens = flop / train_flop_per_token(grown, seq_len)
-    batch = max(batch, float(seq_len))
+    batch = max(runs.batch_law(flop), float(seq_len))
     shape = (n_active, float(grown.n_layers), tokens, batch)
     load = training_load(grown, seq_len)
-    least = flop / (accelerator.peak(dtype) * duration)
+    least = flop / (accelerator.peak(runs.dtype) * duration)
     experts = load.n_experts if load.n_moe_layers else 0
     sizes = (least, max(_SPREAD * least, 1024.0))
     grid = wide_grid(accelerator, load.n_layers, experts, seq_len, batch / seq_len, sizes)
     if not len(grid.tp):
         return (*shape, math.nan, 0.0), None
-    job = TrainingJob.of(load, accelerator, batch, dtype, coefficients=coefficients)
+    job = TrainingJob.of(load, accelerator, batch, runs.dtype, coefficients=runs.coefficients)
     grid = grid.select(job.memory(grid).shortage == 0)
     seconds = job.times(grid).total * tokens / batch
     grid = grid.select(seconds <= duration)

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from computesim.catalog.rows import DATA
+from computesim.catalog import load_catalog
+from computesim.catalog.rows import DATA, Source
 from computesim.errors import CaseError, Fault, near_miss
 
 SHIPPED: Final = DATA / "cases"
@@ -350,3 +351,10 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def cited_sources() -> list[Source]:
+    """Return the sources of the shipped cases, in the order of their keys."""
+    cited = {case.text("source") for form in FORMATS.values() for case in shipped_cases(form)}
+    catalog = load_catalog()
+    return [catalog.source(key) for key in sorted(cited)]

@@ -5,46 +5,39 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from computesim.report.chart import Chart
+from computesim.report.chart import Chart, Series
+from computesim.report.theme import CYCLE
+from computesim.study.capacity.facts import FrontAnswer, Point
 
 _STEPS = 24  #: of the axis
 
 
-def front_chart(asked: dict[str, Any], points: Sequence[dict[str, Any]]) -> Chart:
+def front_chart(answer: FrontAnswer) -> Chart:
     """Return the Pareto fronts of several accelerators as a chart.
 
     Parameters
     ----------
-    asked : dict
-        `capacity_text.question_data`.
-    points : sequence of dict
-        `capacity_text.front_data` of all accelerators.
+    answer : FrontAnswer
     """
-    from computesim.report.chart import Chart, Series
-    from computesim.report.theme import CYCLE
-
-    speeds = _axis(max(p["tokens_per_second_per_user"] for p in points))
-    names = list(dict.fromkeys(p["accelerator"] for p in points))
+    points = answer.front
+    speeds = _axis(max(p.tokens_per_second_per_user for p in points))
+    names = list(dict.fromkeys(p.accelerator for p in points))
     lines = [
         Series(
             name,
-            tuple(_most([p for p in points if p["accelerator"] == name], s) for s in speeds),
+            tuple(_most([p for p in points if p.accelerator == name], s) for s in speeds),
             CYCLE[place % len(CYCLE)],
             line=True,
         )
         for place, name in enumerate(names)
     ]
-    one = asked["classes"][0]
     lengths = ""
-    if "rate" in one and len(asked["classes"]) == 1:
-        lengths = (f", prompts of {one['prompt_tokens']:,.0f} and outputs of "
-                   f"{one['output_tokens']:,.0f} tokens")  # fmt: skip
+    if means := answer.question.lengths:
+        lengths = ", prompts of {:,.0f} and outputs of {:,.0f} tokens".format(*means)
     return Chart(
         key="pareto",
-        title=f"Throughput and speed, {asked['model']}",
+        title=f"Throughput and speed, {answer.question.model}",
         question="How much does an accelerator generate if every user gets so many tokens/s?",
         kind="lines",
         y_label="Output tokens/s per accelerator",
@@ -63,40 +56,39 @@ def _axis(most: float) -> list[int]:
     return list(range(step, max(int(most), step) + 1, step))
 
 
-def _most(points: Sequence[dict[str, Any]], speed: float) -> float | None:
+def _most(points: Sequence[Point], speed: float) -> float | None:
     """Return the most tokens/s of an accelerator at which users get a speed.
 
     Batches between two points of the front are possible: the logarithm is interpolated.
     """
-    able = [p for p in points if p["tokens_per_second_per_user"] >= speed]
+    able = [p for p in points if p.tokens_per_second_per_user >= speed]
     if not able:
         return None
     best = max(able, key=_throughput)
-    slower = [p for p in points if p["tokens_per_second_per_user"] < speed]
+    slower = [p for p in points if p.tokens_per_second_per_user < speed]
     after = min((p for p in slower if _throughput(p) > _throughput(best)), key=_throughput,
                 default=best)  # fmt: skip
-    span = best["tokens_per_second_per_user"] - after["tokens_per_second_per_user"]
-    way = (best["tokens_per_second_per_user"] - speed) / span if span > 0 else 0.0
+    span = best.tokens_per_second_per_user - after.tokens_per_second_per_user
+    way = (best.tokens_per_second_per_user - speed) / span if span > 0 else 0.0
     return float(_throughput(best) * (_throughput(after) / _throughput(best)) ** way)
 
 
-def _throughput(point: dict[str, Any]) -> float:
+def _throughput(point: Point) -> float:
     """Return the tokens/s of an accelerator at a point."""
-    return float(point["tokens_per_second_per_accelerator"])
+    return point.tokens_per_second_per_accelerator
 
 
-def write(asked: dict[str, Any], points: Sequence[dict[str, Any]], file: Path) -> Path:
+def write_front(answer: FrontAnswer, file: Path) -> Path:
     """Write the chart.
 
     Parameters
     ----------
-    asked : dict
-    points : sequence of dict
+    answer : FrontAnswer
     file : Path
         `.svg`, `.png` or `.pdf`.
     """
     from computesim.report.export import draw
 
     file.parent.mkdir(parents=True, exist_ok=True)
-    chart = replace(front_chart(asked, points), key=file.stem)
+    chart = replace(front_chart(answer), key=file.stem)
     return draw([chart], file.parent, [file.suffix.removeprefix(".")])[0]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
+from computesim.records import quantity
+from computesim.report.costs import cost_rows, cost_text
+from computesim.report.scales import rounded, scaled
+from computesim.report.sourcing import count_estimates
+from computesim.report.supply import balance_rows, balance_text
+from computesim.report.tables import SUMMARY_VARIABLES, aligned, reference_year, summary_text
 from computesim.report.text.tables import fitting
-
-if TYPE_CHECKING:
-    from computesim.results import Anchor, Results
+from computesim.results import WORKLOADS, Anchor, Results
 
 _BY_WORKLOAD = ("H100-equivalents", "Accelerators|Required", "Power|Facility", "Power|Provisioned",
                 "Energy")  # fmt: skip
@@ -19,11 +23,6 @@ _MOST_WARNINGS = 8
 
 def run_text(results: Results) -> str:
     """Return what a run found: totals by year, workloads, costs, published figures, warnings."""
-    from computesim.report.costs import cost_text
-    from computesim.report.sourcing import count_estimates
-    from computesim.report.supply import balance_text
-    from computesim.report.tables import reference_year, summary_text
-
     manifest = results.manifest
     years = fitting(results.years, label=48)
     parts = [f"{manifest['title']} ({manifest['hash'][:8]}, seed {manifest['seed']})"]
@@ -49,10 +48,6 @@ def workload_text(results: Results, year: int) -> str:
     results : Results
     year : int
     """
-    from computesim.report.scales import rounded, scaled
-    from computesim.report.tables import aligned
-    from computesim.results import WORKLOADS
-
     rows = [[f"By workload in {year}"]] + [[name] for name in WORKLOADS]
     for group, head in zip(_BY_WORKLOAD, _HEADS, strict=True):
         if group not in results:
@@ -73,8 +68,6 @@ def _short(unit: str) -> str:
 
 def anchor_text(results: Results) -> str:
     """Return ours beside published figures, with what is outside its allowed factor marked."""
-    from computesim.report.tables import aligned
-
     anchors = results.manifest.get("anchors", [])
     if not anchors:
         return ""
@@ -86,8 +79,6 @@ def anchor_text(results: Results) -> str:
 
 def _anchor_row(anchor: Anchor) -> list[str]:
     """Return one line of the comparison with published figures."""
-    from computesim.report.scales import rounded, scaled
-
     ours, actual, factor = anchor["ours"], anchor["actual"], anchor["factor"]
     size, unit = scaled(anchor["unit"], max(ours, actual))
     numbers = [rounded(ours / size), rounded(actual / size)]
@@ -105,49 +96,74 @@ def _warnings(results: Results) -> Iterator[str]:
         yield f"Warning: {len(warnings) - _MOST_WARNINGS} more; they are all in manifest.json"
 
 
-def run_data(results: Results) -> dict[str, Any]:
-    """Return what a run found as plain data: base units, totals and parts by year.
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A total with its parts, by year."""
+
+    unit: str
+    total: dict[int, float]
+    parts: dict[str, dict[int, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """A quantity by year."""
+
+    unit: str
+    values: Mapping[int, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A quantity with its name, by year."""
+
+    quantity: str
+    unit: str
+    values: Mapping[int, float | str]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A run in short."""
+
+    scenario: str
+    hash: str
+    seed: int
+    variables: dict[str, Variable]  #: base units
+    costs: dict[str, Values]  #: in the units of the table, as `supply`
+    supply: list[Line]
+    anchors: list[Anchor]
+    inputs: int
+    estimates: int
+    warnings: list[str]
+    wall_time: float | None = quantity("s")
+
+
+def summary_of(results: Results) -> Summary:
+    """Return a run in short: totals and parts by year.
 
     Parameters
     ----------
     results : Results
-
-    Returns
-    -------
-    dict
-        Keys `scenario`, `hash`, `seed`, `variables`, `costs` and `supply` (in the units of the
-        tables), `anchors`, `inputs`, `estimates`, `warnings`, `wall_time`.
     """
-    from computesim.report.costs import cost_rows
-    from computesim.report.sourcing import count_estimates
-    from computesim.report.supply import balance_rows
-    from computesim.report.tables import SUMMARY_VARIABLES
-
     manifest = results.manifest
     estimates, count = count_estimates(results)
-    return {
-        "scenario": results.scenario,
-        "hash": manifest["hash"],
-        "seed": manifest["seed"],
-        "variables": {
-            name: {
-                "unit": results.unit(name),
-                "total": results.series(name),
-                "parts": {c.split("|")[-1]: results.series(c) for c in results.children(name)},
-            }
-            for _, name in SUMMARY_VARIABLES
-            if name in results
-        },
-        "costs": {
-            row.label: {"unit": row.unit, "values": dict(row.values)} for row in cost_rows(results)
-        },
-        "supply": [
-            {"quantity": row.label, "unit": row.unit, "values": dict(row.values)}
-            for row in balance_rows(results)
-        ],
-        "anchors": manifest.get("anchors", []),
-        "inputs": count,
-        "estimates": estimates,
-        "warnings": manifest.get("warnings", []),
-        "wall_time": manifest.get("wall_time"),
-    }
+    return Summary(
+        results.scenario,
+        manifest["hash"],
+        manifest["seed"],
+        {name: _variable(results, name) for _, name in SUMMARY_VARIABLES if name in results},
+        {row.label: Values(row.unit, row.values) for row in cost_rows(results)},
+        [Line(row.label, row.unit, row.values) for row in balance_rows(results)],
+        manifest.get("anchors", []),
+        count,
+        estimates,
+        manifest.get("warnings", []),
+        manifest.get("wall_time"),
+    )
+
+
+def _variable(results: Results, name: str) -> Variable:
+    """Return a total with its parts."""
+    parts = {child.split("|")[-1]: results.series(child) for child in results.children(name)}
+    return Variable(results.unit(name), results.series(name), parts)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from computesim.catalog import load_catalog
-from computesim.study.verify.cases import FORMATS, shipped_cases
+from computesim.study.verify.cases import FORMATS, cited_sources
 from computesim.study.verify.checks import Verification, verify
 from computesim.study.verify.prediction import Verdict
 from computesim.study.verify.quality_o1 import o1_figures
@@ -182,6 +181,17 @@ def percent(share: float) -> str:
     return f"{round(100 * share, 1) + 0.0:+.1f} %"
 
 
+def verification_tables(verification: Verification) -> list[list[tuple[str, ...]]]:
+    """Return every case, gains and scaling, and the summary, without those that are empty.
+
+    Parameters
+    ----------
+    verification : Verification
+    """
+    tables = [case_rows(verification), ratio_rows(verification), summary_of(verification)]
+    return [*filter(None, tables), *([o1_rows()] if verification.kind == "quality" else [])]
+
+
 def page() -> str:
     """Return docs/verification.md: every check and every shipped case.
 
@@ -211,13 +221,10 @@ def page() -> str:
 
 def _sources() -> list[str]:
     """Return the bibliography of the shipped cases."""
-    catalog = load_catalog()
-    cited = {case.text("source") for form in FORMATS.values() for case in shipped_cases(form)}
     lines = []
-    for key in sorted(cited):
-        source = catalog.source(key)
+    for source in cited_sources():
         where = f"<{source.url}>" if source.url else "no address"
-        lines.append(f"- `{key}`: {source.title}, {source.date}. {where}")
+        lines.append(f"- `{source.key}`: {source.title}, {source.date}. {where}")
     return lines
 
 
@@ -231,7 +238,7 @@ def _table(rows: Sequence[Sequence[str]]) -> str:
 _HEAD: Final = """\
 # Verification
 
-<!-- Written by computesim.study.verify.text; a test keeps it current. -->
+<!-- Written by computesim.report.text.verify; a test keeps it current. -->
 
 Predictions beside published figures, as `computesim verify` prints them. An error is ours ÷ theirs
 − 1; median and p90 are of its absolute value, bias is its median. The coefficients of a generation

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from computesim.report.scales import rounded, scaled
-from computesim.scenario.show import number_text
+from computesim.report.text.tables import columns
+from computesim.units import number_text
 
 if TYPE_CHECKING:
     from computesim.study.explain import Explanation, Node
@@ -145,8 +146,6 @@ def explanation_text(found: Explanation, depth: int, notes: bool = False) -> str
     depth : int
     notes : bool
     """
-    from computesim.report.text.tables import columns
-
     tree = tree_text(found.root, depth, notes)
     parts = [tree, *_legend(tree)]
     if not found.agrees:

@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from computesim.report.scales import rounded, scaled
 from computesim.report.tables import aligned
-
-if TYPE_CHECKING:
-    from computesim.study.backcast.checks import Backcast, Comparison
+from computesim.study.backcast.checks import Backcast, Comparison
 
 _HEAD = ("", "date", "ours", "published", "low–high", "ratio", "accepted", "", "ours, as sold",
          "")  # fmt: skip
 
 
-def backcast_text(found: Backcast) -> str:
+def backcast_text(backcast: Backcast) -> str:
     """Return the comparisons, a summary, the misses, and the calibrated inputs.
 
     Parameters
     ----------
-    found : Backcast
+    backcast : Backcast
     """
-    manifest = found.results.manifest
+    manifest = backcast.results.manifest
     title = f"{manifest['title']} ({manifest['hash'][:8]}): the years that have passed"
-    rows = [_row(c) for c in found.comparisons]
-    parts = [title, aligned([_HEAD, *rows]), _summary(found), _misses(found), _inputs(found)]
+    rows = [_row(c) for c in backcast.comparisons]
+    parts = [
+        title,
+        aligned([_HEAD, *rows]),
+        _summary(backcast),
+        _misses(backcast),
+        _inputs(backcast),
+    ]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -75,9 +78,9 @@ def _verdict(passed: bool | None) -> str:
     return "" if passed is None else "pass" if passed else "MISS"
 
 
-def _summary(found: Backcast) -> str:
+def _summary(backcast: Backcast) -> str:
     """Return how many comparisons pass."""
-    s = found.summary()
+    s = backcast.summary
     return (
         f"{s['passed']} of {s['judged']} pass, {s['failed']} miss; held out (*): "
         f"{s['held_out_passed']} of {s['held_out']} pass. With the units that were sold (as sold) "
@@ -86,22 +89,22 @@ def _summary(found: Backcast) -> str:
     )
 
 
-def _misses(found: Backcast) -> str:
+def _misses(backcast: Backcast) -> str:
     """Return the misses with their notes."""
     rows = [
         f"  {c.quantity}, {c.date}: {rounded(c.ratio)} of published"
         + (f" ({c.note})" if c.note else "")
-        for c in found.missed
+        for c in backcast.missed
     ]
     return "\n".join(["Misses", *rows]) if rows else ""
 
 
-def _inputs(found: Backcast) -> str:
+def _inputs(backcast: Backcast) -> str:
     """Return the inputs that were set or fitted with published figures in view."""
     rows = [
         f"  {c.origin:6}  {c.key}: {c.quantity}"
         + (f"; in view: {c.series}" if c.series else "")
         + (f" ({c.note})" if c.note else "")
-        for c in found.calibrated
+        for c in backcast.calibrated
     ]
     return "\n".join(["Calibrated: inputs set or fitted with published figures in view", *rows])

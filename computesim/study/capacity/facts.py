@@ -1,0 +1,260 @@
+"""The answers to a question about capacity: records whose numbers know their units."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from computesim.errors import CapacityError
+from computesim.hardware.serving import ServingLayout
+from computesim.quantities import ServingLoad
+from computesim.records import quantity
+from computesim.study.capacity.answers import Tell, capacity
+from computesim.study.capacity.demand import Question
+from computesim.study.capacity.figures import Machine, Performance, machine_of
+from computesim.study.capacity.front import FrontPoint, front
+from computesim.study.capacity.question import CapacityQuestion
+from computesim.study.capacity.search import Answer
+from computesim.workload.transformer import serving_load
+
+
+@dataclass(frozen=True, slots=True)
+class ClassFacts:
+    """Requests of one kind and what they are promised; infinite where nothing is."""
+
+    name: str
+    rate: float | None = quantity("request/s", optional=True)  #: None where requests are recorded
+    prompt_tokens: float | None = quantity("token", optional=True)
+    output_tokens: float | None = quantity("token", optional=True)
+    priority: int = quantity("1")
+    ttft: float = quantity("s")
+    tpot: float = quantity("s/token")
+    share: float = quantity("1")
+    e2e: float = quantity("s")
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionFacts:
+    """What is asked."""
+
+    model: str
+    recorded_requests: int
+    rate: float = quantity("request/s")
+    clients: int = quantity("1")
+    classes: tuple[ClassFacts, ...] = ()
+
+    @property
+    def lengths(self) -> tuple[float, float] | None:
+        """Mean prompt and output of drawn requests of one class, token; None for others."""
+        one = self.classes[0]
+        if len(self.classes) > 1 or one.prompt_tokens is None or one.output_tokens is None:
+            return None
+        return one.prompt_tokens, one.output_tokens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Percentile:
+    """One percentile of a class beside what was promised."""
+
+    kind: str = field(metadata={"name": "class"})
+    metric: str
+    share: float = quantity("1")
+    value: float = quantity("s")
+    limit: float = quantity("s")
+    kept: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceleratorAnswer:
+    """What one kind of accelerator needs, or can do."""
+
+    accelerator: str
+    disaggregated: bool
+    found: bool
+    kept: bool
+    reason: str
+    accelerators: int
+    replicas: tuple[int, ...]  #: of each kind
+    layouts: tuple[ServingLayout, ...]
+    rate: float = quantity("request/s")
+    percentiles: tuple[Percentile, ...]
+    figures: Performance | dict[str, float]  #: empty where nothing can do it
+    edge: str
+    simulations: int
+    considered: tuple[dict[str, Any], ...]  #: all layouts by formula
+
+    @property
+    def label(self) -> str:
+        """What it is called."""
+        return f"{self.accelerator}{', prefill + decode' if self.disaggregated else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityAnswer:
+    """What was asked, and the answer of each accelerator, in one way or in both."""
+
+    question: QuestionFacts
+    goal: str
+    answers: tuple[AcceleratorAnswer, ...]
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether anything can do what is asked."""
+        return any(one.kept for one in self.answers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """A point of a Pareto front."""
+
+    accelerator: str
+    layout: ServingLayout
+    accelerators: int
+    clients: int
+    tokens_per_second_per_user: float = quantity("token/s")
+    tokens_per_second_per_accelerator: float = quantity("token/s")
+    tokens_per_second_per_megawatt: float = quantity("token/s")
+    tokens_per_usd: float | None = quantity("token/USD")
+    ttft_p50: float = quantity("s")
+    figures: Performance
+
+
+@dataclass(frozen=True, slots=True)
+class FrontAnswer:
+    """The Pareto fronts of all accelerators."""
+
+    question: QuestionFacts
+    front: tuple[Point, ...]
+    files: tuple[str, ...] = ()
+
+
+def answered(question: CapacityQuestion, tell: Tell | None = None) -> CapacityAnswer:
+    """Return what each accelerator needs, or can do.
+
+    Parameters
+    ----------
+    question : CapacityQuestion
+    tell : callable, optional
+        Told how far the work is.
+
+    Raises
+    ------
+    QuestionError, CaseError
+        If the trace of the question cannot be used.
+    """
+    demand, load, machines = _inputs(question)
+    layouts = _layouts(question)
+    jobs = [(machine, split) for machine in machines for split in question.ways]
+    answers = []
+    for n, (machine, split) in enumerate(jobs):
+        answer = capacity(
+            demand, load, machine, question.goal, layouts, question.policy, split,
+            _part(tell, n, len(jobs)),
+        )  # fmt: skip
+        answers.append(_answer_facts(answer, demand))
+    facts = _question_facts(demand, load.name)
+    return CapacityAnswer(facts, question.goal.kind, tuple(answers))
+
+
+def fronts(question: CapacityQuestion, tell: Tell | None = None) -> FrontAnswer:
+    """Return the Pareto front of each accelerator.
+
+    Parameters
+    ----------
+    question : CapacityQuestion
+    tell : callable, optional
+
+    Raises
+    ------
+    CapacityError
+        If the model fits on none of them.
+    """
+    demand, load, machines = _inputs(question)
+    layouts, points = _layouts(question), []
+    for n, machine in enumerate(machines):
+        part = _part(tell, n, len(machines))
+        points += [_point(p) for p in front(demand, load, machine, layouts, question.policy, part)]
+    if not points:
+        raise CapacityError(f"{load.name} does not fit with such requests")
+    return FrontAnswer(_question_facts(demand, load.name), tuple(points))
+
+
+def _inputs(question: CapacityQuestion) -> tuple[Question, ServingLoad, list[Machine]]:
+    """Return the requests, the model's load, and the accelerators."""
+    demand, catalog = question.demand(), question.tables()
+    load = serving_load(catalog.model(question.model), question.dtype, question.kv_dtype)
+    return demand, load, [machine_of(catalog, name) for name in question.accelerators]
+
+
+def _layouts(question: CapacityQuestion) -> list[ServingLayout] | None:
+    """Return the layout that is asked for, None for all that are sensible."""
+    layout = question.layout.serving
+    return None if layout is None else [layout]
+
+
+def _question_facts(question: Question, model: str) -> QuestionFacts:
+    """Return what is asked."""
+    n = 0 if question.recorded is None else len(question.recorded)
+    classes = []
+    for one in question.classes:
+        drawn: tuple[float | None, ...] = (one.rate, one.prompt_tokens, one.output_tokens)
+        rate, prompt, output = drawn if question.recorded is None else (None,) * 3
+        level = one.level
+        classes.append(ClassFacts(one.name, rate, prompt, output, one.priority, level.ttft,
+                                  level.tpot, level.share, level.e2e))  # fmt: skip
+    return QuestionFacts(model, n, question.rate, question.clients, tuple(classes))
+
+
+def _answer_facts(answer: Answer, question: Question) -> AcceleratorAnswer:
+    """Return what is worth telling of one accelerator."""
+    percentiles = [
+        Percentile(
+            kind=question.classes[one.kind].name,
+            metric=one.metric,
+            share=question.classes[one.kind].level.share,
+            value=one.value,
+            limit=one.limit,
+            kept=one.kept,
+        )
+        for one in answer.outcomes
+    ]
+    return AcceleratorAnswer(
+        accelerator=answer.accelerator,
+        disaggregated=answer.split,
+        found=answer.plant is not None,
+        kept=answer.kept,
+        reason=answer.reason,
+        accelerators=answer.accelerators,
+        replicas=answer.counts,
+        layouts=answer.plant.layouts if answer.plant else (),
+        rate=answer.rate,
+        percentiles=tuple(percentiles),
+        figures=answer.figures or {},
+        edge=answer.edge,
+        simulations=answer.n_runs,
+        considered=answer.screened,
+    )
+
+
+def _point(p: FrontPoint) -> Point:
+    """Return what is worth telling of a point."""
+    return Point(
+        accelerator=p.accelerator,
+        layout=p.layout,
+        accelerators=p.layout.n_accelerators,
+        clients=p.clients,
+        tokens_per_second_per_user=p.tokens_per_second_per_user,
+        tokens_per_second_per_accelerator=p.tokens_per_second_per_accelerator,
+        tokens_per_second_per_megawatt=p.tokens_per_second_per_megawatt,
+        tokens_per_usd=p.tokens_per_usd,
+        ttft_p50=p.ttft,
+        figures=p.figures,
+    )
+
+
+def _part(tell: Tell | None, place: int, of: int) -> Callable[[int, int, str], None] | None:
+    """Return what tells the progress of one of several jobs."""
+    if tell is None:
+        return None
+    return lambda done, total, text: tell(100 * place + 100 * done // max(total, 1), 100 * of, text)

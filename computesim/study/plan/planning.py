@@ -1,0 +1,191 @@
+"""A plan: the table of layouts, the run, the machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from computesim.hardware.parallel import best_layout, no_fit
+from computesim.hardware.training_job import TrainingJob
+from computesim.records import quantity
+from computesim.study.plan.batch import BatchStage, batch_for_compute, batch_schedule
+from computesim.study.plan.layouts import LayoutTable, Ranked, rank_layouts
+from computesim.study.plan.machine import LARGEST_MACHINE, smallest_machine
+from computesim.study.plan.run_level import Reliability, Rented, RunCost, run_cost
+from computesim.study.plan.scaling import TOKENS_PER_PARAMETER
+from computesim.workload.parameters import parameter_count
+from computesim.workload.transformer import training_load
+
+if TYPE_CHECKING:
+    from computesim.catalog import Catalog
+    from computesim.hardware.accelerator import Accelerator
+    from computesim.quantities import TrainingLoad
+    from computesim.study.plan.question import Question
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What is planned, with names resolved and defaults filled in."""
+
+    model: str
+    accelerator: str
+    accelerators: int
+    smallest_machine: bool
+    deadline: float | None = quantity("s")
+    batch_tokens: float = quantity("token")
+    batch_from: str
+    seq_len: int = quantity("token")
+    dtype: str
+    flop_per_token: float = quantity("FLOP/token")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The ranked layouts of a job and, where its tokens are known, the run."""
+
+    job: Job
+    candidates: int
+    fitting: int
+    losers: dict[str, int]  #: layouts by why they lose
+    notes: list[str]
+    layouts: list[Ranked]
+    run: RunCost | None
+    fault: str | None = field(default=None, metadata={"optional": True})  #: why nothing fits
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A question with everything looked up."""
+
+    question: Question
+    catalog: Catalog
+    chip: Accelerator
+    load: TrainingLoad
+    tokens: float | None
+    stages: tuple[BatchStage, ...]
+
+    @property
+    def batch(self) -> float:
+        """Tokens of a step in the longest stage."""
+        return self.stages[-1].batch_tokens
+
+
+def plan(question: Question, catalog: Catalog) -> Plan:
+    """Return the ranked layouts and, where tokens are given, the run.
+
+    Parameters
+    ----------
+    question : Question
+    catalog : Catalog
+    """
+    run = _looked_up(question, catalog)
+    count = _machine(run) if question.deadline else question.count
+    assert count is not None
+    table = rank_layouts(
+        run.load, run.chip, count, run.batch, question.dtype, offload=question.offload
+    )
+    fits, timed = table.n_fitting > 0, run.tokens is not None
+    return Plan(
+        job=_job(run, count),
+        candidates=len(table),
+        fitting=table.n_fitting,
+        losers=table.reasons(),
+        notes=_notes(run, table),
+        layouts=list(table.rows(question.top)),
+        run=_cost(run, count) if fits and timed else None,
+        fault=None if fits else no_fit(run.load, run.chip, count, table.shortage),
+    )
+
+
+def _looked_up(question: Question, catalog: Catalog) -> _Run:
+    """Look everything up."""
+    model, chip = catalog.model(question.model), catalog.accelerator(question.accelerator)
+    load = training_load(model, question.seq_len)
+    tokens = question.tokens
+    if question.flop is not None:
+        tokens = question.flop / load.flop_per_token
+    if question.batch_schedule:
+        stages = batch_schedule(question.batch_schedule)
+    else:
+        batch = question.batch_tokens
+        if batch is None:
+            trained = tokens or TOKENS_PER_PARAMETER * parameter_count(model).active
+            law = batch_for_compute(trained * load.flop_per_token)
+            batch = max(round(law / question.seq_len), 1) * question.seq_len
+        stages = (BatchStage(float("inf"), batch),)
+    return _Run(question, catalog, chip, load, tokens, stages)
+
+
+def _job(run: _Run, count: int) -> Job:
+    """Return what is planned."""
+    question = run.question
+    law = "power law" if question.batch_tokens is None else "option"
+    return Job(
+        model=run.catalog.resolve("models", question.model),
+        accelerator=run.chip.name,
+        accelerators=count,
+        smallest_machine=bool(question.deadline),
+        deadline=question.seconds,
+        batch_tokens=run.batch,
+        batch_from=question.batch_schedule or law,
+        seq_len=question.seq_len,
+        dtype=question.dtype,
+        flop_per_token=run.load.flop_per_token,
+    )
+
+
+def _notes(run: _Run, table: LayoutTable) -> list[str]:
+    """Return what a reader of the table should know."""
+    question, context = run.question, run.catalog.model(run.question.model).context_length
+    notes = []
+    if table.n_fitting and table.grid.offload[0] and question.offload == "auto":
+        moved = table.layout(0).offload
+        what = "the optimiser" if moved == "optimiser" else "weights, gradients and optimiser"
+        notes.append(f"Nothing fits on the accelerators alone; with {what} in host memory it does.")
+    idle = table.n_accelerators - int(table.used[0])
+    if table.n_fitting and idle:
+        notes.append(f"Accelerators that idle in the fastest layout: {idle:,}.")
+    if context and question.seq_len > context:
+        notes.append(f"{run.load.name} reads {context:,} tokens; sequences are longer.")
+    done = run.chip.supported_dtype(question.dtype)
+    if done != question.dtype:
+        notes.append(f"{run.chip.name} has no {question.dtype}: multiplications run in {done}.")
+    return notes
+
+
+def _machine(run: _Run) -> int:
+    """Return the accelerators of the smallest machine that meets the deadline."""
+    question = run.question
+    assert run.tokens is not None
+    assert question.seconds is not None
+    machine = smallest_machine(
+        TrainingJob.of(run.load, run.chip, run.batch, question.dtype),
+        run.tokens, question.seconds, Reliability.of(run.catalog),
+        question.count or LARGEST_MACHINE, question.offload,
+    )  # fmt: skip
+    return machine.n_accelerators
+
+
+def _cost(run: _Run, count: int) -> RunCost:
+    """Return time, hours, energy and rent of a run on so many accelerators."""
+    question = run.question
+    assert run.tokens is not None
+    return run_cost(
+        lambda batch: best_layout(
+            run.load, run.chip, count, batch, question.dtype, offload=question.offload
+        ),
+        Rented(run.chip, question.dtype, run.catalog.site(question.site), _rent(run)),
+        run.tokens,
+        run.load.flop_per_token,
+        run.stages,
+        Reliability.of(run.catalog),
+    )
+
+
+def _rent(run: _Run) -> float | None:
+    """Return the rent of an accelerator, USD/s, where the catalog has one."""
+    name = run.catalog.resolve("accelerators", run.question.accelerator)
+    for price in ("rental", "rental_three_years"):
+        if run.catalog.has("prices", name, price):
+            return run.catalog.value("prices", name, price)
+    return None

@@ -1,0 +1,249 @@
+"""From the run of a pool to its answer: warm-up, percentiles, promises, watts."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from computesim.arrays import Floats, Ints
+from computesim.cells.serving_power import PowerTimeline, power_over_time, token_flop
+from computesim.errors import QuestionError
+from computesim.hardware.power import Site
+from computesim.sim.fluid import mean_lengths
+from computesim.sim.output import quantile
+from computesim.sim.summary import (
+    by_class,
+    judged,
+    summarise,
+    tasks,
+    throughput,
+    warm_up_seconds,
+    within,
+)
+from computesim.study.pool.answer import (
+    Energy,
+    PoolAnswer,
+    PoolFacts,
+    PoolFigures,
+    RequestFacts,
+    StepFacts,
+    TaskFigures,
+)
+from computesim.study.pool.question import PoolQuestion
+from computesim.study.pool.run import Played, Pool, play, pool_of
+from computesim.study.pool.timeline import rows_of
+from computesim.study.pool.traffic import Requests, requests_of
+
+
+def simulated(question: PoolQuestion) -> tuple[PoolAnswer, Played]:
+    """Simulate a pool.
+
+    Parameters
+    ----------
+    question : PoolQuestion
+
+    Returns
+    -------
+    PoolAnswer
+    Played
+        The run itself.
+
+    Raises
+    ------
+    QuestionError
+        With all that the requests cannot be asked.
+    CapacityError
+        If the model does not fit.
+    """
+    catalog = question.tables()
+    requests = requests_of(question, catalog.model(question.model).context_length)
+    pool = pool_of(question, catalog, requests.trace)
+    played = play(question, pool, requests)
+    answer = _answer(question, pool, played)
+    if not question.timeline:
+        return answer, played
+    power = _power(pool, played, catalog.site(question.site))
+    rows = rows_of(played, power)
+    timeline = {name: [row[name] for row in rows] for name in rows[0]}
+    energy = _energy(power, answer.figures, question.site)
+    return replace(answer, energy=energy, timeline=timeline), played
+
+
+def _answer(question: PoolQuestion, pool: Pool, played: Played) -> PoolAnswer:
+    """Return what is worth telling of a run, energy left out."""
+    requests, run, skip = played.inputs.requests, played.run, played.inputs.skip
+    last = _observed_until(played)
+    end = float("inf") if requests.recorded else last  # a recording is judged to its end
+    warm_up = question.warm_up
+    if warm_up is None:  # MSER for a pool that starts empty with drawn requests
+        is_empty = not requests.recorded and not skip
+        warm_up = warm_up_seconds(run.requests[judged(run, skip, 0.0, last)]) if is_empty else 0.0
+    index = judged(run, skip, warm_up, end)
+    if index.size == 0:
+        fault = question.fault("warm_up", f"nothing is left to judge after {warm_up:g} s",
+                               f"less than {last:,.0f} s")  # fmt: skip
+        raise QuestionError([fault], "simulate")
+    numbers: dict[str, Any] = summarise(run, skip, start=warm_up, last=end)
+    numbers |= throughput(run, warm_up, last)
+    numbers |= {"requests": len(run.requests) - skip, "observed_until": last}
+    each = numbers["output_tokens_per_second"] / pool.n_accelerators
+    numbers["output_tokens_per_second_per_accelerator"] = each
+    figures = PoolFigures(**numbers, **_goodput(question, played, index, numbers))
+    kinds, names = requests.kind, requests.kind_names
+    classes = {}
+    if kinds is not None and len(names) > 1:
+        classes = by_class(run.requests[index], kinds[index], names)
+    return PoolAnswer(
+        _pool_facts(question, pool, played),
+        _step_facts(pool, played),
+        _request_facts(requests),
+        figures,
+        classes,
+        _tasks(played, warm_up),
+        _verdict(question, figures, classes),
+    )
+
+
+def _observed_until(played: Played) -> float:
+    """Return when the pool begins to empty, s.
+
+    That is when the last session or request begins. Clients are all there at the start: for them
+    it is when the first of them has no more to ask.
+    """
+    requests, chains = played.run.requests, played.inputs.requests.chains
+    arrival = requests["arrival"]
+    if chains is not None:
+        begun = float(arrival[~chains.follows].max())
+        ends = ~np.isin(chains.stage, chains.after)  # requests that no other follows
+        if begun > 0.0:
+            return begun
+        if ends.sum() * 2 <= len(requests):
+            return float(requests["finish"][ends].min())
+    return float(arrival[np.isfinite(arrival)].max())
+
+
+def _levels(promise: dict[str, float], requests: Requests, n: int) -> Floats:
+    """Return what each request is promised; infinity for nothing."""
+    if "" in promise or requests.kind is None:
+        return np.full(n, promise.get("", np.inf))
+    by_name = [promise.get(name, np.inf) for name in requests.kind_names]
+    return np.array(by_name)[requests.kind]
+
+
+def _goodput(
+    question: PoolQuestion, played: Played, index: Ints, numbers: dict[str, Any]
+) -> dict[str, Any]:
+    """Return which share of requests and tokens came within the service level."""
+    promise, requests = question.promise, played.inputs.requests
+    if not (promise.ttft or promise.tpot):
+        return {}
+    n = len(played.run.requests)
+    seen = played.run.requests[index]
+    ttft, tpot = (_levels(levels, requests, n)[index] for levels in (promise.ttft, promise.tpot))
+    in_time = within(seen, ttft, tpot)
+    tokens = seen["output_tokens"].astype(np.float64)
+    share, of_tokens = float(in_time.mean()), float(tokens[in_time].sum() / tokens.sum())
+    return {
+        "within_level": share,
+        "within_level_tokens": of_tokens,
+        "goodput_requests_per_second": share * numbers["requests_per_second"],
+        "goodput_tokens_per_second": of_tokens * numbers["output_tokens_per_second"],
+    }
+
+
+def _verdict(
+    question: PoolQuestion, figures: PoolFigures, classes: dict[str, Any]
+) -> dict[str, Any]:
+    """Return what was promised and whether it is kept; nothing where nothing was."""
+    terms: dict[str, Any] = {}
+    is_kept = not figures.saturated
+    for name in ("ttft", "tpot"):
+        levels: dict[str, float] = getattr(question.promise, name)
+        for kind, level in levels.items():
+            whole = getattr(figures, f"{name}_p90")
+            p90 = classes[kind][f"{name}_p90"] if kind in classes else whole
+            is_kept = is_kept and not p90 > level
+        if levels:
+            terms[name] = levels.get("", levels)
+    return {**terms, "kept": is_kept} if terms else {}
+
+
+def _tasks(played: Played, warm_up: float) -> TaskFigures | dict[str, float]:
+    """Return how long tasks of several requests take, where there are any."""
+    requests = played.inputs.requests
+    if requests.task is None:
+        return {}
+    times = tasks(played.run.requests, requests.task)
+    chosen = times.begin >= warm_up
+    seconds = (times.end - times.begin)[chosen]
+    return TaskFigures(
+        requests.task_name,
+        int(chosen.sum()),
+        float(np.bincount(requests.task)[chosen].mean()),
+        float(times.output_tokens[chosen].mean()),
+        float(seconds.mean()),
+        *(quantile(seconds, percent / 100) for percent in (50, 90, 99)),
+    )
+
+
+def _pool_facts(question: PoolQuestion, pool: Pool, played: Played) -> PoolFacts:
+    """Return what serves, and how."""
+    layout, serving = pool.layout, question.serving
+    return PoolFacts(
+        pool.model, pool.load.weight_dtype, pool.chip.name, pool.replicas, pool.prefill_replicas,
+        layout.n_accelerators, pool.n_accelerators, layout.tp, layout.ep, layout.pp, layout.dp,
+        played.inputs.routing, serving.when_full, serving.block,
+    )  # fmt: skip
+
+
+def _step_facts(pool: Pool, played: Played) -> StepFacts:
+    """Return what a step takes, and what a replica holds."""
+    step, trace = pool.step, played.inputs.requests.trace
+    context = mean_lengths(trace).context
+    capacity = played.inputs.service.kv_capacity_tokens
+    batch = math.floor(max(1.0, min(float(step.max_batch), capacity / context)))
+    decoding = played.inputs.operation.decode_pool
+    cache = played.inputs.operation.prefix_cache
+    return StepFacts(
+        step.fixed,
+        step.decode_seconds(1.0, context),
+        step.decode_seconds(batch, context),
+        batch,
+        step.prefill_seconds(float(trace.prompt_tokens.mean())),
+        context,
+        capacity,
+        step.token_budget,
+        decoding.transfer_fixed if decoding else None,
+        decoding.transfer_per_token if decoding else None,
+        cache.capacity_blocks * cache.block_tokens if cache else None,
+    )
+
+
+def _request_facts(requests: Requests) -> RequestFacts:
+    """Return what is asked."""
+    trace = requests.trace
+    lengths = (trace.prompt_tokens, trace.cached_tokens, trace.output_tokens)
+    means = (float(tokens.mean()) for tokens in lengths)
+    return RequestFacts(requests.recorded, requests.pattern, requests.follows, trace.rate, *means)
+
+
+def _power(pool: Pool, played: Played, site: Site) -> PowerTimeline:
+    """Return the watts of a pool over time."""
+    assert played.run.timeline is not None
+    flop = token_flop(pool.load, mean_lengths(played.inputs.requests.trace))
+    return power_over_time(
+        played.run.timeline, pool.chip, site, pool.step.n_accelerators, flop,
+        pool.load.weight_dtype,
+    )  # fmt: skip
+
+
+def _energy(power: PowerTimeline, figures: PoolFigures, site: str) -> Energy:
+    """Return what a pool draws: of the whole run, and while requests arrive."""
+    watts = power.mean_watts(figures.warm_up, figures.observed_until)
+    rates = figures.output_tokens_per_second, figures.requests_per_second
+    token, request = (watts / rate if rate else float("inf") for rate in rates)
+    peak = float(power.facility.sum(axis=(0, 1)).max())
+    return Energy(site, watts, peak, power.joules, token, request)

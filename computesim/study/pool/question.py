@@ -1,0 +1,266 @@
+"""What can be asked of one pool of replicas: the keys of the question file of `simulate`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar
+
+from computesim.hardware.replica import ServingLayout
+from computesim.scenario.part import Part, optional, required
+from computesim.scenario.question_fields import (
+    ByClass,
+    Count,
+    Dtype,
+    Moment,
+    Name,
+    Number,
+    Seconds,
+    Share,
+    SomeCount,
+    Spread,
+    Tokens,
+    Word,
+)
+from computesim.scenario.questions import Draft, Question
+
+#: seconds between decisions of the autoscaler, and decisions in a row before it shrinks: the
+#: defaults of the Kubernetes horizontal pod autoscaler, 15 s and five minutes of stabilisation
+INTERVAL, PATIENCE = 15.0, 20
+LANES = 64  #: priorities
+_DEGREE = "parallel size; all three left out, the best layout is chosen."
+Levels = Annotated[dict[str, float], ByClass(Number("s", positive=True), alone=True)]
+
+
+class Layout(Part):
+    """How a replica is laid out."""
+
+    tp: SomeCount = optional(None, f"Tensor {_DEGREE}")
+    ep: SomeCount = optional(None, f"Expert {_DEGREE}")
+    pp: SomeCount = optional(None, f"Pipeline {_DEGREE}")
+
+    @property
+    def serving(self) -> ServingLayout | None:
+        """The layout of tp, ep and pp; None where none of them is said."""
+        if not (self.tp or self.ep or self.pp):
+            return None
+        tp, ep, pp = (degree or 1 for degree in (self.tp, self.ep, self.pp))
+        return ServingLayout(tp=tp, ep=ep, pp=pp, dp=max(1, ep // tp))
+
+
+class Recording(Part):
+    """Part of a recorded trace."""
+
+    file: str = required(
+        "Recorded requests, in a format of docs/traces.md, or a folder of ServeGen's clients."
+    )
+    format: Annotated[str | None, Word("generic", "azure", "burstgpt", "mooncake")] = optional(
+        None, "Of the file; left out, the columns tell."
+    )
+    start: Moment = optional(None, "Keep requests from here on: `10 h` after the first row.")
+    end: Moment = optional(None, "Keep requests before this.")
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """First and last moment, s after the first row."""
+        first = -float("inf") if self.start is None else self.start
+        return first, float("inf") if self.end is None else self.end
+
+
+class Drawn(Part):
+    """Which requests come."""
+
+    rate: Annotated[float | None, Number("request/s", positive=True)] = optional(
+        None, "Requests/s; of a trace: at which it is replayed."
+    )
+    clients: SomeCount = optional(None, "Closed loop: so many clients, each waits for its answer.")
+    think: Annotated[float | None, Number("s", minimum=0)] = optional(
+        None, "Of a client or a person, from an answer to the next request: `5 s`."
+    )
+    trace: Recording | None = optional(None, "Recorded requests instead of drawn ones.")
+    requests: Annotated[int, Number(minimum=10, whole=True)] = optional(
+        2000, "Requests drawn; at least, where more are needed to judge."
+    )
+    prompt_tokens: Tokens = optional(1000, "Mean of the requests that are drawn.")
+    output_tokens: Tokens = optional(2000, "Mean of the requests that are drawn.")
+    spread: Spread = optional(0.9, "Sd of ln(output tokens).")
+    cached_share: Share = optional(0.0, "Share of the prompt in a prefix cache.")
+    burstiness: Annotated[float, Number(minimum=0, maximum=100)] = optional(
+        1.0, "Variation of the gaps; 1 is a Poisson stream."
+    )
+
+
+class Search(Part):
+    """A beam search."""
+
+    depth: Count = required("Levels.")
+    width: Count = required("Chains that go on.")
+    branching: Count = required("Continuations of each.")
+
+
+class Traffic(Drawn):
+    """Which requests come, and how they follow one another."""
+
+    turns: Annotated[float | None, Number(minimum=1)] = optional(
+        None, "Draw sessions with so many turns on average."
+    )
+    samples: Count = optional(1, "Consensus or best of K: K answers from one prompt.")
+    search: Search | None = optional(None, "Beam search: D levels, W chains, B continuations each.")
+    priority: Annotated[
+        dict[str, float], ByClass(Number(minimum=0, maximum=LANES - 1, whole=True))
+    ] = optional({}, "Of classes of a trace: `{chat: 0, batch: 1}`; 0 first.")
+
+
+class Speculation(Part):
+    """Speculative decoding."""
+
+    drafted: Count = required("Tokens drafted in a step.")
+    acceptance: Share = required("Probability that each is kept.")
+
+
+class PrefixCache(Part):
+    """Where prefixes (hash_ids of a trace) are kept."""
+
+    share: Annotated[float, Number(minimum=0, maximum=0.99)] = optional(
+        0.0, "Of the KV cache: `20 %`."
+    )
+    memory: Annotated[float, Number("B", minimum=0)] = optional(
+        0.0, "Beside the KV cache, of a replica: `500 GB`."
+    )
+
+
+class Autoscaler(Part):
+    """An autoscaler of replicas."""
+
+    least: Count = required("Replicas at least; at most all of them.")
+    load: Annotated[float, Number(positive=True)] = required("Outstanding requests on each.")
+    startup: Annotated[float, Number("s", positive=True)] = required("How long one starts.")
+
+
+class Failures(Part):
+    """Failures of replicas."""
+
+    mtbf: Annotated[float, Number("s", positive=True)] = required(
+        "Mean time between failures of a replica: `30 d`."
+    )
+    repair: Annotated[float, Number("s", minimum=0)] = optional(
+        0.0, "Mean time to repair one: `20 min`."
+    )
+
+
+class Serving(Part):
+    """How requests are served."""
+
+    routing: Annotated[
+        str | None,
+        Word("shortest-queue", "round-robin", "two-choices", "prefix-aware", "shared-queue"),
+    ] = optional(
+        None,
+        "shortest-queue, round-robin, two-choices, prefix-aware, shared-queue; left out, "
+        "prefix-aware where prefixes matter.",
+    )
+    when_full: Annotated[str, Word("promise", "recompute", "swap")] = optional(
+        "promise",
+        "The KV cache: promise it to whole outputs, or preempt by recompute or swap.",
+    )
+    block: Count = optional(16, "Tokens of a block of the KV cache.")
+    prefix_cache: PrefixCache = optional(
+        {}, "Keep prefixes: `20%` of the KV cache, or `500 GB` beside it, a replica."
+    )
+    speculation: Speculation | None = optional(
+        None, "K drafted tokens a step, each kept with probability A."
+    )
+    autoscale: Autoscaler | None = optional(
+        None, "From MIN replicas to all, LOAD requests on each; start-up takes TIME."
+    )
+    failures: Failures | None = optional(None, "Failures of replicas.")
+
+    @property
+    def caches_prefixes(self) -> bool:
+        """Whether prefixes are kept."""
+        return bool(self.prefix_cache.share or self.prefix_cache.memory)
+
+
+class Promise(Part):
+    """What 90 % of the requests are promised, by class; the class `""` is all of them."""
+
+    ttft: Levels = optional({}, "To the first token: `2 s`, or `{chat: 2 s, batch: 1 min}`.")
+    tpot: Levels = optional({}, "Per later token: `30 ms`, or by class.")
+
+
+class ServingQuestion(Question):
+    """What serves, whatever is asked of it."""
+
+    model: Annotated[str, Name("models")] = required("As in `computesim list models`.")
+    dtype: Dtype = optional("fp8", "Of weights and matrix multiplications.")
+    kv_dtype: Dtype = optional("bf16", "Of the KV cache.")
+    layout: Layout = optional({}, "Of a replica; left out, the best layout is chosen.")
+    seed: Annotated[int, Number(minimum=0, whole=True)] = optional(1, "Seed of all random streams.")
+
+    FILES: ClassVar[tuple[str, ...]] = ("catalog", "traffic.trace.file")
+
+    @classmethod
+    def clashes(cls, draft: Draft[Any]) -> None:
+        """Note degrees that do not divide one another, clients with a rate, an empty span."""
+        degrees = {name: str(draft.value(f"layout.{name}") or 1) for name in ("tp", "ep", "pp")}
+        if all(text.isdigit() and int(text) for text in degrees.values()):
+            layout = Layout.model_construct(None, **{name: int(n) for name, n in degrees.items()})
+            try:
+                layout.serving  # noqa: B018 - whether there is one
+            except ValueError as error:
+                draft.fault(", ".join(draft.stated(*(f"layout.{name}" for name in degrees))),
+                            str(error), "degrees that divide one another")  # fmt: skip
+        if len(draft.stated("traffic.clients", "traffic.rate")) > 1:
+            draft.fault("traffic.rate, traffic.clients", "both are given",
+                        "one of them: clients send when they are answered")  # fmt: skip
+
+
+class PoolQuestion(ServingQuestion):
+    """One pool of replicas that serves one model, simulated request by request."""
+
+    accelerator: Annotated[str, Name("accelerators")] = required(
+        "As in `computesim list accelerators`."
+    )
+    replicas: Count = optional(4, "Copies of the model.")
+    prefill_replicas: Annotated[int, Number(minimum=0, whole=True)] = optional(
+        0, "So many more that only read prompts; `replicas` then decode."
+    )
+    traffic: Traffic = optional({}, "Which requests come.")
+    serving: Serving = optional({}, "How they are served.")
+    promise: Promise = optional({}, "To 90 % of the requests.")
+    warm_up: Annotated[float | None, Number("s", minimum=0)] = optional(
+        None, "Do not judge arrivals before; left out: what MSER finds, 0 for a trace."
+    )
+    timeline: Seconds = optional(None, "Power and load by intervals of so long: `60 s`.")
+    site: Annotated[str, Name("sites")] = optional(
+        "hyperscale-us", "As in `computesim list sites`: PUE of the energy."
+    )
+    engine: Annotated[str, Word("numba", "simpy")] = optional(
+        "numba", "Compiled kernel, or its twin."
+    )
+
+    @classmethod
+    def clashes(cls, draft: Draft[Any]) -> None:
+        """Note what excludes one another, and what lacks its other half."""
+        super().clashes(draft)
+        several = str(draft.value("traffic.samples") or 1).strip() != "1"
+        patterns = draft.stated("traffic.clients", "traffic.turns", "traffic.search")
+        patterns += ["traffic.samples"] if several else []
+        if len(patterns) > 1:
+            draft.fault(", ".join(patterns), "do not go together", "one of them")
+        if draft.stated("traffic.think") and not draft.stated("traffic.clients", "traffic.turns"):
+            draft.fault("traffic.think", "nobody thinks", "traffic.clients or traffic.turns")
+        if len(draft.stated("traffic.turns", "traffic.trace")) > 1:
+            draft.fault("traffic.turns", "sessions are drawn or recorded", "no traffic.trace")
+        if draft.value("prefill_replicas") in (None, 0, "0"):
+            return
+        if draft.stated("serving.autoscale"):
+            draft.fault("prefill_replicas", "the autoscaler knows one kind of replicas",
+                        "no serving.autoscale")  # fmt: skip
+        if several or draft.stated("traffic.search"):
+            draft.fault("prefill_replicas", "samples and searches share a prompt in one cache",
+                        "neither traffic.samples nor traffic.search")  # fmt: skip
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the steady state of the fluid limit is where a run may start."""
+        serving = self.serving
+        return not (self.prefill_replicas or serving.autoscale or serving.failures)

@@ -1,0 +1,203 @@
+"""A pool of replicas: how it is laid out, and what it does with what it is asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+
+from computesim.arrays import Floats
+from computesim.catalog import Catalog
+from computesim.cells.serving import as_service
+from computesim.errors import SimulationError
+from computesim.hardware.accelerator import Accelerator
+from computesim.hardware.serving import ServingLayout, StepModel, serving_layout, serving_step
+from computesim.hardware.speculation import Speculation, speculative
+from computesim.quantities import ServingLoad
+from computesim.sim.capacity import in_flight
+from computesim.sim.engine import ServingRun, simulate_serving
+from computesim.sim.fluid import mean_lengths, steady_state
+from computesim.sim.operation import DecodePool, Operation, draw_failures
+from computesim.sim.service import Service, check_service
+from computesim.sim.trace import Trace
+from computesim.study.pool.operation import operation_of, routing_of, service_of, transfer
+from computesim.study.pool.question import PoolQuestion
+from computesim.study.pool.traffic import Requests
+from computesim.workload.transformer import serving_load
+
+_LAYOUT_TPOT: Final = 0.05  # s/token that a layout aims at where nothing is promised
+_MOST_BINS: Final = 100_000  # of a timeline
+_MOST_FAILURES: Final = 200_000  # of a run; more of them let nothing come to an end
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Replicas of one model on one kind of accelerator."""
+
+    model: str
+    chip: Accelerator
+    load: ServingLoad
+    layout: ServingLayout
+    step: StepModel
+    replicas: int  #: those of prefill apart
+    prefill_replicas: int = 0
+
+    @property
+    def n_accelerators(self) -> int:
+        """Accelerators of all replicas."""
+        return (self.replicas + self.prefill_replicas) * self.step.n_accelerators
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a simulation is called with."""
+
+    requests: Requests
+    trace: Trace  #: of the requests, behind those that are in flight at the start
+    service: Service
+    weight_seconds: Floats
+    n_replicas: int
+    routing: Any
+    operation: Operation
+
+    @property
+    def skip(self) -> int:
+        """Requests in flight at the start."""
+        return len(self.trace) - len(self.requests.trace)
+
+    def keywords(self) -> dict[str, Any]:
+        """Return the arguments of `sim.engine.simulate_serving` but the engine."""
+        names = ("trace", "service", "weight_seconds", "n_replicas", "routing", "operation")
+        chains, priority = self.requests.chains, self.requests.priority
+        return {n: getattr(self, n) for n in names} | {"chains": chains, "priority": priority}
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """A run with what it was called with."""
+
+    inputs: Inputs
+    run: ServingRun
+
+
+def pool_of(question: PoolQuestion, catalog: Catalog, trace: Trace) -> Pool:
+    """Return the replicas that serve requests.
+
+    Parameters
+    ----------
+    question : PoolQuestion
+        Where it says no layout, the best one that holds the longest request is chosen.
+    catalog : Catalog
+    trace : Trace
+
+    Raises
+    ------
+    CapacityError
+        If the model does not fit.
+    """
+    chip = catalog.accelerator(question.accelerator)
+    load = serving_load(catalog.model(question.model), question.dtype, question.kv_dtype)
+    layout = question.layout.serving or _best_layout(question, load, chip, trace)
+    step = serving_step(load, chip, layout)
+    if drafts := question.serving.speculation:
+        step = speculative(step, Speculation(drafts.drafted, drafts.acceptance))
+    name = catalog.resolve("models", question.model)
+    return Pool(name, chip, load, layout, step, question.replicas, question.prefill_replicas)
+
+
+def _best_layout(
+    question: PoolQuestion, load: ServingLoad, chip: Accelerator, trace: Trace
+) -> ServingLayout:
+    """Return the best layout for requests of mean length that holds the longest one."""
+    tpot = min(question.promise.tpot.values(), default=_LAYOUT_TPOT)
+    longest = float((trace.prompt_tokens + trace.output_tokens).max())
+    layout = serving_layout(load, chip, mean_lengths(trace).context, tpot)
+    if serving_step(load, chip, layout).kv_capacity_tokens >= longest:
+        return layout
+    return serving_layout(load, chip, longest, tpot)
+
+
+def inputs_of(question: PoolQuestion, pool: Pool, requests: Requests) -> Inputs:
+    """Return what the simulation of a pool is called with, failures and timeline left out.
+
+    Parameters
+    ----------
+    question : PoolQuestion
+    pool : Pool
+    requests : Requests
+        Drawn requests that do not wait for others meet a pool in its steady state, all others
+        an empty one.
+    """
+    raw, serving = as_service(pool.step), question.serving
+    adapted = service_of(serving, raw, pool.load, pool.chip, pool.layout)
+    service, table = check_service(adapted, pool.step.weight_seconds)
+    trace = requests.trace
+    if not requests.recorded and requests.chains is None and question.is_plain:
+        state = steady_state(trace.rate / pool.replicas, mean_lengths(trace), service, table)
+        trace = in_flight(trace, round(state.batch * pool.replicas), question.seed)
+    decoding = _decode_pool(pool, service, table)
+    operation = operation_of(question, requests, raw.kv_capacity_tokens, pool.load, decoding)
+    n = pool.prefill_replicas or pool.replicas
+    routing = routing_of(serving, requests)
+    return Inputs(requests, trace, service, table, n, routing, operation)
+
+
+def _decode_pool(pool: Pool, service: Service, table: Floats) -> DecodePool | None:
+    """Return the replicas that decode what others have read."""
+    if not pool.prefill_replicas:
+        return None
+    fixed, per_token = transfer(pool.load, pool.chip, pool.layout)
+    return DecodePool(service, table, pool.replicas, fixed, per_token)
+
+
+def play(question: PoolQuestion, pool: Pool, requests: Requests) -> Played:
+    """Simulate a pool.
+
+    Parameters
+    ----------
+    question : PoolQuestion
+    pool : Pool
+    requests : Requests
+
+    Returns
+    -------
+    Played
+        Failures are drawn to the end of the run, wherever that is.
+
+    Raises
+    ------
+    SimulationError
+        If a timeline would have too many intervals, or failures let nothing come to an end.
+    """
+    inputs = inputs_of(question, pool, requests)
+    if not question.timeline:
+        return _play(inputs, question)
+    makespan = _play(inputs, question).run.makespan
+    if makespan > _MOST_BINS * question.timeline:
+        raise SimulationError(
+            f"the run takes {makespan:,.0f} s; a timeline has at most {_MOST_BINS:,} intervals"
+        )
+    operation = replace(inputs.operation, bin_seconds=question.timeline)
+    return _play(replace(inputs, operation=operation), question)
+
+
+def _play(inputs: Inputs, question: PoolQuestion) -> Played:
+    """Simulate a pool, with failures to the end of the run."""
+    engine: Any = question.engine
+    failing = question.serving.failures
+    if not failing:
+        return Played(inputs, simulate_serving(**inputs.keywords(), engine=engine))
+    decoding, trace = inputs.operation.decode_pool, inputs.trace
+    n = inputs.n_replicas + (decoding.n_replicas if decoding else 0)
+    horizon = 2.0 * float(trace.arrival[-1]) + 3600.0
+    while n * horizon / failing.mtbf < _MOST_FAILURES:
+        failures = draw_failures(n, failing.mtbf, failing.repair, horizon, question.seed)
+        broken = replace(inputs, operation=replace(inputs.operation, failures=failures))
+        run = simulate_serving(**broken.keywords(), engine=engine)
+        if np.isfinite(run.requests["finish"]).all() and run.makespan <= horizon:
+            return Played(broken, run)
+        horizon *= 4.0
+    raise SimulationError(
+        f"with a failure every {failing.mtbf:g} s a replica, requests hardly come to an end"
+    )
