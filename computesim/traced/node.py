@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import operator
 from collections.abc import Callable, Iterator
@@ -24,9 +25,17 @@ class Trace:
     leaves: dict[object, Traced] = field(default_factory=dict)
     read: dict[int, Traced] | None = None  #: by identity; None where numbers are traced
     steering: list[Traced] = field(default_factory=list)  #: what said how often, see `steer`
+    records: dict[int, tuple[Any, Any, tuple[Traced, ...]]] = field(default_factory=dict)
+    """Records by identity, plain, and the traced numbers in them: they are used many times."""
 
 
 _TRACE: ContextVar[Trace | None] = ContextVar("trace", default=None)
+
+
+def records() -> dict[int, tuple[Any, Any, tuple[Traced, ...]]] | None:
+    """Return the records that were taken apart, None while nobody traces."""
+    trace = _TRACE.get()
+    return trace.records if trace else None
 
 
 def on() -> bool:
@@ -37,12 +46,19 @@ def on() -> bool:
 
 @contextmanager
 def tracing() -> Iterator[None]:
-    """Trace all that is computed inside."""
-    token = _TRACE.set(Trace())
+    """Trace all that is computed inside.
+
+    Trees have no circles: what is no longer referred to goes without the search for circles,
+    which would walk over all of them again and again.
+    """
+    token, collects = _TRACE.set(Trace()), gc.isenabled()
+    gc.disable()
     try:
         yield
     finally:
         _TRACE.reset(token)
+        if collects:
+            gc.enable()
 
 
 @contextmanager
@@ -50,7 +66,7 @@ def reading() -> Iterator[dict[int, Traced]]:
     """Compute on plain numbers inside; give the leaves that are read there."""
     trace = _TRACE.get() or Trace()
     read: dict[int, Traced] = {}
-    token = _TRACE.set(Trace(trace.leaves, read))
+    token = _TRACE.set(Trace(trace.leaves, read, records=trace.records))
     try:
         yield read
     finally:
