@@ -82,7 +82,7 @@ def _explained(
     from computesim.cells.memo import Memo, default_folder
     from computesim.pipeline import project
     from computesim.study.explain import explain as explained
-    from computesim.study.explain import unknown_head, world_of
+    from computesim.study.explain import unknown_head
 
     read = load_scenario(scenario, overrides or (), catalog)
     faults = Faults("explain")
@@ -94,5 +94,4 @@ def _explained(
     memo = Memo(default_folder())
     with progress() as tell:
         results = project(read, tell, memo)
-    worlds = [world_of(read, memo, k) for k in range(read.simulation.replications)]
-    return explained(worlds, results, variable, year), read.name, read.hash
+    return explained(read, memo, results, variable, year), read.name, read.hash

@@ -8,7 +8,7 @@ where it saves most of the others.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from computesim.arrays import Floats
 from computesim.cells.memo import Memo
 from computesim.errors import SimulationError
-from computesim.traced import Measured
+from computesim.traced import Measured, name_all
 
-LEAST = Measured("linear program", "purchase", "1")
+LEAST = Measured("linear program", "purchase")
 _TIDY = 1e-6  # weight of accelerators at work beside accelerators bought: idle ones stay idle
 
 
@@ -35,15 +35,20 @@ class Allocation:
 class Purchase:
     """A purchase as plain lists, as a memo keeps it."""
 
-    count: float  #: units of the mix
-    units: list[list[float]]  #: accelerators at work, by accelerator and task
-    unmet: list[float]
+    count: float = field(metadata={"unit": "accelerator"})  #: units of the mix
+    units: list[list[float]] = field(
+        metadata={"unit": "accelerator"}
+    )  #: accelerators at work, by accelerator and task
+    unmet: list[float] = field(metadata={"unit": "1/s"})
 
 
 def known_purchase(
     memo: Memo, stock: Floats, mix: Floats, goodput: Floats, demand: Floats, most: float = np.inf
 ) -> tuple[float, Allocation]:
     """Return what `purchase` does, from the memo where it has been solved before."""
+    name_all(stock, "in stock, kind")
+    name_all(mix, "bought with one unit, kind")
+    name_all(demand, "demand of task")
     inputs = (stock.tolist(), mix.tolist(), goodput.tolist(), demand.tolist(), most)
     solved = memo.get(Purchase, inputs, _solved, *inputs, what=LEAST)
     return solved.count, Allocation(np.array(solved.units), np.array(solved.unmet))

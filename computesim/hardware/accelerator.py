@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
+from computesim.calendar import Constant
 from computesim.errors import CapacityError
 from computesim.quantities import DTYPE_BYTES
 from computesim.traced import most
 
-H100_EIGHT_BIT: Final = 1979e12  #: dense 8-bit peak of one H100 SXM, FLOP/s; the unit of Epoch AI
+H100_EIGHT_BIT: Final = Constant(
+    1979e12, "FLOP/s", "dense 8-bit peak of one H100 SXM"
+)  #: dense 8-bit peak of one H100 SXM, FLOP/s; the unit of Epoch AI
 
 #: for each dtype, the dtypes that can do its arithmetic, narrowest first
 WIDER: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(

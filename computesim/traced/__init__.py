@@ -16,6 +16,7 @@ from computesim.traced.edges import (
     conditions,
     lifted,
     measured,
+    name_all,
     named,
     opaque,
     resting,
@@ -44,7 +45,18 @@ from computesim.traced.formulas import (
     to_power,
     zeros,
 )
-from computesim.traced.node import CONSTANT, Traced, Word, leaf, on, reading, tracing, walk
+from computesim.traced.node import (
+    CONSTANT,
+    Traced,
+    Word,
+    leaf,
+    on,
+    ordered,
+    reading,
+    recomputed,
+    tracing,
+    walk,
+)
 from computesim.traced.parts import inside, plain
 
 __all__ = [
@@ -71,12 +83,15 @@ __all__ = [
     "measured",
     "minimum",
     "most",
+    "name_all",
     "named",
     "number",
     "on",
     "opaque",
+    "ordered",
     "plain",
     "reading",
+    "recomputed",
     "resting",
     "sqrt",
     "steered",

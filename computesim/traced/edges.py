@@ -11,19 +11,20 @@ import numpy as np
 
 from computesim.records import units
 from computesim.traced.node import Traced, on, reading, steering
-from computesim.traced.parts import inside, plain, rebuilt
+from computesim.traced.parts import inside, parts, plain, rebuilt
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def named(label: str | Callable[..., str] = "", unit: str = "") -> Callable[[F], F]:
-    """Name what a function returns: a number, or the numbers in it.
+    """Name what a function returns: a number, or the numbers in it by their fields.
 
     Parameters
     ----------
     label : str or callable, optional
-        The name, or what makes it of the function's arguments; by default the function's name.
+        The name, or what makes it of the function's arguments; by default the function's name
+        and that of its first argument.
     unit : str, optional
         Of a law whose coefficients carry no unit (FLOP per parameter and token); the unit of
         anything else follows from its operands.
@@ -32,19 +33,43 @@ def named(label: str | Callable[..., str] = "", unit: str = "") -> Callable[[F],
     def decorate(f: F) -> F:
         words = f.__name__.strip("_").replace("_", " ")
 
+        def text(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+            if callable(label):
+                return label(*args, **kwargs)
+            whose = "" if not args or isinstance(args[0], Traced) else getattr(args[0], "name", "")
+            return label or (f"{words} of {whose}" if isinstance(whose, str) and whose else words)
+
         @wraps(f)
         def answer(*args: Any, **kwargs: Any) -> Any:
             result = f(*args, **kwargs)
             if on():
-                text = label(*args, **kwargs) if callable(label) else label or words
-                for node in inside(result):
-                    if node.operands and not node.name:
-                        node.name, node.unit = text, unit
+                _name(result, text(args, kwargs), unit)
             return result
 
         return cast("F", answer)
 
     return decorate
+
+
+def _name(x: Any, text: str, unit: str) -> None:
+    """Name the numbers in anything that have no name."""
+    if isinstance(x, Traced):
+        if x.operands and not x.name:
+            x.name, x.unit = text, unit
+    elif isinstance(x, np.ndarray):
+        for node in inside(x):
+            _name(node, text, unit)
+    elif not isinstance(x, (str, int, float)):
+        for label, part in parts(x):
+            words = str(label + 1 if isinstance(label, int) else label).replace("_", " ")
+            _name(part, f"{text}: {words}", unit)
+
+
+def name_all(x: Any, text: str) -> None:
+    """Name the numbers of an array that have no name by their place."""
+    if on():
+        for place, node in enumerate(x, 1):
+            _name(node, f"{text} {place}", "")
 
 
 def resting(x: T, *on_what: Any) -> T:

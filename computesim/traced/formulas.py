@@ -14,7 +14,8 @@ from typing import Any, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from computesim.traced.node import Traced, as_node, on, steer, value_of
+from computesim.calendar import Constant
+from computesim.traced.node import ACTIONS, Traced, as_node, on, steer, value_of
 from computesim.traced.parts import plain
 
 Floats = NDArray[np.float64]
@@ -25,6 +26,8 @@ Binary = Callable[[Any, Any], Floats]
 
 def number(x: Any) -> float:
     """Return a number as a float, a traced one as it is."""
+    if isinstance(x, Constant) and on():
+        x = as_node(x)
     if x.__class__ is not Traced:
         return float(x)
     if isinstance(x.value, int):
@@ -46,6 +49,8 @@ def function(name: str) -> Callable[[F], F]:
     """Make a function of numbers one operation of a tree."""
 
     def decorate(act: F) -> F:
+        ACTIONS[name] = act
+
         @wraps(act)
         def answer(*x: Any) -> Any:
             if Traced not in map(type, x):

@@ -5,16 +5,21 @@ from __future__ import annotations
 import gc
 import math
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any, TypeVar, cast
 
 import numpy as np
 
+from computesim.calendar import Constant
+
 T = TypeVar("T")
 
+#: what the operations do
+ACTIONS: dict[str, Callable[..., Any]] = {}
 CONSTANT = "constant"  #: the operation of a number that stands in the code
 
 
@@ -116,8 +121,8 @@ class Traced:
         What a leaf that was measured or solved rests on.
     """
 
-    __slots__ = ("given", "name", "note", "operands", "operation", "origin", "source", "unit",
-                 "value")  # fmt: skip
+    __slots__ = ("final", "given", "name", "note", "operands", "operation", "origin", "source",
+                 "unit", "value")  # fmt: skip
 
     def __init__(
         self,
@@ -135,6 +140,7 @@ class Traced:
         self.value, self.operation, self.operands = value, operation, operands
         self.name, self.unit, self.source = name, unit, source
         self.origin, self.note, self.given = origin, note, given
+        self.final = False  #: whether it is a figure of the results
 
     def replaced(self, value: float) -> Traced:
         """Return the same node with another value, which differs by its rounding or type."""
@@ -213,6 +219,8 @@ def as_node(x: Any) -> Traced:
     if x.__class__ is Traced:
         node: Traced = x
         return node
+    if isinstance(x, Constant):
+        return Traced(float(x), CONSTANT, name=x.name, unit=x.unit)
     return Traced(x.item() if isinstance(x, np.generic) else x, CONSTANT)
 
 
@@ -244,6 +252,7 @@ def _nothing(a: Any, b: Any, value: float) -> Any:
 def _operator(name: str, label: str, act: Callable[[Any, Any], Any]) -> None:
     """Give the class an operator and its mirror."""
     extends = label in ("sum", "product")
+    ACTIONS[label] = act
 
     def combined(a: Any, b: Any) -> Any:
         x = a.value if a.__class__ is Traced else a
@@ -280,8 +289,32 @@ _operator("pow", "power", operator.pow)
 _operator("truediv", "quotient", _divided)
 _operator("floordiv", "whole quotient", operator.floordiv)
 _operator("mod", "remainder", operator.mod)
+ACTIONS |= {"mean": lambda *x: math.fsum(x) / len(x), "negative": operator.neg, "absolute": abs, "rounded": round, "rounded up": math.ceil,
+            "rounded down": math.floor}  # fmt: skip
 for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
     _comparison(_name)
+
+
+def ordered(roots: Iterable[Traced]) -> Iterator[Traced]:
+    """Yield every node below some roots once, operands before what is made of them."""
+    seen: set[int] = set()
+    waiting = [(root, False) for root in roots]
+    while waiting:
+        node, done = waiting.pop()
+        if done:
+            yield node
+        elif id(node) not in seen:
+            seen.add(id(node))
+            waiting.append((node, True))
+            waiting += [(n, False) for n in (*node.operands, *node.given) if id(n) not in seen]
+
+
+def recomputed(node: Traced) -> float:
+    """Return what the operation of a node gives for the values of its operands."""
+    values = [n.value for n in node.operands]
+    if node.operation in ("sum", "product") and len(values) != 2:
+        return cast("float", reduce(ACTIONS[node.operation], values))
+    return cast("float", ACTIONS[node.operation](*values))
 
 
 def walk(root: Traced, given: bool = True) -> Iterator[Traced]:

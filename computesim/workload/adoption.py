@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from computesim.traced import least, most, number
+from computesim.traced import least, most, named, number
 from computesim.workload.requests import RequestStream
 
 
@@ -118,6 +118,7 @@ def daily_tokens(usage: Usage, factor: float = 1.0) -> DailyTokens:
     return DailyTokens(everywhere * (1.0 - device), everywhere * device)
 
 
+@named()
 def price_factor(price: float, reference_price: float, elasticity: float) -> float:
     """Return by how much use differs from that at the reference price.
 
@@ -147,6 +148,7 @@ class SessionPrompts:
     cached_share: float  #: token by token
 
 
+@named(unit="token")
 def growing_prompts(
     first: float,
     added: float,

@@ -6,7 +6,7 @@ indexer selects), windowed attention, and linear layers with a fixed state.
 
 from __future__ import annotations
 
-from computesim.traced import least, most, number
+from computesim.traced import least, most, named, number
 from computesim.workload.architecture import Architecture
 
 #: FLOP per element of the state and token: decay 1, read 2, correct 2, write 2. The same 7 is
@@ -15,6 +15,7 @@ _SCAN_FLOP = 7
 _STATE_BYTES = 4.0  # recurrent states are kept in fp32
 
 
+@named(unit="token2")
 def attended_tokens(last: float, first: float = 0.0, window: float = 0.0) -> float:
     """Return the sum over positions first+1 … last of the tokens each attends to, itself included.
 
@@ -40,6 +41,7 @@ def _pairs(n: float, window: float) -> float:
     return window * (window + 1) / 2 + (n - window) * window
 
 
+@named(unit="FLOP/token2")
 def attention_flop_per_pair(arch: Architecture, absorbed: bool = False) -> float:
     """Return the FLOP of one (token, context token) pair in the layers that see all the context.
 
@@ -67,6 +69,7 @@ def _pair_flop(arch: Architecture, absorbed: bool = False) -> float:
     return 2.0 * arch.n_heads * (arch.d_head_qk + arch.d_head_v)
 
 
+@named(unit="FLOP")
 def attention_flop(
     arch: Architecture, last: float, first: float = 0.0, absorbed: bool = False
 ) -> float:
@@ -99,6 +102,7 @@ def attention_flop(
     return flop + (last - first) * linear_flop_per_token(arch)
 
 
+@named(unit="FLOP/token")
 def attention_flop_per_token(arch: Architecture) -> float:
     """Return the FLOP of attention that one token costs however long its context is.
 
@@ -115,6 +119,7 @@ def attention_flop_per_token(arch: Architecture) -> float:
     return _pair_flop(arch) * seen + linear_flop_per_token(arch)
 
 
+@named(unit="FLOP/token")
 def linear_flop_per_token(arch: Architecture) -> float:
     """Return the FLOP of the recurrences of all linear layers for one token, without projections.
 
@@ -134,6 +139,7 @@ def _state_elements(arch: Architecture) -> int:
     return arch.n_linear_heads * arch.d_linear_key * arch.d_linear_value
 
 
+@named(unit="1")
 def kv_width(arch: Architecture) -> int:
     """Return the cached elements of one token in one full layer.
 
@@ -151,6 +157,7 @@ def kv_width(arch: Architecture) -> int:
     return arch.n_kv_heads * (arch.d_head_qk + arch.d_head_v)
 
 
+@named(unit="B/token")
 def kv_bytes_per_token(arch: Architecture, element_bytes: float = 2.0) -> float:
     """Return the bytes of cache that one token of context occupies.
 
@@ -168,6 +175,7 @@ def kv_bytes_per_token(arch: Architecture, element_bytes: float = 2.0) -> float:
     return arch.n_full_layers * (kv_width(arch) + arch.d_index_head) * element_bytes
 
 
+@named(unit="B")
 def state_bytes_per_sequence(
     arch: Architecture, element_bytes: float = 2.0, context: float | None = None
 ) -> float:
@@ -194,6 +202,7 @@ def state_bytes_per_sequence(
     return windows + arch.n_linear_layers * (_state_elements(arch) * _STATE_BYTES + taps)
 
 
+@named(unit="B")
 def cache_bytes_read(
     arch: Architecture, last: float, first: float = 0.0, element_bytes: float = 2.0
 ) -> float:

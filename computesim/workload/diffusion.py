@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from computesim.traced import exp, log, tanh
+from computesim.traced import exp, log, named, tanh
 
 
+@named()
 def logistic(
     year: float, ceiling: float, midpoint: float, rate: float, floor: float = 0.0
 ) -> float:
@@ -56,6 +57,7 @@ def logistic_through(
     return year_a - odds_a / rate, rate
 
 
+@named()
 def bass(years: float, ceiling: float, innovation: float, imitation: float) -> float:
     """Return the adopters of a Bass diffusion.
 

@@ -28,7 +28,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from computesim.errors import near_miss
-from computesim.traced import count, least, number, steered
+from computesim.traced import count, least, named, number, steered
 from computesim.workload.architecture import Architecture
 from computesim.workload.attention import attention_flop, cache_bytes_read
 from computesim.workload.parameters import parameter_count
@@ -209,6 +209,7 @@ _METHODS: dict[str, Callable[[SearchPlan, float, float], SearchCost]] = {
 }
 
 
+@named(unit="FLOP")
 def search_flop(
     arch: Architecture, cost: SearchCost, prompt: float = 0.0, absorbed: bool = False
 ) -> float:
@@ -235,6 +236,7 @@ def search_flop(
     return 2.0 * parameter_count(arch).matmul * cost.generated_tokens + attention
 
 
+@named(unit="B")
 def search_cache_bytes(
     arch: Architecture, cost: SearchCost, prompt: float = 0.0, element_bytes: float = 2.0
 ) -> float:

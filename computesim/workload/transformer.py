@@ -7,7 +7,7 @@ with the backward pass; attention scores are summed over positions exactly.
 from __future__ import annotations
 
 from computesim.quantities import DTYPE_BYTES, ServingLoad, TrainingLoad
-from computesim.traced import least, most
+from computesim.traced import least, most, named
 from computesim.workload.architecture import Architecture
 from computesim.workload.attention import (
     attention_flop,
@@ -43,6 +43,7 @@ __all__ = [
 ]
 
 
+@named(unit="FLOP/token")
 def forward_flop_per_token(arch: Architecture, context: float, absorbed: bool = False) -> float:
     """Return the forward FLOP of one token that sees `context` tokens, itself included.
 
@@ -65,6 +66,7 @@ def forward_flop_per_token(arch: Architecture, context: float, absorbed: bool = 
     return matmul + attention_flop(arch, context, context - 1, absorbed)
 
 
+@named(unit="FLOP")
 def prefill_flop(
     arch: Architecture, prompt: float, cached: float = 0.0, all_logits: bool = False
 ) -> float:
@@ -99,6 +101,7 @@ def _new_tokens(last: float, first: float) -> float:
     return last - first
 
 
+@named(unit="FLOP")
 def decode_flop(arch: Architecture, context: float, output: float, absorbed: bool = True) -> float:
     """Return the FLOP that generate `output` tokens after a context of `context` tokens.
 
@@ -120,6 +123,7 @@ def decode_flop(arch: Architecture, context: float, output: float, absorbed: boo
     return matmul + attention_flop(arch, context + output, context, absorbed)
 
 
+@named(unit="FLOP/token")
 def train_flop_per_token(
     arch: Architecture, seq_len: float, causal: bool = True, mtp: bool = True
 ) -> float:

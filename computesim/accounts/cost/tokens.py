@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from computesim.accounts.cost.hours import Hours, task_cost
-from computesim.calendar import HOURS
+from computesim.calendar import HOUR, HOURS
 from computesim.cells import serving_phases
 from computesim.cells.jobs import ServingDemand
 from computesim.cells.measured import Task
 from computesim.cells.memo import Memo
 from computesim.cells.serving_phases import CACHED, FRESH, KINDS, OUTPUT, Phases
 from computesim.fleet.year import Year
-from computesim.traced import Measured, number
+from computesim.traced import Measured, named, number
 from computesim.workload.requests import RequestStream
 
 MILLION = 1e6
@@ -75,7 +75,7 @@ def rows(year: Year, hour: Hours, memo: Memo) -> Iterator[tuple[str, float]]:
         for stream, (usd, watts) in zip(demand.streams, per_stream, strict=True):
             if not usd:
                 continue
-            done = _done(year, demand) * stream.rate / demand.requests * 3600.0
+            done = _done(year, demand) * stream.rate / demand.requests * HOUR
             tokens = {kind: done * count for kind, count in tokens_of(stream).items()}
             products.setdefault(stream.name, Account()).add(usd, tokens, done, watts)
             tiers.setdefault(demand.tier, Account()).add(usd, tokens, done, watts)
@@ -96,6 +96,7 @@ def tokens_of(stream: RequestStream) -> dict[str, float]:
     return {FRESH: stream.prompt_tokens - cached, CACHED: cached, OUTPUT: stream.output_tokens}
 
 
+@named()
 def _done(year: Year, demand: ServingDemand) -> float:
     """Return the requests/s that the pool of a demand serves at the year's end.
 
