@@ -7,6 +7,18 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+BAR = "\\|"  #: a bar within a cell of a table
+_VARIABLES = """\
+# The variables of a run
+
+<!-- Written by computesim.docs from data/variables.csv; a test keeps it current. -->
+
+Every row of `results.csv` belongs to the family with the longest prefix of its name. Where parts
+add up, the parts of a name (`Power|Facility|Pretraining`) sum to the name.
+
+| prefix | unit | parts | what is counted |
+| --- | --- | --- | --- |
+"""
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
@@ -25,8 +37,20 @@ def pages() -> dict[str, Callable[[], str]]:
             question_page, {"simulate": PoolQuestion, "capacity": CapacityQuestion}
         ),
         "commands.md": reference_page,
-        "verification.md": page,
+        "variables.md": variables_page,
+        "verification.md": lambda: page((DOCS / "verification.md").read_text(encoding="utf-8")),
     }
+
+
+def variables_page() -> str:
+    """Return the page of the families of results."""
+    from computesim.results import VARIABLES
+
+    rows = (
+        (v.prefix.replace("|", BAR), v.unit, "add up" if v.additive else "", v.counts)
+        for v in VARIABLES
+    )
+    return _VARIABLES + "".join(f"| `{p}` | {u} | {add} | {what} |\n" for p, u, add, what in rows)
 
 
 def pictures(folder: Path) -> list[Path]:
@@ -39,11 +63,12 @@ def pictures(folder: Path) -> list[Path]:
     """
     from computesim.pipeline import project
     from computesim.report.export import draw
-    from computesim.report.figures import compute_by_workload
+    from computesim.report.figures import charts
     from computesim.scenario import load_scenario
 
-    chart = compute_by_workload(project(load_scenario("baseline")))
-    return draw([replace(chart, key="workload-split")], folder, ["svg"]) if chart else []
+    drawn = {chart.key: chart for chart in charts(project(load_scenario("baseline")))}
+    split = replace(drawn["compute-by-workload"], key="workload-split")
+    return draw([split], folder, ["svg"])
 
 
 def main() -> None:

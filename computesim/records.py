@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, field, fields, is_dataclass
+from operator import attrgetter
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -23,6 +24,11 @@ def quantity(unit: str, default: Any = MISSING, *, optional: bool = False) -> An
         Left out of JSON where it is None.
     """
     return field(default=default, metadata={"unit": unit, "optional": optional})
+
+
+def optional() -> Any:
+    """Return a field of a record that is left out of JSON where it is None, as it is at first."""
+    return field(default=None, metadata={"optional": True})
 
 
 def parameter(text: str, default: Any = MISSING, **about: Any) -> Any:
@@ -80,11 +86,12 @@ def entries(record: Any) -> Iterator[tuple[str, Any]]:
     ----------
     record : dataclass
         Fields that are `optional` are left out where they are None; metadata `name` stands for a
-        name that Python keeps for itself. A class that has a tuple of names called `SHOWN` holds
-        these attributes, in this order.
+        name that Python keeps for itself. A class with a `SHOWN` holds what this names instead: a
+        tuple of attributes, or a mapping of names to paths of attributes such as `site.name`.
     """
-    if hasattr(record, "SHOWN"):
-        yield from ((name, getattr(record, name)) for name in record.SHOWN)
+    if shown := getattr(record, "SHOWN", None):
+        paths = shown if isinstance(shown, Mapping) else dict(zip(shown, shown, strict=True))
+        yield from ((name, attrgetter(path)(record)) for name, path in paths.items())
         return
     for one in fields(record):
         value = getattr(record, one.name)

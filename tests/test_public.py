@@ -13,16 +13,11 @@ import computesim
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTED = re.findall(r"^\| `([\w.]+)` \|", (ROOT / "docs" / "api.md").read_text(), re.MULTILINE)
-Definition = ast.FunctionDef | ast.ClassDef | ast.Assign | ast.AnnAssign
 
 #: names that are taken through a variable
 BY_VARIABLE = {"computesim.sim.kernels.serve"}
 #: modules whose users are on their way
-WAITING = (
-    "computesim.cells.rl.step.rl_run", "computesim.cli.records", "computesim.records",
-    "computesim.report.text.tables", "computesim.workload.draws",
-    "computesim.workload.post_training", "computesim.workload.reasoning",
-)  # fmt: skip
+WAITING = ("computesim.report.text.tables", "computesim.study.questions")
 
 
 def _name(path: Path) -> str:

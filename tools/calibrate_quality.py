@@ -20,9 +20,7 @@ from computesim.study.verify.cases import FIT, QUALITY, Case, shipped_cases
 from computesim.study.verify.quality_fit import (
     TABLE,
     Fit,
-    least_squares_fit,
     noise,
-    write_fits,
 )
 from computesim.study.verify.quality_laws import (
     PRETRAINING_REFERENCE,
@@ -32,6 +30,7 @@ from computesim.study.verify.quality_laws import (
     predicted,
     series_of,
 )
+from tools.fit_quality import least_squares_fit, write_fits
 
 #: where the fits begin
 START: Final = {

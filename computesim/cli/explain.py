@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,16 +10,35 @@ import typer
 
 from computesim.cli import options
 from computesim.cli.app import app
-from computesim.cli.faults import Faults
 from computesim.cli.output import print_json, progress
+from computesim.cli.records import with_records
 
 if TYPE_CHECKING:
+    from computesim.scenario import Scenario
     from computesim.study.explain import Explanation
 
 DEPTH = 3
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What is shown of a tree."""
+
+    depth: Annotated[
+        int, typer.Option(min=0, max=200, metavar="N", help="Levels of the tree that are printed.")
+    ] = DEPTH
+    notes: Annotated[bool, typer.Option("--notes", help="Print the notes of inputs too.")] = False
+    csv: Annotated[
+        Path | None,
+        typer.Option("--csv", metavar="FILE", help="Write the whole tree as a table."),
+    ] = None
+    overrides: options.Overrides = None
+    catalog: options.Catalog = None
+    as_json: options.Json = False
+
+
 @app.command()
+@with_records
 def explain(
     scenario: options.Scenario,
     variable: Annotated[
@@ -31,17 +50,7 @@ def explain(
         ),
     ],
     year: Annotated[int, typer.Argument(metavar="YEAR", help="A year of the horizon.")],
-    depth: Annotated[
-        int, typer.Option(min=0, max=200, metavar="N", help="Levels of the tree that are printed.")
-    ] = DEPTH,
-    notes: Annotated[bool, typer.Option("--notes", help="Print the notes of inputs too.")] = False,
-    csv: Annotated[
-        Path | None,
-        typer.Option("--csv", metavar="FILE", help="Write the whole tree as a table."),
-    ] = None,
-    overrides: options.Overrides = None,
-    catalog: options.Catalog = None,
-    as_json: options.Json = False,
+    shown: Shown,
 ) -> None:
     """Walk a figure back to what it was made of.
 
@@ -50,48 +59,51 @@ def explain(
 
     Example: computesim explain baseline "Energy|Other inference" 2023 --depth 4
     """
-    found, name, digest = _explained(scenario, variable, year, overrides, catalog)
-    if csv:
+    from computesim import load_scenario
+
+    read = load_scenario(scenario, shown.overrides or (), shown.catalog)
+    figure = _explained(read, variable, year)
+    if shown.csv:
         from computesim.study.explain.trail import COLUMNS, rows, write_table
 
-        write_table(csv, [COLUMNS, *rows([found.root])])
-    if as_json:
+        write_table(shown.csv, [COLUMNS, *rows([figure.root])])
+    if shown.as_json:
         from computesim.study.explain.trail import as_data
 
         facts = {
-            key: getattr(found, key)
+            key: getattr(figure, key)
             for key in ("variable", "year", "value", "unit", "agrees", "leaves", "estimates")
         }
-        bibliography = [{**asdict(s), "leaves": n} for s, n in found.sources]
-        tree = as_data(found.root, depth)
-        head = {"scenario": name, "hash": digest, "file": csv}
+        bibliography = [{**asdict(s), "leaves": n} for s, n in figure.sources]
+        tree = as_data(figure.root, shown.depth)
+        head = {"scenario": read.name, "hash": read.hash, "file": shown.csv}
         print_json({**head, **facts, "sources": bibliography, "tree": tree})
         return
     from computesim.report.text.explain import explanation_text
 
-    typer.echo(f"{name} ({digest[:8]})\n\n{explanation_text(found, depth, notes)}")
-    if csv:
-        typer.echo(f"\nWritten: {csv}")
+    text = explanation_text(figure, shown.depth, shown.notes)
+    typer.echo(f"{read.name} ({read.hash[:8]})\n\n{text}")
+    if shown.csv:
+        typer.echo(f"\nWritten: {shown.csv}")
 
 
-def _explained(
-    scenario: str, variable: str, year: int, overrides: list[str] | None, catalog: Path | None
-) -> tuple[Explanation, str, str]:
-    """Return a figure with its tree, and the name and hash of the scenario."""
-    from computesim import load_scenario
+def _explained(read: Scenario, variable: str, year: int) -> Explanation:
+    """Return a figure with its tree."""
     from computesim.cells.memo import Memo, default_folder
+    from computesim.errors import CaseError, Fault
     from computesim.pipeline import project
     from computesim.study.explain import explain as explained
     from computesim.study.explain import unknown_head
 
-    read = load_scenario(scenario, overrides or (), catalog)
-    faults = Faults("explain")
+    faults = []
     if hint := unknown_head(variable):
-        faults.add("VARIABLE", f"'{variable}' is no variable", hint)
+        faults.append(Fault("VARIABLE", f"'{variable}' is no variable", hint))
     if year not in read.years:
-        faults.add("YEAR", f"{year}", f"{read.name} has {read.years[0]}-{read.years[-1]}")
-    faults.check()
+        span = f"{read.name} has {read.years[0]}-{read.years[-1]}"
+        faults.append(Fault("YEAR", f"{year}", span))
+    if faults:
+        raise CaseError(faults, "explain")
     memo = Memo(default_folder())
     with progress() as tell:
         results = project(read, tell, memo)
-    return explained(read, memo, results, variable, year), read.name, read.hash
+    return explained(read, memo, results, variable, year)

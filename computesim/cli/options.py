@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -76,33 +76,6 @@ def one_of(word: str, known: tuple[str, ...], option: str) -> str:
     return word
 
 
-def seconds(text: str, option: str) -> float:
-    """Return a time such as `30 ms` in seconds; it must be positive.
-
-    Parameters
-    ----------
-    text : str
-        A number with a unit, or a bare number of seconds.
-    option : str
-        The option, for the message.
-
-    Raises
-    ------
-    typer.BadParameter
-        If it is no time.
-    """
-    from computesim.errors import UnitError
-    from computesim.units import parse
-
-    try:
-        value = parse(re.sub(r"(?<=\d)\s*d\s*$", " day", text), "s")
-    except UnitError as error:
-        raise typer.BadParameter(str(error), param_hint=option) from error
-    if value <= 0:
-        raise typer.BadParameter(f"{text!r} is not a positive time.", param_hint=option)
-    return value
-
-
 def span(start: str, end: str) -> tuple[float, float]:
     """Return which part of a trace is meant, s after its first row.
 
@@ -116,34 +89,16 @@ def span(start: str, end: str) -> tuple[float, float]:
     typer.BadParameter
         If one is no time, or nothing lies between them.
     """
-    first = moment(start, "--from", -float("inf"))
-    last = moment(end, "--to", float("inf"))
-    if first >= last:
-        raise typer.BadParameter(f"nothing lies before {end!r}.", param_hint="--from, --to")
-    return first, last
-
-
-def moment(text: str, option: str, default: float) -> float:
-    """Return a time such as `10 h` in seconds; it may be zero or negative.
-
-    Parameters
-    ----------
-    text : str
-        A number with a unit, or a bare number of seconds; empty for the default.
-    option : str
-        The option, for the message.
-    default : float, s
-        Where the text is empty.
-
-    Raises
-    ------
-    typer.BadParameter
-        If it is no time.
-    """
     from computesim.errors import UnitError
     from computesim.units import parse
 
-    try:
-        return parse(text, "s") if text else default
-    except UnitError as error:
-        raise typer.BadParameter(str(error), param_hint=option) from error
+    moments = []
+    for option, text, default in (("--from", start, -math.inf), ("--to", end, math.inf)):
+        try:
+            moments.append(parse(text, "s") if text else default)
+        except UnitError as error:
+            raise typer.BadParameter(str(error), param_hint=option) from error
+    first, last = moments
+    if first >= last:
+        raise typer.BadParameter(f"nothing lies before {end!r}.", param_hint="--from, --to")
+    return first, last

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,16 +11,25 @@ import typer
 from computesim.cli import options
 from computesim.cli.app import app
 from computesim.cli.output import print_json
+from computesim.cli.records import with_records
+
+
+@dataclass(frozen=True, kw_only=True)
+class Excerpt:
+    """What is read of a trace."""
+
+    trace_format: options.TraceFormat = None
+    start: options.From = ""
+    end: options.To = ""
 
 
 @app.command()
+@with_records
 def trace(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="A trace, or a folder of ServeGen's clients.")
     ],
-    trace_format: options.TraceFormat = None,
-    start: options.From = "",
-    end: options.To = "",
+    part: Excerpt,
     rate: Annotated[
         float | None, typer.Option(min=1e-9, help="Requests/s to replay at; as recorded if not.")
     ] = None,
@@ -44,7 +54,7 @@ def trace(
     from computesim.sim.trace import client_trace, clients_like, summarise_trace, write_trace
     from computesim.study.pool.recorded import recorded
 
-    recording = recorded(file, trace_format, options.span(start, end), rate, seed)
+    recording = recorded(file, part.trace_format, options.span(part.start, part.end), rate, seed)
     data: dict[str, Any] = {
         "file": str(file),
         "format": recording.format,

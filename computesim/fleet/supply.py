@@ -34,9 +34,6 @@ class Available(NamedTuple):
     members: Mapping[str, frozenset[str]]  #: the accelerators of every maker
 
 
-NOTHING_LIMITED = Available({}, {}, {})
-
-
 def available(moment: Moment) -> Available:
     """Return what the supply of a scenario allows in a calendar year.
 

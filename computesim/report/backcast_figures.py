@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from computesim.records import as_data
@@ -13,7 +13,7 @@ from computesim.report.export import draw
 from computesim.report.overlay_figures import VINTAGE_HEADS, overlay_figures, vintage_rows
 from computesim.report.scales import rounded, scaled
 from computesim.report.sourcing import run_name
-from computesim.report.text.tables import record_table, write_table
+from computesim.report.text.tables import tables, write_table
 from computesim.report.theme import BAD, GOOD, INK, MUTED
 from computesim.results import Results
 from computesim.results.files import write_text
@@ -158,12 +158,9 @@ def write_backcast(backcast: Backcast, folder: Path, formats: Sequence[str]) -> 
         by vintage), `backcast.json`, and the charts.
     """
     results = backcast.results
-    tables: dict[str, Iterable[Iterable[object]]] = {
-        "comparisons": record_table(backcast.comparisons),
-        "calibrated": record_table(backcast.calibrated),
-        "vintages": [VINTAGE_HEADS, *vintage_rows(results)],
-    }
-    files = [write_table(folder / f"{name}.csv", rows) for name, rows in tables.items()]
+    vintages = {"vintages": [VINTAGE_HEADS, *vintage_rows(results)]}
+    parts = {name: rows for name, rows in (tables(backcast) | vintages).items() if name}
+    files = [write_table(folder / f"{name}.csv", rows) for name, rows in parts.items()]
     text = json.dumps(as_data(backcast), indent=1, ensure_ascii=False)
     files.append(write_text(folder / "backcast.json", text + "\n"))
     charts = backcast_figures(backcast.comparisons, results)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from computesim.calendar import DAY
 from computesim.report.chart import Chart, Points, Series
 from computesim.report.scales import accelerator_label, power_text
 from computesim.report.theme import BAD, CYCLE, GOOD, INK
+from computesim.study.balance.rows import Balanced
+from computesim.study.balance.whole import Balances
 
-Row = Mapping[str, Any]
 MARKED: Final = 5  #: volumes whose optimum is marked on a curve
 TALLEST: Final = 300.0  #: times the shortest chain of a curve, above which it is not drawn
 LEAST: Final = 1e-3  #: elasticity below which nothing is exchanged any more
@@ -18,48 +19,47 @@ LEAST: Final = 1e-3  #: elasticity below which nothing is exchanged any more
 _UNITS: Final = {"flop": ("FLOP", 1.0), "cost": ("USD", 1.0), "power": ("mean MW", 1e6)}
 
 
-def balance_charts(told: Row) -> list[Chart]:
+def balance_charts(answer: Balances) -> list[Chart]:
     """Return the charts of a balance.
 
     Parameters
     ----------
-    told : mapping
-        What `computesim balance --json --out` prints: `question`, `curves`, `by_requests`,
-        `by_target` and, where the objective is cost, `by_price`.
+    answer : Balances
+        With curves.
 
     Returns
     -------
     list of Chart
     """
-    rows = told["by_requests"]
-    names = list(dict.fromkeys(row["accelerator"] for row in rows))
+    rows = answer.by_requests
+    names = list(dict.fromkeys(row.accelerator for row in rows))
     drawn = [
-        _curves(told),
-        _exchange(told),
-        _moved(told, names, "balance-rl", "RL compute at the balance",
+        _curves(answer),
+        _exchange(answer),
+        _moved(answer, names, "balance-rl", "RL compute at the balance",
                "How much RL pays when more is served?", "RL compute, FLOP", "rl_flop"),
-        _moved(told, names, "balance-chain", "Tokens of a request at the balance",
+        _moved(answer, names, "balance-chain", "Tokens of a request at the balance",
                "How long do chains stay when more is served?",
                "Tokens of a request, all samples", "tokens_of_request"),
-        _shares(told, names[0]),
-        _targets(told),
+        _shares(answer, names[0]),
+        _targets(answer),
     ]  # fmt: skip
-    if told.get("by_price"):
-        drawn.append(_prices(told))
+    if answer.by_price:
+        drawn.append(_prices(answer))
     return [chart for chart in drawn if chart.series]
 
 
-def _source(told: Row) -> str:
+def _source(answer: Balances) -> str:
     """Return the source line."""
-    asked = told["question"]
+    asked = answer.question.asked
     names = {"rl_flop": "RL compute", "tokens": "tokens", "samples": "samples"}
     measured = ", ".join(
         f"{names[axis]} {_plain(low)} to {_plain(high)}"
-        for axis, (low, high) in told["fitted"].items()
+        for axis, (low, high) in answer.fitted.items()
         if axis in names
     )
     return (
-        f"computesim, skill {asked['skill']} ({asked['method']}), {asked['model']}; the skill is "
+        f"computesim, skill {asked.skill.name} ({asked.method}), {asked.model.name}; the skill is "
         + (f"fitted over {measured}, and extrapolated beyond." if measured else "assumed.")
     )
 
@@ -69,15 +69,15 @@ def _plain(value: float) -> str:
     return power_text(value, 2) if value >= 1e9 else f"{value:,.0f}"
 
 
-def _curves(told: Row) -> Chart:
+def _curves(answer: Balances) -> Chart:
     """Return the iso-quality curves with the optimum of several volumes."""
-    rows = told["curves"]
-    goals = sorted({row["target"] for row in rows})
-    grid = sorted({row["rl_flop"] for row in rows})
-    shortest = min((row["tokens_of_request"] for row in rows), default=1.0)
+    rows = answer.curves or []
+    goals = sorted({row.target for row in rows})
+    grid = sorted({row.rl_flop for row in rows})
+    shortest = min((row.tokens_of_request for row in rows), default=1.0)
     lines = []
     for place, goal in enumerate(goals):
-        own = {row["rl_flop"]: row["tokens_of_request"] for row in rows if row["target"] == goal}
+        own = {row.rl_flop: row.tokens_of_request for row in rows if row.target == goal}
         y = tuple(_below(own.get(x), TALLEST * shortest) for x in grid)
         lines.append(
             Series(f"{100 * goal:.3g} % accuracy", y, CYCLE[place % len(CYCLE)], line=True)
@@ -92,23 +92,23 @@ def _curves(told: Row) -> Chart:
         y_label="Tokens of a request, all samples",
         counts="Accuracy of an answer along each line; samples are the cheapest at each point. "
         "Diamonds are the least spending for the target, at served volumes in requests a day.",
-        source=_source(told),
+        source=_source(answer),
         x=tuple(grid[n] for n in kept),
         x_label="RL compute of the skill, FLOP",
         series=tuple(lines),
-        points=tuple(_optima(told)),
+        points=tuple(_optima(answer)),
         log_y=True,
         log_x=True,
     )
 
 
-def _exchange(told: Row) -> Chart:
+def _exchange(answer: Balances) -> Chart:
     """Return what RL and inference exchange for along the curves of equal quality."""
-    rows = [row for row in told["curves"] if row["flop_elasticity"] < -LEAST]
-    grid = sorted({row["rl_flop"] for row in rows})
+    rows = [row for row in (answer.curves or []) if row.flop_elasticity < -LEAST]
+    grid = sorted({row.rl_flop for row in rows})
     lines = []
-    for place, goal in enumerate(sorted({row["target"] for row in told["curves"]})):
-        own = {row["rl_flop"]: -row["flop_elasticity"] for row in rows if row["target"] == goal}
+    for place, goal in enumerate(sorted({row.target for row in (answer.curves or [])})):
+        own = {row.rl_flop: -row.flop_elasticity for row in rows if row.target == goal}
         y = tuple(_below(own.get(x), TALLEST) for x in grid)
         lines.append(
             Series(f"{100 * goal:.3g} % accuracy", y, CYCLE[place % len(CYCLE)], line=True)
@@ -122,7 +122,7 @@ def _exchange(told: Row) -> Chart:
         counts="Elasticity of the FLOP of a request in RL compute at equal accuracy, samples as "
         "they are. Where it is 1 a balance spends the same FLOP on RL and on requests. Steps are "
         "changes of the number of samples.",
-        source=_source(told),
+        source=_source(answer),
         x=tuple(grid),
         x_label="RL compute of the skill, FLOP",
         series=tuple(lines),
@@ -136,16 +136,16 @@ def _below(value: float | None, most: float) -> float | None:
     return value if value is not None and value <= most else None
 
 
-def _optima(told: Row) -> list[Points]:
+def _optima(answer: Balances) -> list[Points]:
     """Return the optimum of a few volumes, from the smallest to the largest."""
-    asked, rows = told["question"], told["by_requests"]
-    own = [row for row in rows if row["accelerator"] == rows[0]["accelerator"]]
+    asked, rows = answer.question.asked, answer.by_requests
+    own = [row for row in rows if row.accelerator == rows[0].accelerator]
     stride = max((len(own) - 1) // (MARKED - 1), 1)
     shades = ("#9ecae1", "#6baed6", "#4292c6", "#2171b5", "#08306b")
     return [
         Points(
-            f"Best at {power_text(row['requests'] / asked['life'] * DAY)} a day",
-            (row["rl_flop"],), (row["tokens_of_request"],), (None,), (None,),
+            f"Best at {power_text(row.requests / asked.life * DAY)} a day",
+            (row.rl_flop,), (row.tokens_of_request,), (None,), (None,),
             shades[n % len(shades)],
         )
         for n, row in enumerate(own[::stride])
@@ -153,26 +153,32 @@ def _optima(told: Row) -> list[Points]:
 
 
 def _moved(
-    told: Row, names: Sequence[str], key: str, title: str, question: str, label: str, entry: str
-) -> Chart:
+    answer: Balances,
+    names: Sequence[str],
+    key: str,
+    title: str,
+    question: str,
+    label: str,
+    entry: str,
+) -> Chart:  # fmt: skip
     """Return one part of the balance over the served volume, a line for each accelerator."""
-    asked = told["question"]
-    x = _volumes(told, names[0])
+    asked = answer.question.asked
+    x = _volumes(answer, names[0])
     return Chart(
         key=key,
         title=title,
         question=question,
         kind="lines",
         y_label=label,
-        counts=f"At {_goal(told)}, least {asked['objective']}. Steps are changes of the number "
+        counts=f"At {_goal(answer)}, least {asked.objective}. Steps are changes of the number "
         "of samples.",
-        source=_source(told),
+        source=_source(answer),
         x=x,
         x_label="Reasoning requests a day",
         series=tuple(
             Series(
                 accelerator_label(name),
-                tuple(row[entry] for row in told["by_requests"] if row["accelerator"] == name),
+                tuple(getattr(row, entry) for row in answer.by_requests if row.accelerator == name),
                 CYCLE[place % len(CYCLE)],
                 line=True,
             )
@@ -183,42 +189,42 @@ def _moved(
     )
 
 
-def _volumes(told: Row, name: str) -> tuple[float, ...]:
+def _volumes(answer: Balances, name: str) -> tuple[float, ...]:
     """Return the requests a day that were tried."""
-    life = told["question"]["life"]
-    rows = [row for row in told["by_requests"] if row["accelerator"] == name]
-    return tuple(row["requests"] / life * DAY for row in rows)
+    life = answer.question.asked.life
+    rows = [row for row in answer.by_requests if row.accelerator == name]
+    return tuple(row.requests / life * DAY for row in rows)
 
 
-def _goal(told: Row) -> str:
+def _goal(answer: Balances) -> str:
     """Return the accuracy that is held."""
-    row = next(row for row in told["answers"] if "accuracy" in row)
-    return f"an accuracy of {row['accuracy']:.1%}"
+    row = answer.able[0]
+    return f"an accuracy of {row.accuracy:.1%}"
 
 
-def _spent(told: Row) -> tuple[str, Callable[[float], float]]:
+def _spent(answer: Balances) -> tuple[str, Callable[[float], float]]:
     """Return the unit of spending, and what turns spending into it."""
-    asked = told["question"]
-    unit, size = _UNITS[asked["objective"]]
-    size *= asked["life"] if asked["objective"] == "power" else 1.0
+    asked = answer.question.asked
+    unit, size = _UNITS[asked.objective]
+    size *= asked.life if asked.objective == "power" else 1.0
     return unit, lambda value: value / size
 
 
-def _shares(told: Row, name: str) -> Chart:
+def _shares(answer: Balances, name: str) -> Chart:
     """Return what RL and requests take of the spending over the served volume."""
-    rows = [row for row in told["by_requests"] if row["accelerator"] == name]
-    unit, shown = _spent(told)
-    rl = tuple(shown(row["total"] * row["rl_share"]) for row in rows)
-    requests = tuple(shown(row["total"] * (1.0 - row["rl_share"])) for row in rows)
+    rows = [row for row in answer.by_requests if row.accelerator == name]
+    unit, shown = _spent(answer)
+    rl = tuple(shown(row.total * row.rl_share) for row in rows)
+    requests = tuple(shown(row.total * (1.0 - row.rl_share)) for row in rows)
     return Chart(
         key="balance-spending",
         title="Spending on RL and on requests at the balance",
         question="What part of the life of a model is training?",
         kind="lines",
         y_label=f"Over the life of a model, {unit}",
-        counts=f"At {_goal(told)}, on {accelerator_label(name)}.",
-        source=_source(told),
-        x=_volumes(told, name),
+        counts=f"At {_goal(answer)}, on {accelerator_label(name)}.",
+        source=_source(answer),
+        x=_volumes(answer, name),
         x_label="Reasoning requests a day",
         series=(
             Series("RL", rl, BAD, line=True),
@@ -229,11 +235,11 @@ def _shares(told: Row, name: str) -> Chart:
     )
 
 
-def _targets(told: Row) -> Chart:
+def _targets(answer: Balances) -> Chart:
     """Return the least spending by target, and what one more point costs."""
-    rows = told.get("by_target", [])
-    unit, shown = _spent(told)
-    further = tuple(None if row["next_point"] is None else shown(row["next_point"]) for row in rows)
+    rows = answer.by_target or []
+    unit, shown = _spent(answer)
+    further = tuple(None if row.next_point is None else shown(row.next_point) for row in rows)
     return Chart(
         key="balance-next-point",
         title="The price of accuracy",
@@ -242,12 +248,12 @@ def _targets(told: Row) -> Chart:
         y_label=f"Over the life of a model, {unit}",
         counts="Least spending for each accuracy at the volume asked for; the next point is what "
         "one more point of accuracy adds.",
-        source=_source(told),
-        x=tuple(round(100 * row["target"]) for row in rows),
+        source=_source(answer),
+        x=tuple(round(100 * row.target) for row in rows),
         x_label="Accuracy, %",
         series=(
-            Series("Least spending", tuple(shown(row["total"]) for row in rows), INK, True),
-            Series("of it RL", tuple(shown(row["on_rl"]) for row in rows), BAD, True),
+            Series("Least spending", tuple(shown(row.total) for row in rows), INK, True),
+            Series("of it RL", tuple(shown(row.on_rl) for row in rows), BAD, True),
             Series("Next point", further, GOOD, True, dash=True),
         )
         if rows
@@ -256,18 +262,18 @@ def _targets(told: Row) -> Chart:
     )
 
 
-def _prices(told: Row) -> Chart:
+def _prices(answer: Balances) -> Chart:
     """Return the choice over the price of RL time."""
-    rows = told["by_price"]
+    rows = answer.by_price or []
     return Chart(
         key="balance-price",
         title="When RL time is cheaper or dearer than serving time",
         question="How far does the balance follow the price of an accelerator-hour of RL?",
         kind="lines",
         y_label="Over its value at equal prices",
-        counts=f"At {_goal(told)}. Both prices together change the total and nothing else.",
-        source=_source(told),
-        x=tuple(row["price_ratio"] for row in rows),
+        counts=f"At {_goal(answer)}. Both prices together change the total and nothing else.",
+        source=_source(answer),
+        x=tuple(row.price_ratio or 1.0 for row in rows),
         x_label="Price of an accelerator-hour of RL ÷ of serving",
         series=tuple(
             Series(label, _relative(rows, entry), colour, line=True)
@@ -282,7 +288,7 @@ def _prices(told: Row) -> Chart:
     )
 
 
-def _relative(rows: Sequence[Row], entry: str) -> tuple[float, ...]:
+def _relative(rows: Sequence[Balanced], entry: str) -> tuple[float, ...]:
     """Return an entry over its value where both prices are the same."""
-    even = min(rows, key=lambda row: abs(row["price_ratio"] - 1.0))
-    return tuple(row[entry] / even[entry] for row in rows)
+    even = min(rows, key=lambda row: abs((row.price_ratio or 1.0) - 1.0))
+    return tuple(getattr(row, entry) / getattr(even, entry) for row in rows)

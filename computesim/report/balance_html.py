@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from html import escape
+from pathlib import Path
 from typing import Any
 
+from computesim.records import entries
 from computesim.report.balance_figures import balance_charts
+from computesim.report.export import draw
 from computesim.report.page import figure, page, section, table
 from computesim.report.scales import rounded
+from computesim.report.text.tables import tables, write_table
+from computesim.results.files import write_text
+from computesim.study.balance.rows import Unable
+from computesim.study.balance.whole import Balances, Terms
+
+_TABLES = ("answers", "by_requests", "by_target", "by_budget", "by_price", "curves")
 
 _ANSWER = (
     ("Accelerator", "accelerator"), ("RL compute of the skill, FLOP", "rl_flop"),
@@ -21,27 +29,26 @@ _ANSWER = (
 )  # fmt: skip
 
 
-def balance_html(told: Mapping[str, Any]) -> str:
+def balance_html(answer: Balances) -> str:
     """Return a page that needs nothing from outside.
 
     Parameters
     ----------
-    told : mapping
-        What `computesim balance --json --out` prints.
+    answer : Balances
+        With curves.
 
     Returns
     -------
     str
         HTML with plotly.js, style and numbers inside.
     """
-    asked = told["question"]
-    drawn = "\n".join(figure(chart) for chart in balance_charts(told))
+    drawn = "\n".join(figure(chart) for chart in balance_charts(answer))
     parts = [
-        ("answer", "The balance", _answer(told["answers"])),
+        ("answer", "The balance", _answer(answer)),
         ("charts", "Charts", drawn),
-        ("question", "What is asked", _asked(asked)),
+        ("question", "What is asked", _asked(answer.question)),
     ]
-    title = f"The balance of {asked['skill']}"
+    title = f"The balance of {answer.question.asked.skill.name}"
     top = (
         '<div class="kind">Compute demand of AI: the balance of RL and inference</div>'
         f"<h1>{escape(title)}</h1>"
@@ -52,22 +59,21 @@ def balance_html(told: Mapping[str, Any]) -> str:
     return page(f"{title} – computesim", top, contents, body, foot)
 
 
-def _answer(rows: Sequence[Mapping[str, Any]]) -> str:
+def _answer(answer: Balances) -> str:
     """Return the balance on every accelerator, a column each."""
-    able = [row for row in rows if "reason" not in row]
-    heads = ["", *(escape(row["accelerator"]) for row in able)]
-    body = [[escape(label), *(_cell(row[key]) for row in able)] for label, key in _ANSWER[1:]]
-    told = "".join(
-        f"<p>{escape(row['accelerator'])}: {escape(row['reason'])}</p>"
-        for row in rows
-        if "reason" in row
-    )
-    return table(heads, body, numbers=True) + told
+    heads = ["", *(escape(row.accelerator) for row in answer.able)]
+    body = [
+        [escape(label), *(_cell(getattr(row, name)) for row in answer.able)]
+        for label, name in _ANSWER[1:]
+    ]
+    unable = [row for row in answer.answers if isinstance(row, Unable)]
+    notes = (f"<p>{escape(row.accelerator)}: {escape(row.reason)}</p>" for row in unable)
+    return table(heads, body, numbers=True) + "".join(notes)
 
 
-def _asked(asked: Mapping[str, Any]) -> str:
+def _asked(terms: Terms) -> str:
     """Return the entries of the question."""
-    body = [[escape(key.replace("_", " ")), _cell(value)] for key, value in asked.items()]
+    body = [[escape(name.replace("_", " ")), _cell(value)] for name, value in entries(terms)]
     return table(["Input (base units)", "Value"], body)
 
 
@@ -78,3 +84,25 @@ def _cell(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return escape(", ".join(map(str, value)) or "no")
     return "–" if value is None else escape(str(value))
+
+
+def write_balance(answer: Balances, folder: Path) -> list[Path]:
+    """Write everything of a balance, each file whole.
+
+    Parameters
+    ----------
+    answer : Balances
+        With curves.
+    folder : Path
+
+    Returns
+    -------
+    list of Path
+        `balance.html`, a PNG for each chart, and a CSV for each table, in base units.
+    """
+    records = tables(answer)
+    files = [
+        write_table(folder / f"{name}.csv", records[name]) for name in _TABLES if name in records
+    ]
+    files += draw(balance_charts(answer), folder, ["png"])
+    return [write_text(folder / "balance.html", balance_html(answer)), *files]

@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from computesim.report.chart import Chart, Series
 from computesim.report.scales import accelerator_label, scaled
-from computesim.report.sourcing import source_line
-from computesim.report.stacks import colour, counted, parts_of, tail, values
+from computesim.report.stacks import parts_of, tail
 from computesim.report.tables import SummaryRow, aligned
 from computesim.results import Results
 from computesim.results.variables import PRETRAINING, RL
@@ -103,31 +101,3 @@ def cost_text(results: Results, years: Sequence[int]) -> str:
     lines = [["Cost of ownership", *map(str, years)]]
     lines += [[f"{row.label}, {row.unit}", *row.cells(years)] for row in rows]
     return aligned(lines)
-
-
-def cost_of_tokens(results: Results) -> Chart | None:
-    """Return the cost of a million tokens by product, on a logarithmic axis."""
-    keys = products(results)
-    if not keys:
-        return None
-    unit = scaled(results.unit(f"{TOKENS}|{keys[0]}"), 1.0)[1]
-    return Chart(
-        "cost-of-tokens",
-        "Cost of a million tokens",
-        "What does it cost to own what serves them, all tokens together?",
-        "lines",
-        f"Cost, {unit}",
-        counted(TOKENS),
-        source_line(results, ("finance", "prices", "products", "tiers", "traffic")),
-        tuple(results.years),
-        log_y=True,
-        series=tuple(
-            Series(
-                label_of(results, "products", key),
-                tuple(v or None for v in values(results, f"{TOKENS}|{key}")),
-                colour(key, place),
-                line=True,
-            )
-            for place, key in enumerate(keys)
-        ),
-    )

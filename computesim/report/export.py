@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from computesim.report import bill_tables
@@ -11,8 +11,8 @@ from computesim.report.comparison import labels
 from computesim.report.costs import cost_rows
 from computesim.report.figures import charts
 from computesim.report.sourcing import known_sources
-from computesim.report.supply import balance_rows
-from computesim.report.tables import summary_rows
+from computesim.report.supply import BalanceRow, balance_rows
+from computesim.report.tables import SummaryRow, summary_rows
 from computesim.report.text.tables import write_table
 from computesim.results import Results, written_whole
 from computesim.results.files import write_text
@@ -24,6 +24,8 @@ _CHECKS = ("name", "year", "unit", "ours", "ours_low", "ours_high", "scenario", 
 _SEGMENTS = ("key", "label", "label_zh", "chain", "driver", "quantity", "value", "inside",
              "names_seed", "names_other", "note")  # fmt: skip
 _SOURCES = ("key", "title", "url", "date", "kind")
+Table = list[list[object]]
+_ALWAYS = ("summary", "cost", "assumptions", "anchors", "sources")
 FORMATS = ("svg", "png", "pdf")
 
 
@@ -145,25 +147,19 @@ def write_differences(runs: Sequence[Results], path: Path) -> Path:
     return write_table(path, [heads, *rows])
 
 
-def _plain(cell: object) -> object:
-    """Return a cell of a CSV table; lists are separated by semicolons."""
-    return ";".join(map(str, cell)) if isinstance(cell, list) else cell
+def _table(heads: Sequence[str], rows: Iterable[Mapping[str, object]]) -> Table:
+    """Return some fields of rows under their names; lists are separated by semicolons."""
+    cells = ([row.get(head, "") for head in heads] for row in map(dict, rows))
+    body = [[";".join(map(str, c)) if isinstance(c, list) else c for c in row] for row in cells]
+    return [list(heads), *body]
 
 
-def _write_bill(results: Results, place: Path) -> list[Path]:
-    """Write the bill in two languages, its segments and its markets, where there are any."""
-    manifest = results.manifest
-    tables: dict[str, list[list[object]]] = {
-        "bill": bill_tables.cells(results),
-        "bill-zh": bill_tables.cells(results, chinese=True),
-    }
-    for name, heads, rows in (
-        ("bill-checks", _CHECKS, manifest.get("bill_checks", [])),
-        ("segments", _SEGMENTS, manifest.get("segments", [])),
-    ):
-        body = [[_plain(dict(row).get(head, "")) for head in heads] for row in rows]
-        tables[name] = [list(heads), *body]
-    return [write_table(place / f"{n}.csv", t) for n, t in tables.items() if len(t) > 1]
+def _by_year(rows: Sequence[SummaryRow | BalanceRow], years: Sequence[int]) -> Table:
+    """Return quantities with the years as columns."""
+    table: Table = [["quantity", "unit", *years]]
+    for row in rows:
+        table.append([row.label, row.unit, *(row.values.get(year, "") for year in years)])
+    return table
 
 
 def write_tables(results: Results, folder: Path | str) -> list[Path]:
@@ -180,28 +176,25 @@ def write_tables(results: Results, folder: Path | str) -> list[Path]:
     -------
     list of Path
         `summary.csv` and `cost.csv` in display units and not rounded, `assumptions.csv`,
-        `anchors.csv`, `sources.csv`, and `supply.csv` where something limits the supply.
-
-    Notes
-    -----
-    The bill by segment goes into `bill.csv`, with Chinese headings and units into `bill-zh.csv`,
-    its totals beside published markets into `bill-checks.csv`, segments into `segments.csv`.
+        `anchors.csv`, `sources.csv`, and where there is anything in them: `bill.csv`, `bill-zh.csv`
+        (with Chinese headings and units), `bill-checks.csv` (its totals beside published markets),
+        `segments.csv`, and `supply.csv` where something limits the supply.
     """
-    place, manifest = Path(folder), results.manifest
-    years = results.years
-    paths = []
-    for name, lines in (("summary", summary_rows(results)), ("cost", cost_rows(results))):
-        cells = [[row.label, row.unit, *(row.values.get(y, "") for y in years)] for row in lines]
-        paths.append(write_table(place / f"{name}.csv", [["quantity", "unit", *years], *cells]))
-    paths += _write_bill(results, place)
-    for name, heads, rows in (
-        ("assumptions", _ASSUMPTIONS, manifest.get("assumptions", [])),
-        ("anchors", _ANCHORS, manifest.get("anchors", [])),
-        ("sources", _SOURCES, known_sources(results).values()),
-    ):
-        body = [[dict(row).get(head, "") for head in heads] for row in rows]
-        paths.append(write_table(place / f"{name}.csv", [heads, *body]))
-    if balance := balance_rows(results):
-        cells = [[r.label, r.unit, *(r.values.get(y, "") for y in years)] for r in balance]
-        paths.append(write_table(place / "supply.csv", [["quantity", "unit", *years], *cells]))
-    return paths
+    years, manifest = results.years, results.manifest
+    tables: dict[str, Table] = {
+        "summary": _by_year(summary_rows(results), years),
+        "cost": _by_year(cost_rows(results), years),
+        "bill": bill_tables.cells(results),
+        "bill-zh": bill_tables.cells(results, chinese=True),
+        "bill-checks": _table(_CHECKS, manifest.get("bill_checks", [])),
+        "segments": _table(_SEGMENTS, manifest.get("segments", [])),
+        "assumptions": _table(_ASSUMPTIONS, manifest.get("assumptions", [])),
+        "anchors": _table(_ANCHORS, manifest.get("anchors", [])),
+        "sources": _table(_SOURCES, known_sources(results).values()),
+        "supply": _by_year(balance_rows(results), years),
+    }
+    return [
+        write_table(Path(folder) / f"{name}.csv", table)
+        for name, table in tables.items()
+        if len(table) > 1 or name in _ALWAYS
+    ]

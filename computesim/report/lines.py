@@ -1,25 +1,60 @@
-"""The charts that are not stacks: tokens, ratios, goodput, and ours beside what was published."""
+"""The charts that are not stacks: variables as lines, and ours beside what was published."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from computesim.report.chart import Chart, Range, Series
+from computesim.report.costs import TOKENS, label_of, products
+from computesim.report.heading import Heading
 from computesim.report.scales import accelerator_label, rounded, scaled
-from computesim.report.sourcing import source_line
+from computesim.report.sourcing import ratio_note, source_line
 from computesim.report.stacks import (
     MOST_LAYERS,
     actuals,
+    along,
     colour,
     counted,
     parts_of,
     peak,
+    positive,
     tail,
-    values,
 )
-from computesim.report.theme import BAD, GOOD, accelerator_colour
+from computesim.report.supply import NOTHING, balance_rows, used_shares
+from computesim.report.theme import CYCLE, accelerator_colour
 from computesim.results import Anchor, Results
 from computesim.results.variables import COT, OTHER_INFERENCE, PRETRAINING, RL
+
+
+@dataclass(frozen=True)
+class Lines(Heading):
+    """Variables as lines on a logarithmic axis."""
+
+    variables: tuple[tuple[str, str, str], ...]  #: name, label, colour
+    actual: str = ""  #: variable whose published figures stand beside
+    when: Callable[[Results], object] = bool  #: what has to be there
+    more: str = ""  #: of the caption
+    most: float = math.inf  #: number that the unit is chosen for, at most
+
+    def __call__(self, results: Results) -> Chart | None:
+        """Return the chart, None where its variables are not there."""
+        drawn = [row for row in self.variables if row[0] in results]
+        if not drawn or not self.when(results):
+            return None
+        names = [name for name, _, _ in drawn]
+        factor, unit = scaled(results.unit(names[0]), min(peak(results, names), self.most))
+        counts = dict.fromkeys(counted(name) for name in names)
+        return self.chart(
+            results,
+            unit,
+            [Series(label, positive(results, name, factor), shade, line=True)
+             for name, label, shade in drawn],
+            " ".join(counts) + self.more,
+            log_y=True,
+            points=actuals(results, self.actual, factor) if self.actual else (),
+        )  # fmt: skip
 
 
 def _token_kinds(results: Results) -> dict[str, list[float]]:
@@ -38,57 +73,21 @@ def _token_kinds(results: Results) -> dict[str, list[float]]:
 
 
 def tokens(results: Results) -> Chart | None:
-    """Return tokens per day by kind, on a logarithmic axis."""
+    """Return tokens per day by kind."""
     kinds = _token_kinds(results)
     if not kinds:
         return None
     shown = [v for y in kinds.values() for v in y if v > 0]
     factor, unit = scaled("token/day", math.sqrt(min(shown) * max(shown)))  # the middle of the axis
-    lines = tuple(
+    heading = Heading(
+        "tokens", "Tokens per day", "How many tokens are read, cached, thought and answered?",
+        "Tokens", ("products",),
+    )  # fmt: skip
+    lines = [
         Series(kind, tuple(v / factor or None for v in y), colour(kind, place), line=True)
         for place, (kind, y) in enumerate(kinds.items())
-    )
-    return Chart(
-        "tokens",
-        "Tokens per day",
-        "How many tokens are read, cached, thought and answered?",
-        "lines",
-        f"Tokens, {unit}",
-        counted("Tokens"),
-        source_line(results, ("products",)),
-        tuple(results.years),
-        log_y=True,
-        series=lines,
-    )
-
-
-def balance(results: Results) -> Chart | None:
-    """Return compute required and compute in service, on a logarithmic axis."""
-    need, fleet = "H100-equivalents", "H100-equivalents by generation"
-    lines = [
-        (name, label, shade)
-        for name, label, shade in ((need, "Required", BAD), (fleet, "In service", GOOD))
-        if name in results
     ]
-    if not lines:
-        return None
-    factor, unit = scaled(results.unit(lines[0][0]), peak(results, [name for name, *_ in lines]))
-    return Chart(
-        "balance",
-        "Compute required and in service",
-        "Does the fleet keep up with the work?",
-        "lines",
-        f"Compute, {unit}",
-        " ".join(counted(name) for name, *_ in lines),
-        source_line(results, ("products", "labs", "fleet")),
-        tuple(results.years),
-        log_y=True,
-        series=tuple(
-            Series(label, tuple(v or None for v in values(results, name, factor)), shade, line=True)
-            for name, label, shade in lines
-        ),
-        points=actuals(results, fleet, factor),
-    )
+    return heading.chart(results, unit, lines, counted("Tokens"), log_y=True)
 
 
 _RATIOS = (
@@ -117,57 +116,150 @@ def ratios(results: Results) -> Chart | None:
         for label, group, over, under in _RATIOS
         if any(y := _ratio(results, group, over, under))
     ]
-    if not lines:
-        return None
-    return Chart(
-        "ratios",
-        "Thinking against pretraining",
+    heading = Heading(
+        "ratios", "Thinking against pretraining",
         "When does RL overtake pretraining, and thinking overtake answering?",
-        "lines",
-        "Ratio",
+        "Ratio", ("labs", "products"),
+    )  # fmt: skip
+    counts = (
         "Compute is counted in H100-equivalents: it includes how well each kind of work "
-        "uses its accelerators, which FLOP do not.",
-        source_line(results, ("labs", "products")),
-        tuple(results.years),
-        series=tuple(lines),
-        log_y=True,
+        "uses its accelerators, which FLOP do not."
     )
+    return heading.chart(results, "", lines, counts, log_y=True) if lines else None
 
 
 def goodput(results: Results) -> Chart | None:
     """Return goodput per accelerator of chain-of-thought inference by generation."""
     names = parts_of(results, f"Goodput|{COT}")
-    if not names:
-        return None
     best = sorted(names, key=lambda n: -peak(results, [n]))[:MOST_LAYERS]
-    return Chart(
-        "goodput",
-        "Goodput of an accelerator",
+    heading = Heading(
+        "goodput", "Goodput of an accelerator",
         "How many tokens per second does one package serve within the service level?",
-        "lines",
-        f"Goodput, {scaled('token/s', 1)[1]}",
-        f"{COT}, all tokens of a request: " + counted("Goodput"),
-        source_line(results, ("tiers", "traffic")),
-        tuple(results.years),
-        series=tuple(
-            Series(
-                accelerator_label(tail(n)),
-                tuple(v or None for v in values(results, n)),
-                accelerator_colour(tail(n)),
-                True,
-            )
-            for n in best
-        ),
-        log_y=True,
+        "Goodput", ("tiers", "traffic"),
+    )  # fmt: skip
+    lines = [
+        Series(accelerator_label(tail(n)), positive(results, n), accelerator_colour(tail(n)), True)
+        for n in best
+    ]
+    counts = f"{COT}, all tokens of a request: " + counted("Goodput")
+    unit = scaled("token/s", 1)[1]
+    return heading.chart(results, unit, lines, counts, log_y=True) if lines else None
+
+
+_PROGRESS = (
+    ("Hardware|Per accelerator", "Hardware, per accelerator"),
+    ("Hardware|Per USD", "Hardware, per USD"),
+    ("Serving software", "Serving software"),
+    ("Training software", "Training software"),
+    ("Algorithms|Inference", "Algorithms of inference"),
+    ("Algorithms|Training", "Algorithms of training"),
+)
+
+
+def progress(results: Results) -> Chart | None:
+    """Return hardware, software and algorithms apart; those that move."""
+    lines = [
+        Series(label, positive(results, name), CYCLE[place % len(CYCLE)], line=True)
+        for place, (part, label) in enumerate(_PROGRESS)
+        if (name := f"Progress|{part}") in results
+        and any(v != 1.0 for v in results.series(name).values())
+    ]
+    heading = Heading(
+        "progress", "Progress, its parts apart",
+        "What makes the same work take fewer accelerators?",
+        "Work done, first year or calibrated engine = 1", ("fleet", "progress", "prices"),
+    )  # fmt: skip
+    return heading.chart(results, "", lines, counted("Progress"), log_y=True) if lines else None
+
+
+def limits_used(results: Results) -> Chart | None:
+    """Return how much of every limit is used, in per cent: what stands at 100 binds."""
+    rows = {row.label: row for row in balance_rows(results)}
+    if not rows:
+        return None
+    binding = rows["Binding limit"].values
+    named = ", ".join(f"{year} {name}" for year, name in binding.items() if name != NOTHING)
+    heading = Heading(
+        "limits-used", "What limits the supply", "Which input runs out first?",
+        "Used of what is available", ("supply", "limits"),
+    )  # fmt: skip
+    lines = [
+        Series(label, along(results, share), CYCLE[place % len(CYCLE)], line=True)
+        for place, (label, share) in enumerate(used_shares(results).items())
+    ]
+    counts = "What the accelerators bought in the year take, over what there is for them."
+    note = f"Binding: {named}." if named else "No limit binds."
+    return replace(heading.chart(results, "%", lines, counts), notes=(note,))
+
+
+def cost_of_tokens(results: Results) -> Chart | None:
+    """Return the cost of a million tokens by product."""
+    keys = products(results)
+    if not keys:
+        return None
+    heading = Heading(
+        "cost-of-tokens", "Cost of a million tokens",
+        "What does it cost to own what serves them, all tokens together?",
+        "Cost", ("finance", "prices", "products", "tiers", "traffic"),
+    )  # fmt: skip
+    lines = [
+        Series(label_of(results, "products", key), positive(results, f"{TOKENS}|{key}"),
+               colour(key, place), line=True)
+        for place, key in enumerate(keys)
+    ]  # fmt: skip
+    unit = scaled(results.unit(f"{TOKENS}|{keys[0]}"), 1.0)[1]
+    return heading.chart(results, unit, lines, counted(TOKENS), log_y=True)
+
+
+def bill_noted(chart: Chart | None, results: Results) -> Chart | None:
+    """Return a chart whose caption says how many ratios of the bill are estimates."""
+    note = ratio_note(results)
+    return replace(chart, notes=(*chart.notes, note)) if chart and note else chart
+
+
+def bill_content(results: Results) -> Chart | None:
+    """Return the value of what is inside other segments, with its range."""
+    parts = ("HBM", "Packaging", "PCB", "Switch silicon", "Optics")
+    ranges = {name: _three(results, name) for name in parts}
+    ranges = {name: three for name, three in ranges.items() if any(three[1].values())}
+    if not ranges:
+        return None
+    factor, unit = scaled("USD/year", max(max(c.values()) for _, c, _ in ranges.values()))
+    lines = []
+    for place, (name, (low, central, high)) in enumerate(ranges.items()):
+        y, down, up = (
+            tuple(v or None for v in along(results, s, factor)) for s in (central, low, high)
+        )
+        lines.append(Series(name, y, CYCLE[place], line=True, low=down, high=up))
+    heading = Heading(
+        "bill-content", "Value inside accelerators, boards and switches",
+        "How much is memory, packaging, boards, switch chips and optics?",
+        "Value", ("fleet", "network"),
+    )  # fmt: skip
+    counts = (
+        "Values inside other segments, never added to capital spending; optics at contract prices "
+        "of the year. Bands: low and high of each ratio or price."
     )
+    return bill_noted(heading.chart(results, unit, lines, counts, log_y=True), results)
+
+
+def _three(results: Results, name: str) -> tuple[dict[int, float], ...]:
+    """Return low, central and high of a content, its parts added up."""
+    cases = []
+    for case in (" low", "", " high"):
+        group = f"Bill content{case}|{name}"
+        parts = [
+            results.series(n) for n in results.variables(group) + results.variables(group + "|*")
+        ]
+        cases.append({y: sum(p.get(y, 0.0) for p in parts) for y in results.years})
+    return tuple(cases)
 
 
 def _range(anchor: Anchor) -> Range:
     """Return an anchor as ours over actual."""
     actual, factor = anchor["actual"], anchor["factor"]
     low, high = anchor.get("low"), anchor.get("high")
-    unit = anchor.get("unit", "")
-    scale, name = scaled(unit, max(actual, anchor["ours"]))
+    scale, name = scaled(anchor.get("unit", ""), max(actual, anchor["ours"]))
     return Range(
         f"{anchor['name']}, {anchor['year']}",
         anchor["ours"] / actual,
@@ -187,11 +279,11 @@ def comparison(results: Results) -> Chart | None:
     ]
     if not rows:
         return None
-    outside = sum(not row.inside for row in rows)
+    inside = sum(row.inside for row in rows)
     return Chart(
         "comparison",
         "Against what happened",
-        f"How far are these results from published figures? {len(rows) - outside} of {len(rows)} "
+        f"How far are these results from published figures? {inside} of {len(rows)} "
         "lie inside the allowed range.",
         "ranges",
         "Ours ÷ published (1 = equal)",

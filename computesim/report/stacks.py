@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from computesim.report.chart import Chart, Points, Series
+from computesim.report.heading import Heading
 from computesim.report.scales import accelerator_label, scaled
-from computesim.report.sourcing import source_line
 from computesim.report.theme import (
     CYCLE,
     INK,
@@ -40,6 +41,11 @@ def along(results: Results, series: Mapping[int, float], factor: float = 1.0) ->
 def values(results: Results, name: str, factor: float = 1.0) -> Values:
     """Return a variable along the years of the results, in display units."""
     return along(results, results.series(name), factor)
+
+
+def positive(results: Results, name: str, factor: float = 1.0) -> Values:
+    """Return a variable along the years for a logarithmic axis, which has no place for zero."""
+    return tuple(v or None for v in values(results, name, factor))
 
 
 def parts_of(results: Results, group: str, order: Sequence[str] = ()) -> list[str]:
@@ -91,42 +97,69 @@ def spread(results: Results, group: str, factor: float) -> tuple[Points, ...]:
     return (Points("Total, mean and p10–p90", tuple(mean), y, low, high, INK, observed=False),)
 
 
-def stack(
-    results: Results,
+@dataclass(frozen=True)
+class Stack(Heading):
+    """The parts of a group of variables stacked by year, with other totals as lines."""
+
+    group: str
+    order: tuple[str, ...] = WORKLOADS  #: parts from below; others follow
+    lines: tuple[tuple[str, str], ...] = ()  #: variable and label of each total beside
+
+    def __call__(self, results: Results) -> Chart | None:
+        """Return the chart, None where nothing of the group is above zero."""
+        parts = parts_of(results, self.group, self.order)
+        if not parts:
+            return None
+        beside = [(name, label) for name, label in self.lines if name in results]
+        most = peak(results, [self.group, *(name for name, _ in beside)])
+        factor, unit = scaled(results.unit(self.group), most)
+        layers = [
+            Series(tail(name), values(results, name, factor), colour(tail(name), place))
+            for place, name in enumerate(parts)
+        ]
+        over = [
+            Series(label, values(results, name, factor), shade, line=True, dash=True)
+            for (name, label), shade in zip(beside, (INK, MUTED), strict=False)
+        ]
+        return _stacked(self, self.group, results, (factor, unit), [*layers, *over])
+
+
+@dataclass(frozen=True)
+class Generations(Heading):
+    """A group of accelerators stacked by generation, the rare ones together."""
+
+    group: str
+
+    def __call__(self, results: Results) -> Chart | None:
+        """Return the chart, None where nothing of the group is above zero."""
+        parts = parts_of(results, self.group)
+        if not parts:
+            return None
+        factor, unit = scaled(results.unit(self.group), peak(results, [self.group]))
+        common = _common(results, self.group, parts)
+        rare = [values(results, name, factor) for name in parts if name not in common]
+        layers = [
+            Series(accelerator_label(tail(name)), values(results, name, factor),
+                   accelerator_colour(tail(name)))
+            for name in common
+        ]  # fmt: skip
+        if rare:
+            rest = tuple(sum(v or 0.0 for v in column) for column in zip(*rare, strict=True))
+            layers.insert(0, Series(f"{len(rare)} others", rest, REMAINDER))
+        return _stacked(self, self.group, results, (factor, unit), layers)
+
+
+def _stacked(
+    heading: Heading,
     group: str,
-    key: str,
-    title: str,
-    question: str,
-    quantity: str,
-    order: Sequence[str] = WORKLOADS,
-    inputs: Sequence[str] = (),
-    lines: Sequence[tuple[str, str]] = (),
-) -> Chart | None:
-    """Return the parts of a group stacked by year, with other totals as lines."""
-    parts = parts_of(results, group, order)
-    if not parts:
-        return None
-    extra = [(name, label) for name, label in lines if name in results]
-    factor, unit = scaled(results.unit(group), peak(results, [group, *(n for n, _ in extra)]))
-    layers = [
-        Series(tail(name), values(results, name, factor), colour(tail(name), place))
-        for place, name in enumerate(parts)
-    ]
-    over = [
-        Series(label, values(results, name, factor), shade, line=True, dash=True)
-        for (name, label), shade in zip(extra, (INK, MUTED), strict=False)
-    ]
-    return Chart(
-        key,
-        title,
-        question,
-        "stacked-column",
-        f"{quantity}, {unit}",
-        counted(group),
-        source_line(results, inputs),
-        tuple(results.years),
-        series=(*layers, *over),
-        points=(*spread(results, group, factor), *actuals(results, group, factor)),
+    results: Results,
+    scale: tuple[float, str],
+    series: Sequence[Series],
+) -> Chart:
+    """Return layers as columns, with the spread of the total and what was published."""
+    points = (*spread(results, group, scale[0]), *actuals(results, group, scale[0]))
+    return heading.chart(
+        results, scale[1], series, counted(group), kind="stacked-column", points=points
     )
 
 
@@ -145,34 +178,3 @@ def _common(results: Results, group: str, parts: Sequence[str]) -> list[str]:
     }
     largest = sorted(parts, key=lambda name: -share[name])[:MOST_LAYERS]
     return sorted((name for name in largest if share[name] >= _LEAST_SHARE), key=_by_age)
-
-
-def by_generation(
-    results: Results, group: str, key: str, title: str, question: str, quantity: str
-) -> Chart | None:
-    """Return a group of accelerators stacked by generation, the rare ones together."""
-    parts = parts_of(results, group)
-    if not parts:
-        return None
-    factor, unit = scaled(results.unit(group), peak(results, [group]))
-    kept = _common(results, group, parts)
-    rare = [values(results, name, factor) for name in parts if name not in kept]
-    layers = [
-        Series(accelerator_label(tail(n)), values(results, n, factor), accelerator_colour(tail(n)))
-        for n in kept
-    ]
-    if rare:
-        rest = tuple(sum(v or 0.0 for v in column) for column in zip(*rare, strict=True))
-        layers.insert(0, Series(f"{len(rare)} others", rest, REMAINDER))
-    return Chart(
-        key,
-        title,
-        question,
-        "stacked-column",
-        f"{quantity}, {unit}",
-        counted(group),
-        source_line(results, ("fleet",)),
-        tuple(results.years),
-        series=tuple(layers),
-        points=(*spread(results, group, factor), *actuals(results, group, factor)),
-    )

@@ -13,7 +13,6 @@ from functools import cache
 from computesim.errors import ComputesimError, near_miss
 from computesim.results.families import VARIABLES, Variable
 from computesim.results.rows import Row
-from computesim.traced import number
 
 PRETRAINING = "Pretraining"
 RL = "RL post-training"
@@ -81,6 +80,8 @@ def rows_of(pairs: Iterable[tuple[str, float]], year: int, replication: int = 0)
     VariableError
         If no family of variables holds a name.
     """
+    from computesim.traced import number  # with numpy, which a report does not need
+
     return [Row(name, unit_of(name), year, number(value), replication) for name, value in pairs]
 
 

@@ -52,7 +52,10 @@ class Number(Form):
         """Return a number or a quantity string in base units."""
         scale = units.scale(self.unit)
         reading = NumberReading(context, self.unit, self.minimum * scale, self.maximum * scale)
-        number = reading.number(raw, ())
+        if isinstance(raw, Mapping):
+            accepted = "a number" if self.unit == "1" else f"a number, or a quantity in {self.unit}"
+            reading.complain((), quoted(raw), accepted)
+        number = None if reading.complaints else reading.number(raw, ())
         if number is None:
             return None, reading
         if self.positive and not number > 0:

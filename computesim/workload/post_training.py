@@ -228,23 +228,3 @@ def _critic_flop(recipe: RLRecipe, sequence: float) -> float:
     return _headless_flop(critic, sequence) + recipe.updates * (
         _train_flop(critic, sequence) - head
     )
-
-
-def sft_work(
-    arch: Architecture, examples: float, example_tokens: float, epochs: float = 1.0
-) -> Work:
-    """Return the work of supervised fine-tuning.
-
-    Parameters
-    ----------
-    arch : Architecture
-    examples : float
-    example_tokens : float, token
-        Prompt and response of one example.
-    epochs : float
-
-    Returns
-    -------
-    Work
-    """
-    return Work(examples * epochs * _train_flop(arch, example_tokens))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from typer.testing import Result
 from computesim.cli import capacity, serving
 from computesim.cli.asking import QUESTIONS, Alias, question_of
 from computesim.docs import DOCS, pages
-from computesim.scenario.questions import field_of, parts_of
+from computesim.scenario.questions import Draft, field_of, parts_of
 from computesim.scenario.yaml_loader import read_yaml
 
 Command = Callable[..., Result]
@@ -168,3 +169,16 @@ def test_every_option_says_a_key_and_every_key_is_documented(
     for _, part in parts_of(kind):
         for key in part.model_fields:
             assert f"| `{key}` |" in page
+
+
+@pytest.mark.parametrize("page", ["question-files.md", "capacity.md"])
+def test_the_examples_of_the_pages_are_questions(page: str) -> None:
+    text = (DOCS / page).read_text(encoding="utf-8")
+    blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) == 2
+    for block in blocks:
+        name = "simulate" if block.startswith("# pool.yaml") else "capacity"
+        whole = block if "model:" in block else f"model: qwen3-32b\naccelerators: h20\n{block}"
+        Path("question.yaml").write_text(whole)
+        asked = Draft(question_of(QUESTIONS[name]), name, Path("question.yaml")).read()
+        assert asked.model in whole

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from computesim.report.bill_figures import ORDER, inside, value
 from computesim.report.bill_page import tables
 from computesim.report.bill_tables import check_rows, growth, lines, text
 from computesim.report.export import write_tables
+from computesim.report.figures import ORDER, bill_value
+from computesim.report.lines import bill_content
 from computesim.report.tables import aligned
 from computesim.report.theme import PART_COLOURS
 from computesim.results import Results, Row
@@ -103,14 +104,14 @@ def test_a_market_without_published_shipments_has_no_ratio_of_ours(results: Resu
 
 
 def test_the_chart_of_values_names_every_segment_in_its_own_colour(results: Results) -> None:
-    chart = value(results)
+    chart = bill_value(results)
     assert chart is not None
     assert tuple(s.name for s in chart.layers) == ORDER
     assert len({PART_COLOURS[name] for name in ORDER}) == len(ORDER)
 
 
 def test_bands_of_contents_enclose_their_lines(results: Results) -> None:
-    chart = inside(results)
+    chart = bill_content(results)
     assert chart is not None
     assert {s.name for s in chart.series} == {"HBM", "Packaging", "PCB", "Switch silicon", "Optics"}
     for s in chart.series:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from computesim.report.costs import OUTPUT, cost_of_tokens, cost_rows, cost_text, products
+from computesim.report.costs import OUTPUT, cost_rows, cost_text, products
 from computesim.report.html import report_html
+from computesim.report.lines import cost_of_tokens
 from computesim.results import Results
 
 Make = Callable[..., Results]

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from computesim.report.export import write_tables
+from computesim.report.figures import charts
 from computesim.report.html import report_html
 from computesim.report.supply import balance_rows, balance_text
-from computesim.report.supply_figures import limits_used, supply_and_demand
 from computesim.results import Results, Row
 
 
@@ -51,9 +51,8 @@ def test_the_table_stands_in_the_terminal_the_page_and_a_file(
 
 
 def test_the_charts_show_both_worlds_and_say_what_binds(results: Results) -> None:
-    both, used = supply_and_demand(results), limits_used(results)
-    assert both is not None
-    assert used is not None
+    drawn = {chart.key: chart for chart in charts(results)}
+    both, used = drawn["supply-and-demand"], drawn["limits-used"]
     assert [line.name for line in both.lines] == ["Without limits", "With limits, in service"]
     assert {line.name for line in used.lines} == {"Packaging", "HBM", "NVIDIA"}
     assert "2025 Packaging, 2026 HBM" in used.caption
@@ -72,7 +71,6 @@ def test_results_without_limits_have_neither_table_nor_charts(
     free = Results.from_rows(kept, full.manifest)
     assert balance_rows(free) == []
     assert balance_text(free) == ""
-    assert supply_and_demand(free) is None
-    assert limits_used(free) is None
+    assert not {"supply-and-demand", "limits-used"} & {chart.key for chart in charts(free)}
     assert "supply.csv" not in {path.name for path in write_tables(free, tmp_path)}
     assert 'id="supply"' not in report_html(free)

@@ -93,31 +93,31 @@ def test_the_accuracy_of_an_answer_has_its_interval() -> None:
 def test_more_requests_mean_more_rl_and_shorter_chains_on_a_machine_too() -> None:
     rows = balance_sweep.by_requests(question(), 0.75, (0.01, 1.0, 100.0))
     for before, after in pairwise(rows):
-        assert after["requests"] == pytest.approx(100 * before["requests"])
-        assert after["rl_flop"] > before["rl_flop"]
-        assert after["tokens"] <= before["tokens"] * (1 + 1e-9)
-        assert after["rl_share"] < before["rl_share"]
-        assert after["accuracy"] == pytest.approx(0.75, abs=1e-6)
+        assert after.requests == pytest.approx(100 * before.requests)
+        assert after.rl_flop > before.rl_flop
+        assert after.tokens <= before.tokens * (1 + 1e-9)
+        assert after.rl_share < before.rl_share
+        assert after.accuracy == pytest.approx(0.75, abs=1e-6)
 
 
 def test_dearer_rl_is_done_less() -> None:
     rows = balance_sweep.by_price(question(), 0.75, (0.25, 1.0, 4.0))
-    assert [row["price_ratio"] for row in rows] == [0.25, 1.0, 4.0]
+    assert [row.price_ratio for row in rows] == [0.25, 1.0, 4.0]
     for before, after in pairwise(rows):
-        assert after["rl_flop"] < before["rl_flop"]
-        assert after["tokens"] >= before["tokens"]
-        assert after["total"] > before["total"]
+        assert after.rl_flop < before.rl_flop
+        assert after.tokens >= before.tokens
+        assert after.total > before.total
 
 
 def test_accuracy_becomes_dearer_point_by_point() -> None:
     rows = balance_sweep.by_target(question(), 0.75)
-    totals = [row["total"] for row in rows]
+    totals = [row.total for row in rows]
     assert totals == sorted(totals)
-    assert rows[-1]["target"] < question().quality.highest()
-    assert rows[-1]["next_point"] is None
-    late = [row["next_point"] / row["total"] for row in rows[-4:-1]]
+    assert rows[-1].target < question().quality.highest()
+    assert rows[-1].next_point is None
+    late = [row.next_point / row.total for row in rows[-4:-1]]
     assert late == sorted(late)
-    assert rows[0]["next_point"] == pytest.approx(totals[1] - totals[0])
+    assert rows[0].next_point == pytest.approx(totals[1] - totals[0])
 
 
 def test_budgets_that_do_not_suffice_are_left_out() -> None:
@@ -125,30 +125,30 @@ def test_budgets_that_do_not_suffice_are_left_out() -> None:
     total = solve(asked, 0.75).bill.balance.total
     rows = balance_sweep.by_budget(asked, total, (1e-9, 1.0, 10.0))
     assert len(rows) == 2
-    assert rows[0]["accuracy"] == pytest.approx(0.75, abs=1e-5)
-    assert rows[1]["accuracy"] > 0.78
+    assert rows[0].accuracy == pytest.approx(0.75, abs=1e-5)
+    assert rows[1].accuracy > 0.78
 
 
 def test_the_optimum_of_every_volume_lies_on_the_curve_of_its_target() -> None:
     asked = question()
-    rows = [r for r in balance_sweep.curves(asked, 0.75, (1e17, 1e24)) if r["target"] == 0.75]
-    x = [math.log(row["rl_flop"]) for row in rows]
-    y = [math.log(row["tokens"]) for row in rows]
+    rows = [r for r in balance_sweep.curves(asked, 0.75, (1e17, 1e24)) if r.target == 0.75]
+    x = [math.log(row.rl_flop) for row in rows]
+    y = [math.log(row.tokens) for row in rows]
     assert x == sorted(x)
     assert y == sorted(y, reverse=True)
     for at in balance_sweep.by_requests(asked, 0.75, (0.01, 1.0)):
-        near = min(range(len(x)), key=lambda n: abs(x[n] - math.log(at["rl_flop"])))
+        near = min(range(len(x)), key=lambda n: abs(x[n] - math.log(at.rl_flop)))
         around = y[max(near - 1, 0) : near + 2]
-        assert min(around) - 1e-6 <= math.log(at["tokens"]) <= max(around) + 1e-6
-    goals = {row["target"] for row in balance_sweep.curves(asked, 0.75, (1e17, 1e24))}
+        assert min(around) - 1e-6 <= math.log(at.tokens) <= max(around) + 1e-6
+    goals = {row.target for row in balance_sweep.curves(asked, 0.75, (1e17, 1e24))}
     assert 3 <= len(goals) <= 5
 
 
 def test_a_machine_that_cannot_says_why_and_the_others_answer() -> None:
     large = question(accelerator="h100-sxm", model="deepseek-v3", tpot=1e-5)
     rows = balance_sweep.by_hardware([question(), large], 0.75)
-    assert rows[0]["accuracy"] == pytest.approx(0.75, abs=1e-6)
-    assert "writes no token within" in rows[1]["reason"]
+    assert rows[0].accuracy == pytest.approx(0.75, abs=1e-6)
+    assert "writes no token within" in rows[1].reason
     with pytest.raises(CapacityError):
         solve(large, 0.75)
 

@@ -16,7 +16,7 @@ from computesim.cli import app
 from computesim.study.verify.cases import FIT, GIVEN, HELD_OUT, QUALITY, Case, shipped_cases
 from computesim.study.verify.checks import Verification, verify
 from computesim.study.verify.quality import shipped_fits
-from computesim.study.verify.quality_fit import TABLE, noise, read_fits, write_fits
+from computesim.study.verify.quality_fit import TABLE, noise, read_fits
 from computesim.study.verify.quality_laws import given_of, predicted, series_of
 from computesim.study.verify.quality_o1 import o1_figures
 from computesim.workload.beta import beta_law, coverage
@@ -24,6 +24,7 @@ from computesim.workload.choice import mean_consensus
 from computesim.workload.quality import sigmoid_in_log
 from computesim.workload.skill import skills
 from tools.calibrate_quality import fits
+from tools.fit_quality import write_fits
 
 HEAD = "id,benchmark,model,answers,metric,x,value,problems,held_out,source,note"
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from computesim.lengths import lognormal_length, representative_lengths
 from computesim.quantities import Work
 from computesim.workload.architecture import Architecture
-from computesim.workload.post_training import rl_step, sft_work
+from computesim.workload.post_training import rl_step
 from computesim.workload.rl_recipe import (
     RLRecipe,
     Schedule,
@@ -181,11 +181,6 @@ def test_a_teacher_may_be_larger_than_the_policy():
     distil = replace(GRPO, reference=True, reference_model=models.QWEN3_32B)
     ratio = rl_step(SMALL, distil).reference.flop / rl_step(SMALL, distil).old_log_probs.flop
     assert ratio == pytest.approx(31.98 / 7.57, rel=0.05)
-
-
-def test_fine_tuning_is_training_on_its_examples():
-    work = sft_work(SMALL, 10_000, 800, epochs=2)
-    assert work.flop == pytest.approx(2 * 10_000 * 800 * train_flop_per_token(SMALL, 800))
 
 
 def test_schedules_say_how_stale_rollouts_may_be():

@@ -126,7 +126,7 @@ def _rack(accelerator: Accelerator, ratios: Ratios) -> Amounts:
         "Part|Power supplies": supplies * ratios.of("power-supply-price", accelerator),
         "Part|Scale-up fabric": cables * ratios.first("scaleup-cable-price")
         + scaleup_capacity(accelerator, ratios)
-        / 1e12
+        / number(_TERABIT)
         * ratios.first("switch-silicon-price")
         * ratios.first("switch-silicon-margin"),
     }

@@ -192,15 +192,20 @@ def verification_tables(verification: Verification) -> list[list[tuple[str, ...]
     return [*filter(None, tables), *([o1_rows()] if verification.kind == "quality" else [])]
 
 
-def page() -> str:
+def page(about: str) -> str:
     """Return docs/verification.md: every check and every shipped case.
+
+    Parameters
+    ----------
+    about : str
+        The page as it stands: what is above its first section is kept.
 
     Returns
     -------
     str
         Markdown.
     """
-    parts = [_HEAD]
+    parts = [about[: about.index("\n## ")]]
     for kind, title in KINDS.items():
         found = verify(kind)
         parts += [f"## {title}", "", _table(summary_of(found)), ""]
@@ -234,62 +239,6 @@ def _table(rows: Sequence[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *body]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
-
-_HEAD: Final = """\
-# Verification
-
-<!-- Written by computesim.report.text.verify; a test keeps it current. -->
-
-Predictions beside published figures, as `computesim verify` prints them. An error is ours ÷ theirs
-− 1; median and p90 are of its absolute value, bias is its median. The coefficients of a generation
-of accelerators are fitted to the cases of some models (`fit`); those of the others are `held-out`
-and take no part in the fit, though the form of the model was chosen with both in sight. What a case
-does not tell (an empty cell: a degree of parallelism, the recomputation, the batch) is chosen by
-the model: the fastest layout that fits.
-
-`accelerator_hours` of a training run count interruptions, `days` and those of RL do not.
-`known_layout` are the training cases that tell tensor and pipeline parallelism. OPT-175B counts as
-recomputed in full, because its logbook counts 1.35 times the model FLOP; the cell was filled in
-when a mended formula had moved that case from +13 to −22 %, and left empty it makes the p90 of the
-held-out known layouts 20 instead of 19 %.
-
-Serving: coefficients of kernels (Hopper, Blackwell) and of engines (vLLM, SGLang, TensorRT-LLM) are
-fitted to measured points of Llama-3.1-70B, DeepSeek-R1 and V3 and gpt-oss-120b by
-`benchmarks/fit_serving.py`; Llama-3.1-8B, Qwen3-32B and Qwen3.5-397B-A17B are left out. The cases
-below are every eighth point. Over all 1,560, median and p90: TPOT 8.6 and 30.8 % in the fit, 10.4
-and 27.4 % left out (outputs of 8,192 tokens: median 9.2 %); TTFT 27.6 and 71 %, 26.7 and 75 %. With
-each family left out in turn TPOT is 13.7 and 37.4 %, TTFT 29.0 and 83 %: without gpt-oss nothing
-tells how vLLM serves experts. The terms of the model were chosen with both halves in sight. Each
-case is a closed loop of clients that all begin at once; published times behave as means over all
-requests, that burst included. A prediction carries the band in which four of five measurements of
-models left out lie. The nodes of DeepSeek (full at all times) and the slots of full caches took no
-part in the fit.
-
-RL: three coefficients of a generation (seconds of a layer in each step of the engine, slowness of
-the learner, alone and colocated) are fitted to all step times that can be predicted: NeMo RL,
-AReaL, verl and R1-Zero together; with them, for runs that publish only the cap of their outputs
-(AReaL 7B, 14B, 32B), the mean length ÷ cap. `fit` are the errors of that calibration, which is the
-one that "ours" and all other predictions use; `held-out` are those of the same cases, each
-predicted by a calibration without any run of its model (`data/calibration/rl.csv`, written by
-`python -m tools.calibrate_rl`). The aims on models left out, a median of 15 % and a p90
-of 40 % of the step time, are missed: without the runs of Qwen2.5-7B little bounds the learner, the
-code outputs of AReaL 14B are longer than the mathematics of the others and published nowhere, and
-Qwen3-30B on 16 GB200 is published as slower when it runs ahead.
-
-Not fitted, and estimates: the mean length of verl's runs (derived from the seconds of its learner),
-of R1-Zero, and the gain of its speculative decoding; that of AReaL 1.5B follows from tokens/s in a
-figure of the paper. The seconds of loading weights are a line through verl's measurements.
-
-Quality: values are percent and errors points. Rows marked `given` (pass@1 and, of some series, one
-further point) are told to the laws and are no cases; coefficients come from the rows marked `fit`
-(`data/calibration/quality.csv`, written by `python -m tools.calibrate_quality`), and the
-`held-out` ones are of other models, or of another point of the curve. `one_further_point` are votes
-and coverages of series with two given rows: there the aim of 3 points is for. A band holds 80 % of
-published points, benchmarks of 30 problems scatter by 4. `coverage_tuned` is published at the best
-temperature for each number of samples, which is no curve of one law. Losses below those of the fit
-(7B and 13B) are extrapolated: HellaSwag holds, ARC-Challenge, of which the fit sees only the first
-rise above guessing, does not. See docs/quality.md.
-"""
 
 _FORMAT: Final = """\
 CSV in UTF-8 with a header, gzipped or not. An empty cell is unknown; other columns are kept. Names

@@ -179,20 +179,15 @@ def _chunks(
     *fast, last = sources(file, found, header)
     done = 0
     for source in (*fast, last):
-        skip, row = done, 0
-        rows = _read(file, source())
+        rows = _read(file, source(done))
         try:
             for raw in rows:
-                row += raw.size
-                if row <= skip:
-                    continue
-                rest = _rest(raw, raw.size - (row - skip)) if row - raw.size < skip else raw
-                columns, complaints = reader.read(rest)
+                columns, complaints = reader.read(raw)
                 if complaints and source is not last:
                     raise IrregularError
                 if complaints:
-                    raise _faults(file, found, reader, rest, complaints, rows)
-                done += rest.size
+                    raise _faults(file, found, reader, raw, complaints, rows)
+                done += raw.size
                 yield columns
         except IrregularError:
             continue
@@ -205,13 +200,6 @@ def _read(file: Path, rows: Iterator[Raw]) -> Iterator[Raw]:
         yield from rows
     except _READING as error:
         raise unreadable(file, error) from error
-
-
-def _rest(raw: Raw, first: int) -> Raw:
-    """Return a chunk from one of its rows on."""
-    columns = {name: cells(column)[first:] for name, column in raw.columns.items()}
-    broken = {row - first: text for row, text in raw.broken.items() if row >= first}
-    return Raw(columns, raw.lines[first:], raw.size - first, broken)
 
 
 def _faults(

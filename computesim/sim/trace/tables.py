@@ -34,7 +34,7 @@ class IrregularError(Exception):
     """A file that the fast reader does not understand."""
 
 
-Source = Callable[[], Iterator[Raw]]
+Source = Callable[[int], Iterator[Raw]]  #: from a row on; 0 but for the last of several
 
 
 def unreadable(file: Path, error: Exception) -> CaseError:
@@ -90,14 +90,14 @@ def sources(file: Path, found: Mapping[str, str], header: Sequence[str]) -> list
         A reader may raise `IrregularError` except the last.
     """
     if file.suffix == ".parquet":
-        return [lambda: _parquet(file, found)]
+        return [lambda _: _parquet(file, found)]
     if _is_json(file):
-        return [lambda: _json(file, found)]
+        return [lambda _: _json(file, found)]
     places = {field: header.index(name) for field, name in found.items()}
-    careful: list[Source] = [lambda: _careful_csv(file, places)]
+    careful: list[Source] = [lambda first: _careful_csv(file, places, first)]
     if len(set(header)) < len(header):  # Arrow would not know which one is meant
         return careful
-    return [lambda: _fast_csv(file, found), *careful]
+    return [lambda _: _fast_csv(file, found), *careful]
 
 
 def _is_json(file: Path) -> bool:
@@ -133,23 +133,16 @@ def _fast_csv(file: Path, found: Mapping[str, str]) -> Iterator[Raw]:
         raise IrregularError(str(error)) from error
 
 
-def _careful_csv(file: Path, places: Mapping[str, int]) -> Iterator[Raw]:
-    """Yield the chunks of any file, with the line of each row."""
+def _careful_csv(file: Path, places: Mapping[str, int], first: int) -> Iterator[Raw]:
+    """Yield the chunks of any file from a row on, with the line of each row."""
     with _text(file) as text:
         table = csv.reader(text)
         next(table, None)
-        while True:
-            rows, lines = [], []
-            for row in table:
-                if row:
-                    rows.append(row)
-                    lines.append(table.line_num)
-                if len(rows) == ROWS:
-                    break
-            if not rows:
-                return
-            columns = {f: [r[p] if p < len(r) else "" for r in rows] for f, p in places.items()}
-            yield Raw(columns, lines, len(rows))
+        filled = ((table.line_num, row) for row in table if row)
+        rows = islice(filled, first, None)
+        while part := list(islice(rows, ROWS)):
+            columns = {f: [r[p] if p < len(r) else "" for _, r in part] for f, p in places.items()}
+            yield Raw(columns, [line for line, _ in part], len(part))
 
 
 def _parquet(file: Path, found: Mapping[str, str]) -> Iterator[Raw]:

@@ -1,11 +1,11 @@
 """How a balance moves: with served volume, target, price and hardware; and its iso-quality curves.
 
-Rows are plain data in base units, as the command prints and the report draws them.
+Rows are in base units, as the command prints and the report draws them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ import numpy as np
 from computesim.errors import CapacityError, UnreachableError
 from computesim.study.balance.answers import Answer, Question, solve
 from computesim.study.balance.range import beyond
+from computesim.study.balance.rows import Balanced, ByBudget, ByTarget, OnCurve, Unable
 from computesim.workload.balance import Balance, best, least
 from computesim.workload.iso_quality import exchange, frontier, reach
 
@@ -23,69 +24,65 @@ BUDGETS: Final = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 10.0)  #: times that asked for
 POINTS: Final = 61  #: of an iso-quality curve
 BELOW: Final = 25  #: points of accuracy below a target from which its price is told
 NEIGHBOURS: Final = (-0.1, -0.05, 0.0, 0.05, 0.1)  #: targets whose curves are drawn, beside it
-Row = dict[str, Any]
 
 
-def row(answer: Answer, question: Question, **beside: Any) -> Row:
-    """Return an answer as plain data in base units.
+def row(answer: Answer, question: Question, price_ratio: float | None = None) -> Balanced:
+    """Return an answer as a row of a table.
 
     Parameters
     ----------
     answer : Answer
     question : Question
-    **beside
-        Entries that come first: what was varied.
-
-    Returns
-    -------
-    dict
+    price_ratio : float, optional
+        Price of RL time over that of serving, where it was varied.
     """
     bill, at = answer.bill, answer.bill.balance
-    flop, own = answer.flop_exchange, answer.own_exchange
-    return {
-        **beside,
-        "accelerator": question.served_on.accelerator.name,
-        "rl_accelerator": question.rl_on.accelerator.name,
-        "requests": question.requests,
-        **_point(at),
-        "accuracy_low": answer.assessed.low,
-        "accuracy_high": answer.assessed.high,
-        "extrapolated": beyond(question.known, at),
-        "total": at.total,
-        "rl_share": at.rl_share,
-        "rl_flop_total": bill.rl_flop,
-        "request_flop_total": bill.request_flop,
-        "rl_accelerator_seconds": bill.rl_seconds,
-        "request_accelerator_seconds": bill.request_seconds,
-        "rl_accelerators": bill.accelerators[0],
-        "request_accelerators": bill.accelerators[1],
-        "rl_usd": bill.usd[0],
-        "request_usd": bill.usd[1],
-        "rl_joules": bill.joules[0],
-        "request_joules": bill.joules[1],
-        "rl_watts": bill.watts[0],
-        "request_watts": bill.watts[1],
-        "tokens_elasticity": flop.tokens,
-        "flop_elasticity": flop.requests,
-        "flop_per_flop": flop.rate,
-        "saved_per_spent": own.rate,
-        "shadow_price": own.shadow_price,
-        "next_point": answer.next_point,
-    }
+    return Balanced(
+        price_ratio=price_ratio,
+        accelerator=question.served_on.accelerator.name,
+        rl_accelerator=question.rl_on.accelerator.name,
+        requests=question.requests,
+        **_choice(question, at),
+        accuracy_low=answer.assessed.low,
+        accuracy_high=answer.assessed.high,
+        total=at.total,
+        rl_share=at.rl_share,
+        rl_flop_total=bill.rl_flop,
+        request_flop_total=bill.request_flop,
+        rl_accelerator_seconds=bill.rl_seconds,
+        request_accelerator_seconds=bill.request_seconds,
+        rl_accelerators=bill.accelerators[0],
+        request_accelerators=bill.accelerators[1],
+        rl_usd=bill.usd[0],
+        request_usd=bill.usd[1],
+        rl_joules=bill.joules[0],
+        request_joules=bill.joules[1],
+        rl_watts=bill.watts[0],
+        request_watts=bill.watts[1],
+        tokens_elasticity=answer.flop_exchange.tokens,
+        flop_elasticity=answer.flop_exchange.requests,
+        flop_per_flop=answer.flop_exchange.rate,
+        saved_per_spent=answer.own_exchange.rate,
+        shadow_price=answer.own_exchange.shadow_price,
+        next_point=answer.next_point,
+    )
 
 
-def _point(at: Balance) -> Row:
-    """Return the choice itself."""
+def _choice(question: Question, at: Balance) -> dict[str, Any]:
+    """Return the choice itself, and on which axes it lies outside of the data."""
     return {
         "rl_flop": at.rl_flop,
         "tokens": at.tokens,
         "samples": at.samples,
         "tokens_of_request": at.tokens * at.samples,
         "accuracy": at.accuracy,
+        "extrapolated": beyond(question.known, at),
     }
 
 
-def by_requests(question: Question, target: float, factors: Sequence[float] = VOLUMES) -> list[Row]:
+def by_requests(
+    question: Question, target: float, factors: Sequence[float] = VOLUMES
+) -> list[Balanced]:
     """Return the balance for other served volumes.
 
     Parameters
@@ -97,13 +94,15 @@ def by_requests(question: Question, target: float, factors: Sequence[float] = VO
 
     Returns
     -------
-    list of dict
+    list
     """
-    asked = (question.changed(requests=f * question.requests) for f in factors)
-    return [row(solve(one, target), one) for one in asked]
+    varied = (question.changed(requests=f * question.requests) for f in factors)
+    return [row(solve(one, target), one) for one in varied]
 
 
-def by_price(question: Question, target: float, factors: Sequence[float] = PRICES) -> list[Row]:
+def by_price(
+    question: Question, target: float, factors: Sequence[float] = PRICES
+) -> list[Balanced]:
     """Return the balance for other prices of RL time, those of serving unchanged.
 
     Parameters
@@ -115,18 +114,18 @@ def by_price(question: Question, target: float, factors: Sequence[float] = PRICE
 
     Returns
     -------
-    list of dict
+    list
     """
     rows = []
     for factor in factors:
         on = replace(question.rl_on, price=factor * question.rl_on.price)
         one = question.changed(rl_on=on)
         ratio = on.price / question.served_on.price
-        rows.append(row(solve(one, target), one, price_ratio=ratio))
+        rows.append(row(solve(one, target), one, ratio))
     return rows
 
 
-def by_target(question: Question, target: float) -> list[Row]:
+def by_target(question: Question, target: float) -> list[ByTarget]:
     """Return the least spending around a target, and what the next point costs.
 
     Parameters
@@ -136,7 +135,7 @@ def by_target(question: Question, target: float) -> list[Row]:
 
     Returns
     -------
-    list of dict
+    list of ByTarget
         Targets in points, from 25 below to the highest that is reached; what the point after
         the last one costs is None.
     """
@@ -144,17 +143,20 @@ def by_target(question: Question, target: float) -> list[Row]:
     floor, top = quality.lowest(), quality.highest()
     first = max(round(100 * target) - BELOW, 1)
     goals = [n / 100.0 for n in range(first, 100) if floor < n / 100.0 < top]
-    found = [least(quality, spending, goal) for goal in goals]
-    after = [one.total for one in found[1:]]
+    balances = [least(quality, spending, goal) for goal in goals]
+    after = [one.total for one in balances[1:]]
     return [
-        {"target": goal, **_point(at), "extrapolated": beyond(question.known, at),
-         "on_rl": at.on_rl, "on_requests": at.on_requests,
-         "total": at.total, "next_point": None if more is None else more - at.total}
-        for goal, at, more in zip(goals, found, [*after, None], strict=True)
+        ByTarget(
+            target=goal, **_choice(question, at), on_rl=at.on_rl, on_requests=at.on_requests,
+            total=at.total, next_point=None if more is None else more - at.total,
+        )
+        for goal, at, more in zip(goals, balances, [*after, None], strict=True)
     ]  # fmt: skip
 
 
-def by_budget(question: Question, budget: float, factors: Sequence[float] = BUDGETS) -> list[Row]:
+def by_budget(
+    question: Question, budget: float, factors: Sequence[float] = BUDGETS
+) -> list[ByBudget]:
     """Return the best quality for several budgets.
 
     Parameters
@@ -167,7 +169,7 @@ def by_budget(question: Question, budget: float, factors: Sequence[float] = BUDG
 
     Returns
     -------
-    list of dict
+    list
     """
     spending = question.outlay.spending(question.objective)
     rows = []
@@ -176,16 +178,13 @@ def by_budget(question: Question, budget: float, factors: Sequence[float] = BUDG
             at = best(question.quality, spending, factor * budget)
         except CapacityError:
             continue
-        rows.append(
-            {"budget": factor * budget, **_point(at),
-             "extrapolated": beyond(question.known, at), "rl_share": at.rl_share}
-        )  # fmt: skip
+        rows.append(ByBudget(budget=factor * budget, **_choice(question, at), rl_share=at.rl_share))
     return rows
 
 
 def by_hardware(
     questions: Sequence[Question], target: float | None, budget: float = 0.0
-) -> list[Row]:
+) -> list[Balanced | Unable]:
     """Return the balance on other machines.
 
     Parameters
@@ -198,8 +197,7 @@ def by_hardware(
 
     Returns
     -------
-    list of dict
-        A machine that cannot says why under `reason`.
+    list of Balanced and Unable
 
     Raises
     ------
@@ -207,25 +205,21 @@ def by_hardware(
         If the target is out of reach, which no machine changes. Where a budget does not suffice is
         a matter of the machine, and a reason.
     """
-    return [*_tried(questions, lambda one: row(solve(one, target, budget), one))]
+    return [_tried(one, target, budget) for one in questions]
 
 
-def _tried(questions: Sequence[Question], solved: Callable[[Question], Row]) -> Iterator[Row]:
-    """Yield the row of each machine, or why there is none."""
-    for one in questions:
-        names = {
-            "accelerator": one.served_on.accelerator.name,
-            "rl_accelerator": one.rl_on.accelerator.name,
-        }
-        try:
-            yield solved(one)
-        except CapacityError as error:
-            if isinstance(error, UnreachableError) and error.what == "quality":
-                raise
-            yield {**names, "reason": str(error)}
+def _tried(question: Question, target: float | None, budget: float) -> Balanced | Unable:
+    """Return the row of a machine, or why there is none."""
+    try:
+        return row(solve(question, target, budget), question)
+    except CapacityError as error:
+        if isinstance(error, UnreachableError) and error.what == "quality":
+            raise
+        served, trained = question.served_on.accelerator, question.rl_on.accelerator
+        return Unable(served.name, trained.name, str(error))
 
 
-def curves(question: Question, target: float, between: tuple[float, float]) -> list[Row]:
+def curves(question: Question, target: float, between: tuple[float, float]) -> list[OnCurve]:
     """Return the iso-quality curves of a target and of those beside it.
 
     Parameters
@@ -237,7 +231,7 @@ def curves(question: Question, target: float, between: tuple[float, float]) -> l
 
     Returns
     -------
-    list of dict
+    list of OnCurve
         One for each target and RL compute, with what is exchanged there; curves share their RL
         computes.
     """
@@ -256,11 +250,12 @@ def curves(question: Question, target: float, between: tuple[float, float]) -> l
         for at in frontier(quality, own, goal, grid):
             if at is not None:
                 traded = exchange(quality, flop, at)
+                request = flop.request(at.tokens, at.samples)
                 rows.append(
-                    {"target": goal, **_point(at),
-                     "extrapolated": beyond(question.known, at),
-                     "request_flop": flop.request(at.tokens, at.samples),
-                     "request_flop_total": flop.requests * flop.request(at.tokens, at.samples),
-                     "flop_elasticity": traded.requests, "flop_per_flop": traded.rate}
+                    OnCurve(
+                        target=goal, **_choice(question, at), request_flop=request,
+                        request_flop_total=flop.requests * request,
+                        flop_elasticity=traded.requests, flop_per_flop=traded.rate,
+                    )
                 )  # fmt: skip
     return rows

@@ -73,7 +73,7 @@ class CapacityQuestion(ServingQuestion):
     """How many accelerators a service needs, or what some of them can do."""
 
     accelerators: Annotated[tuple[str, ...], Names("accelerators")] = required(
-        "As in `computesim list accelerators`; one, or several."
+        "One or several of `computesim list accelerators`."
     )
     replicas: SomeCount = optional(
         None, "Find the highest rate of so many; with a rate: is it kept?"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from computesim.hardware.parallel import best_layout, no_fit
 from computesim.hardware.training_job import TrainingJob
-from computesim.records import quantity
+from computesim.records import optional, quantity
 from computesim.study.plan.batch import BatchStage, batch_for_compute, batch_schedule
 from computesim.study.plan.layouts import LayoutTable, Ranked, rank_layouts
 from computesim.study.plan.machine import LARGEST_MACHINE, smallest_machine
@@ -50,7 +50,7 @@ class Plan:
     notes: list[str]
     layouts: list[Ranked]
     run: RunCost | None
-    fault: str | None = field(default=None, metadata={"optional": True})  #: why nothing fits
+    fault: str | None = optional()  #: why nothing fits
 
 
 @dataclass(frozen=True, slots=True)

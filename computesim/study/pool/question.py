@@ -106,7 +106,7 @@ class Traffic(Drawn):
     search: Search | None = optional(None, "Beam search: D levels, W chains, B continuations each.")
     priority: Annotated[
         dict[str, float], ByClass(Number(minimum=0, maximum=LANES - 1, whole=True))
-    ] = optional({}, "Of classes of a trace: `{chat: 0, batch: 1}`; 0 first.")
+    ] = optional({}, "Of classes of a trace, as an option `chat=0,batch=1`; 0 goes first.")
 
 
 class Speculation(Part):
@@ -182,14 +182,16 @@ class Serving(Part):
 class Promise(Part):
     """What 90 % of the requests are promised, by class; the class `""` is all of them."""
 
-    ttft: Levels = optional({}, "To the first token: `2 s`, or `{chat: 2 s, batch: 1 min}`.")
-    tpot: Levels = optional({}, "Per later token: `30 ms`, or by class.")
+    ttft: Levels = optional(
+        {}, "To the first token: `2 s`; by class, as an option `chat=2s,batch=1min`."
+    )
+    tpot: Levels = optional({}, "Per later token, likewise: `30 ms`.")
 
 
 class ServingQuestion(Question):
     """What serves, whatever is asked of it."""
 
-    model: Annotated[str, Name("models")] = required("As in `computesim list models`.")
+    model: Annotated[str, Name("models")] = required("A model of `computesim list models`.")
     dtype: Dtype = optional("fp8", "Of weights and matrix multiplications.")
     kv_dtype: Dtype = optional("bf16", "Of the KV cache.")
     layout: Layout = optional({}, "Of a replica; left out, the best layout is chosen.")
@@ -217,7 +219,7 @@ class PoolQuestion(ServingQuestion):
     """One pool of replicas that serves one model, simulated request by request."""
 
     accelerator: Annotated[str, Name("accelerators")] = required(
-        "As in `computesim list accelerators`."
+        "An accelerator of `computesim list accelerators`."
     )
     replicas: Count = optional(4, "Copies of the model.")
     prefill_replicas: Annotated[int, Number(minimum=0, whole=True)] = optional(
