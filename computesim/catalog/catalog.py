@@ -40,7 +40,7 @@ class Catalog:
     _changed: Mapping[str, Table] = field(default_factory=dict, repr=False)
     _sources: Mapping[str, Source] = field(default_factory=shipped_sources, repr=False)
     _used: set[str] = field(default_factory=set, repr=False)
-    _built: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)
+    _built: dict[tuple[str, str, bool], Any] = field(default_factory=dict, repr=False)
     _aliases: dict[str, dict[str, str]] = field(default_factory=dict, repr=False)
 
     def accelerator(self, name: str) -> Accelerator:

@@ -16,8 +16,9 @@ from computesim.scenario.part import Part
 from computesim.scenario.schema import Tree
 from computesim.scenario.shapes import Case
 from computesim.scenario.show import Row, describe
-from computesim.scenario.values import Address, Choice, Mix, Value
+from computesim.scenario.values import INPUT, Address, Choice, Mix, Value
 from computesim.scenario.yaml_loader import Key, Place, dotted, split
+from computesim.traced import Traced, leaf
 
 if TYPE_CHECKING:
     from computesim.catalog import Catalog
@@ -119,12 +120,12 @@ class Scenario(Tree):
         It is a scenario itself: written to a file it loads, and resolves to the same data.
         """
         data: dict[str, Any] = {}
-        for leaf in self.leaves():
+        for entry in self.leaves():
             branch = data
-            for name in leaf.key[:-1]:
+            for name in entry.key[:-1]:
                 branch = branch.setdefault(str(name), {})
-            is_value = isinstance(leaf.value, (Value, Choice, Mix))
-            branch[str(leaf.key[-1])] = leaf.value.plain() if is_value else leaf.value
+            is_value = isinstance(entry.value, (Value, Choice, Mix))
+            branch[str(entry.key[-1])] = entry.value.plain() if is_value else entry.value
         return data
 
     def origin(self, key: str) -> Origin:
@@ -132,6 +133,12 @@ class Scenario(Tree):
         self.leaf(key)
         place = self._places.get(split(key))
         return Origin(place.file, place.line) if place else Origin(DEFAULT)
+
+    def setting(self, key: str) -> Any:
+        """Return a plain setting of the run, `simulation.seed`; a leaf where it is traced."""
+        setting = self.leaf(key)
+        origin = str(self.origin(key))
+        return leaf(setting, lambda: Traced(setting, INPUT, name=key, unit="1", origin=origin))
 
     def placed(self) -> Scenario:
         """Return the same scenario in which every value knows where it stands."""
@@ -144,7 +151,7 @@ class Scenario(Tree):
     def assumptions(self) -> list[Row]:
         """Return one row for every number, word and mix: the assumptions table of a report."""
         kinds = (Value, Choice, Mix)
-        keys = {dotted(leaf.key) for leaf in self.leaves() if isinstance(leaf.value, kinds)}
+        keys = {dotted(e.key) for e in self.leaves() if isinstance(e.value, kinds)}
         return [row for row in describe(self) if row.key in keys]
 
 

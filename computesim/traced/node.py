@@ -163,7 +163,8 @@ class Traced:
         return hash(self.value)
 
     def __round__(self, digits: int | None = None) -> Traced:
-        return Traced(round(self.value, digits), "rounded", (self,))
+        places = () if digits is None else (as_node(digits),)
+        return Traced(round(self.value, digits), "rounded", (self, *places))
 
     def __ceil__(self) -> Traced:
         return Traced(math.ceil(self.value), "rounded up", (self,))
@@ -289,8 +290,11 @@ _operator("pow", "power", operator.pow)
 _operator("truediv", "quotient", _divided)
 _operator("floordiv", "whole quotient", operator.floordiv)
 _operator("mod", "remainder", operator.mod)
-ACTIONS |= {"mean": lambda *x: math.fsum(x) / len(x), "negative": operator.neg, "absolute": abs, "rounded": round, "rounded up": math.ceil,
-            "rounded down": math.floor}  # fmt: skip
+ACTIONS |= {
+    **{"negative": operator.neg, "absolute": abs, "rounded": round},
+    **{"rounded up": math.ceil, "rounded down": math.floor},
+    "mean": lambda *x: math.fsum(x) / len(x),
+}
 for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
     _comparison(_name)
 

@@ -30,8 +30,10 @@ _SAME: dict[str, Powers] = {
     "bit": (("B", 1.0),),
     "accelerator-hour": (("h", 1.0),),
 }
-_ALIKE = ("sum", "mean", "difference", "minimum", "maximum", "remainder", "negative", "absolute", "rounded",
-          "rounded up", "rounded down", "mean of a path")  # fmt: skip
+_ALIKE = (
+    *("sum", "mean", "difference", "minimum", "maximum", "remainder", "negative", "absolute"),
+    *("rounded", "rounded up", "rounded down", "mean of a path"),
+)
 _PURE = ("exp", "log", "expm1", "log1p", "tanh")
 
 
