@@ -39,7 +39,7 @@ class Purchase:
     units: list[list[float]] = field(
         metadata={"unit": "accelerator"}
     )  #: accelerators at work, by accelerator and task
-    unmet: list[float] = field(metadata={"unit": "1/s"})
+    unmet: list[float]  #: by task, in the unit of its demand
 
 
 def known_purchase(

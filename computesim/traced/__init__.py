@@ -14,6 +14,7 @@ with them. A formula uses `number`, `zeros`, `least`, `exp`, … in the place of
 from computesim.traced.edges import (
     Measured,
     conditions,
+    decided,
     lifted,
     measured,
     name_all,
@@ -67,6 +68,7 @@ __all__ = [
     "average",
     "conditions",
     "count",
+    "decided",
     "dot",
     "dots",
     "exp",

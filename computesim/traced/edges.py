@@ -81,6 +81,17 @@ def resting(x: T, *on_what: Any) -> T:
     return x
 
 
+def decided(answer: float, *grounds: Any) -> float:
+    """Return yes or no as 1 or 0, or an amount, resting on the numbers that decided it."""
+    if not on():
+        return float(answer)
+    if isinstance(answer, Traced) and answer.operands:
+        return cast("float", resting(answer, grounds))
+    return cast(
+        "float", Traced(float(plain(answer)), "decision", unit="1", given=conditions(grounds))
+    )
+
+
 def steered(f: F) -> F:
     """Let what a function returns rest on the counts that said how often it did something."""
 

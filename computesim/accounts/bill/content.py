@@ -81,7 +81,7 @@ def _package(accelerator: Accelerator, ratios: Ratios, year: float) -> Amounts:
     }
 
 
-@named(unit="1")
+@named()
 def boards(accelerator: Accelerator, ratios: Ratios) -> Floats:
     """Return the printed circuit boards of an accelerator: its own figure or a share of its price.
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import NamedTuple
 
-from computesim.traced import CONSTANT, Traced, ordered
+from computesim.traced import Traced, ordered
 
 Powers = tuple[tuple[str, float], ...]  #: sorted by symbol
 #: things that are counted have no dimension
@@ -119,7 +119,7 @@ def _unit(node: Traced, known: dict[int, Powers | None], misfits: list[Misfit]) 
     """Return the unit that the operands give; None for a number that goes with any."""
     units = [known[id(n)] for n in node.operands]
     if not units:
-        free = node.operation == CONSTANT or isinstance(node.value, str)
+        free = not node.unit or isinstance(node.value, str)
         return None if free else powers(node.unit)
     if node.value == 0 or math.isinf(node.value):
         return None
