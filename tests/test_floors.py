@@ -91,9 +91,7 @@ def modules_imported(path: Path) -> set[str]:
     return {name if name in NAMES else name.rpartition(".")[0] for name in names}
 
 
-IMPORTS = {
-    name: modules_imported(path) for name, path in NAMES.items() if "explain.parts" not in name
-}
+IMPORTS = {name: modules_imported(path) for name, path in NAMES.items()}
 
 
 def circles(graph: Mapping[str, set[str]]) -> list[str]:

@@ -13,7 +13,7 @@ from computesim.catalog.makers import members
 from computesim.errors import CatalogError, Fault
 from computesim.fleet.limits import Limit, Maker
 from computesim.fleet.power import nameplate
-from computesim.traced import function, plain, resting
+from computesim.traced import function, named, plain, resting
 
 if TYPE_CHECKING:
     from computesim.hardware.accelerator import Accelerator
@@ -77,6 +77,7 @@ def available(moment: Moment) -> Available:
     )
 
 
+@named("mean of the year")
 def _mean(value: Value, end: float, first: int) -> float:
     """Return the mean of a value over the year that ends at a time."""
     times = np.linspace(plain(end) - 1.0, plain(end), STEPS_OF_YEAR + 1)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from computesim.catalog import Catalog
     from computesim.scenario.show import Row
 
+DEFINITION = "definition"  #: the source of a setting, which is no assumption
 DEFAULT = "default"  #: the file of what no file says
 
 
@@ -138,7 +139,13 @@ class Scenario(Tree):
         """Return a plain setting of the run, `simulation.seed`; a leaf where it is traced."""
         setting = self.leaf(key)
         origin = str(self.origin(key))
-        return leaf(setting, lambda: Traced(setting, INPUT, name=key, unit="1", origin=origin))
+
+        def made() -> Traced:
+            note = "a setting of the run"
+            return Traced(setting, INPUT, name=key, unit="1", source=DEFINITION, origin=origin,
+                          note=note)  # fmt: skip
+
+        return leaf(setting, made)
 
     def placed(self) -> Scenario:
         """Return the same scenario in which every value knows where it stands."""

@@ -133,7 +133,7 @@ def check(scenario: Scenario, results: Results, memo: Memo) -> int:
     for variable, year, value in rows_of(results):
         traced = figures[variable, year].value
         assert traced == value or math.isnan(traced) is math.isnan(value) is True, (variable, year)
-    sources = {source.key for source in scenario.catalog().sources()} | {"estimate"}
+    sources = {source.key for source in scenario.catalog().sources()} | {"estimate", "definition"}
     nodes = list(ordered(figures.values()))
     for node in nodes:
         check_node(node, sources)
@@ -148,7 +148,7 @@ def check_node(node: Traced, sources: set[str]) -> None:
     elif node.operation in ("input", "catalog figure"):
         assert node.name
         assert node.origin
-        assert node.source in sources or node.name.startswith("simulation."), node
+        assert node.source in sources, node
     elif node.operation != "constant" and node.value:
         assert node.given, node.name  # what was measured or solved says on what grounds
 
@@ -326,7 +326,7 @@ def test_sources_are_counted_once_a_leaf_and_estimates_among_them(
     small: tuple[Scenario, Results],
 ) -> None:
     figure = explained(small, "Electricity cost|Pretraining", 2026)
-    told = {(n.name, n.source) for n in walk(figure.root) if n.source}
+    told = {(n.name, n.source) for n in walk(figure.root) if n.source not in ("", "definition")}
     assert figure.leaves == len(told)
     assert figure.estimates == sum(source == "estimate" for _, source in told)
     assert {c.source.key for c in figure.sources} == {source for _, source in told}

@@ -94,7 +94,7 @@ class _Tree:
         self.seen.add(id(node))
         each = formula(node)
         below_it, left = self._shown(each)
-        if len(each.operands) > 1 or each.written() not in ("", "a"):
+        if node.operation != "mean of a path" and each.written() not in ("", "a"):
             yield _cut(f"{rest}= {each.written()}")
         for place, (child, label) in enumerate(below_it):
             last = place == len(below_it) - 1 and not left
@@ -107,7 +107,7 @@ class _Tree:
         """Return the nodes to print below one, each with a label, and what is left out as text."""
         node = each.node
         labelled = [(n, f"{name}: ") for n, name in zip(each.operands, LETTERS, strict=False)]
-        rests = [(child, "~ ") for child in node.given[:MOST_GIVEN]]
+        rests = [(child, "~ ") for child in each.given[:MOST_GIVEN]]
         if node.operation == "mean of a path":
             (first, _), *between, (last, _) = labelled or [(node, "")]
             return [(first, "from "), (last, "to "), *rests], f"… {len(between)} points between"
@@ -116,7 +116,7 @@ class _Tree:
             rest = [n.value for n, _ in ordered[MOST_TERMS - 1 :]]
             more = len(each.operands) - MOST_TERMS + 1
             return [*ordered[: MOST_TERMS - 1], *rests], f"… {more} smaller terms" if rest else ""
-        more = len(node.given) - MOST_GIVEN
+        more = len(each.given) - MOST_GIVEN
         return [*labelled, *rests], f"~ … {more} more" if more > 0 else ""
 
     def _head(self, node: Traced, first: str, rest: str, end: str) -> Iterator[str]:

@@ -180,7 +180,7 @@ def unknown_head(variable: str) -> str:
 def _rests_on(root: Traced, scenario: Scenario) -> tuple[Citation, ...]:
     """Return the sources of a tree, those of most leaves first."""
     known = {source.key: source for source in scenario.catalog().sources()}
-    leaves = {(n.name, n.source) for n in walk(root) if n.source}
+    leaves = {(n.name, n.source) for n in walk(root) if n.source in known}
     counted = Counter(source for _, source in leaves)
     ordered = sorted(counted.items(), key=lambda item: (-item[1], item[0]))
     return tuple(Citation(known[key], count) for key, count in ordered if key in known)

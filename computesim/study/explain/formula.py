@@ -17,6 +17,7 @@ class Formula(NamedTuple):
 
     node: Traced
     operands: tuple[Traced, ...]  #: nodes with a name, in the order of their first use
+    given: tuple[Traced, ...] = ()  #: what it rests on besides, and what its steps do
 
     def written(self, names: Mapping[int, str] | None = None) -> str:
         """Return the formula, operands by letters or by what their identity stands for."""
@@ -39,8 +40,9 @@ def _written(node: Traced, name: Callable[[Traced], str], root: bool = False) ->
     if node.operation not in _SIGNS:
         return f"{node.operation}({', '.join(text for text, _ in parts)})", 9
     sign, strength = _SIGNS[node.operation]
+    grouped = node.operation in ("sum", "product")  # in any way
     own = [
-        f"({text})" if hold < strength or (place and hold == strength) else text
+        f"({text})" if hold < strength or (place and hold == strength and not grouped) else text
         for place, (text, hold) in enumerate(parts)
     ]
     return sign.join(own), strength
@@ -59,19 +61,19 @@ def formula(node: Traced) -> Formula:
         Steps without a name are part of the formula as long as it has no more than `MOST`
         operands; the others get the name of a step, and are operands.
     """
-    shown = _inlined(node.operands)
+    shown, given = _inlined(node.operands), [*node.given]
     while steps := [n for n in shown if _is_step(n)]:
         step = min(steps, key=lambda n: len(_inlined(n.operands)))
         place = next(i for i, n in enumerate(shown) if n is step)
         wider = _once([*shown[:place], *_inlined(step.operands), *shown[place + 1 :]])
         if len(wider) > MOST:
             break
-        shown = wider
+        shown, given = wider, [*given, *step.given]
     for number, step in enumerate((n for n in shown if _is_step(n)), 1):
         step.name = f"step {number} of {node.name}"
-    for number, step in enumerate((n for n in node.given if _is_step(n)), 1):
+    for number, step in enumerate((n for n in given if _is_step(n)), 1):
         step.name = f"condition {number} of {node.name}"
-    return Formula(node, tuple(shown))
+    return Formula(node, tuple(shown), tuple(_once(given)))
 
 
 def _is_step(node: Traced) -> bool:

@@ -41,7 +41,7 @@ def shown(roots: Sequence[Traced], given: bool = True) -> list[Formula]:
         node = waiting.pop()
         if id(node) not in found:
             found[id(node)] = formula(node)
-            below = [*found[id(node)].operands, *(node.given if given else ())]
+            below = [*found[id(node)].operands, *(found[id(node)].given if given else ())]
             waiting += reversed(below)
     return list(found.values())
 
@@ -75,7 +75,7 @@ def rows(roots: Sequence[Traced], given: bool = True) -> Iterator[tuple[object, 
             node.unit or units[id(node)],
             node.operation,
             each.written(ids),
-            " ".join(ids[id(n)] for n in node.given if id(n) in ids),
+            " ".join(ids[id(n)] for n in each.given if id(n) in ids),
             node.source,
             node.origin,
             node.note,
@@ -169,12 +169,12 @@ def _data(node: Traced, depth: int, seen: dict[int, int], units: dict[int, str])
         "note": node.note,
     }
     told: dict[str, Any] = {k: v for k, v in facts.items() if v != ""}
-    below = [*each.operands, *node.given]
+    below = [*each.operands, *each.given]
     if below and depth <= 0:
         return {**told, "below": len(below)}
     seen[id(node)] = len(seen) + 1
     told = {"id": seen[id(node)], **told}
-    for key, nodes in (("children", each.operands), ("given", node.given)):
+    for key, nodes in (("children", each.operands), ("given", each.given)):
         if nodes:
             told[key] = [_data(child, depth - 1, seen, units) for child in nodes]
     return told
