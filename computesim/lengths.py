@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -185,6 +186,7 @@ def lognormal(
     return LengthLaw((1.0,), (math.log(mean) - spread**2 / 2,), (spread,), cap, least)
 
 
+@lru_cache(maxsize=256)
 def lognormal_length(mean: float, spread: float, cap: float = math.inf) -> LengthLaw:
     """Return the one-component law whose mean, cap included, is `mean`.
 

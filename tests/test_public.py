@@ -16,8 +16,6 @@ DOCUMENTED = re.findall(r"^\| `([\w.]+)` \|", (ROOT / "docs" / "api.md").read_te
 
 #: names that are taken through a variable
 BY_VARIABLE = {"computesim.sim.kernels.serve"}
-#: modules whose users are on their way
-WAITING = ("computesim.report.text.tables", "computesim.study.questions")
 
 
 def _name(path: Path) -> str:
@@ -76,7 +74,7 @@ def unused() -> list[str]:
 
 def test_nothing_stands_in_the_package_that_only_tests_use() -> None:
     names = set(unused()) - {*DOCUMENTED, *BY_VARIABLE}
-    assert [name for name in sorted(names) if not name.startswith(WAITING)] == []
+    assert sorted(names) == []
 
 
 @pytest.mark.parametrize("name", DOCUMENTED)

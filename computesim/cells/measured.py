@@ -120,8 +120,8 @@ def use(cells: CellYear, task: Task, index: int, operation: Operation) -> Use:
         return Use(cell.compute * pooled, cell.bandwidth * pooled, cell.busy * pooled)
     if task in cells.pretraining:
         job = cells.pretraining[task][index]
-        busy = job.busy * job.effective * share
-        return Use(job.compute * job.effective * share, training.TRAINING_BANDWIDTH * busy, busy)
+        parts = (job.compute, job.bandwidth, job.busy)
+        return Use(*(part * job.effective * share for part in parts))
     if task in cells.rl:
         run = cells.rl[task][index]
         return Use(run.compute * share, run.bandwidth * share, run.busy * share)

@@ -16,16 +16,16 @@ import numpy as np
 from computesim.arrays import Floats
 from computesim.cells.jobs import RLDemand
 from computesim.cells.rl.cell import plan_of
-from computesim.cells.rl.cluster import learner
-from computesim.cells.rl.overhead import overhead_seconds, slowness, sync_seconds
+from computesim.cells.rl.cluster import learner, mean_effort
+from computesim.cells.rl.overhead import overhead_seconds, sync_seconds
 from computesim.cells.rl.plan import RLPlan
 from computesim.cells.rl.replica import batch_seconds, rollout_replica
-from computesim.cells.serving import MEMORY_SHARE, Play, intensity, paged_service
-from computesim.cells.training import TRAINING_BANDWIDTH, hardware_share
+from computesim.cells.serving import Play, intensity, paged_service
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.serving import ServingLayout, serving_layout, serving_step
 from computesim.hardware.step import StepModel
+from computesim.lengths import quantile
 from computesim.quantities import ServingLoad
 from computesim.sim.fluid import MeanLengths, fluid_rate, steady_state
 from computesim.sim.service import Service, check_service
@@ -108,21 +108,18 @@ def rl_pace(demand: RLDemand, accelerator: Accelerator) -> Pace:
     period = max(rollouts, after)
     if not plan.partial_rollouts:  # a batch waits for its longest rollout, ahead or not
         period = max(period, (rollouts + _tail(plan, step) + after) / (1.0 + plan.staleness))
-    n_rollout, n_learner = (n / plan.n_accelerators for n in plan.split)
-    shares = (n_rollout * rollouts / period, n_learner * learning / period)
+    shares = plan.working(rollouts / period, learning / period)
     batch = max(1, min(step.max_batch, int(step.kv_capacity_tokens / plan.trajectory_tokens)))
     seconds = step.decode_seconds(batch, plan.trajectory_tokens)
     rate = batch / seconds / step.n_accelerators
     context = plan.trajectory_tokens * load.attention_flop_per_pair
     decoding = rate * (load.flop_per_token + load.attention_flop_per_token + context)
-    index = min(batch, step.token_budget)
-    memory = float(step.weight_stream[index]) + batch * step.per_kv_token * plan.trajectory_tokens
-    hardware = hardware_share(taught.step, accelerator, plan.dtype) / slowness(plan)
+    moved = step.traffic_seconds(batch, batch * plan.trajectory_tokens, batch)
     peak = accelerator.peak(load.weight_dtype)
+    engine = (min(decoding / peak, 1.0), min(moved / seconds, 1.0))
     return Pace(
-        sum(work.flop for work in demand.works.values()) / (period * plan.n_accelerators),
-        shares[0] * min(decoding / peak, 1.0) + shares[1] * min(hardware, 1.0),
-        shares[0] * min(memory / seconds * MEMORY_SHARE, 1.0) + shares[1] * TRAINING_BANDWIDTH,
+        plan.model_flop / (period * plan.n_accelerators),
+        *mean_effort(shares, (engine, taught.effort(plan))),
         min(sum(shares), 1.0),
     )
 
@@ -130,14 +127,11 @@ def rl_pace(demand: RLDemand, accelerator: Accelerator) -> Pace:
 def _tail(plan: RLPlan, step: StepModel) -> float:
     """Return the seconds in which the longest rollout of a batch is generated almost alone.
 
-    Its length is that of the most likely largest of n normal logarithms, cut at the cap.
+    Its length is the most likely one of the largest of n, the quantile at 1 - 1/n.
     """
-    n, spread = max(plan.drawn, 3), plan.output_spread
-    far = math.sqrt(2.0 * math.log(n))
-    largest = far - (math.log(math.log(n)) + math.log(4.0 * math.pi)) / (2.0 * far)
-    mean = plan.mean_output_tokens
-    longest = min(plan.max_output_tokens, mean * math.exp(spread * largest - spread**2 / 2.0))
-    return max(longest - mean, 0.0) * step.decode_seconds(1, plan.prompt_tokens + longest)
+    longest = quantile(plan.lengths, 1.0 - 1.0 / max(plan.drawn, 3))
+    more = max(longest - plan.mean_output_tokens, 0.0)
+    return more * step.decode_seconds(1, plan.prompt_tokens + longest)
 
 
 @dataclass(frozen=True)

@@ -288,14 +288,5 @@ def intensity(
     flop = (lengths.fresh + lengths.later) * per_token + pairs * load.attention_flop_per_pair
     compute = rate * flop / (step.n_accelerators * accelerator.peak(load.weight_dtype))
     tokens = state.batch + rate * lengths.fresh * state.step_seconds
-    index = min(max(round(tokens), 1), step.token_budget)
-    memory = float(step.weight_stream[index]) + state.batch * (
-        step.per_kv_token * lengths.context + step.per_sequence
-    )
-    bandwidth = memory / state.step_seconds * MEMORY_SHARE
-    return min(compute, 1.0), min(bandwidth, 1.0)
-
-
-#: bytes over (memory seconds × bandwidth): attained HBM efficiency of weight and cache streams,
-#: 0.7 to 0.9 in measured kernels (hardware notes 3.3 of the inference study; estimate)
-MEMORY_SHARE = 0.8
+    moved = step.traffic_seconds(tokens, state.batch * lengths.context, state.batch)
+    return min(compute, 1.0), min(moved / state.step_seconds, 1.0)

@@ -8,7 +8,6 @@ from typing import Final
 import numpy as np
 
 from computesim.arrays import Floats
-from computesim.cells.serving import MEMORY_SHARE
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.power import (
     Site,
@@ -17,19 +16,22 @@ from computesim.hardware.power import (
     facility_watts,
     node_watts,
 )
+from computesim.hardware.step import StepModel
 from computesim.quantities import ServingLoad
 from computesim.sim.fluid import MeanLengths
+from computesim.sim.records import Records
 from computesim.sim.runs import Timeline
 
 PHASES: Final = ("prefill", "decode", "idle")
 
 
 @dataclass(frozen=True, slots=True)
-class TokenFlop:
-    """Model FLOP of one token, attention over its mean context included."""
+class TokenWork:
+    """What one token takes of a model, attention over its mean context included."""
 
     prefill: float  #: FLOP/token
     decode: float  #: FLOP/token
+    context: float  #: tokens whose cache a decoded token reads
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,8 @@ class PowerTimeline:
         return float((total[first:last] if last > first else total).mean())
 
 
-def token_flop(load: ServingLoad, lengths: MeanLengths) -> TokenFlop:
-    """Return the FLOP of tokens that are read and that are written.
+def token_work(load: ServingLoad, lengths: MeanLengths) -> TokenWork:
+    """Return what tokens that are read and that are written take.
 
     Parameters
     ----------
@@ -67,19 +69,54 @@ def token_flop(load: ServingLoad, lengths: MeanLengths) -> TokenFlop:
 
     Returns
     -------
-    TokenFlop
+    TokenWork
     """
     plain = load.flop_per_token + load.attention_flop_per_token
     pair = load.attention_flop_per_pair
-    return TokenFlop(plain + pair * lengths.pairs / lengths.fresh, plain + pair * lengths.context)
+    decode = plain + pair * lengths.context
+    return TokenWork(plain + pair * lengths.pairs / lengths.fresh, decode, lengths.context)
+
+
+def bandwidth_in_use(step: StepModel, row: Records | np.void, context: float) -> float:
+    """Return the fraction of the memory bandwidth in use while steps of an interval run.
+
+    Parameters
+    ----------
+    step : StepModel
+        Of a replica.
+    row : record of records.BIN
+        What the replicas did.
+    context : float, token
+        Of a decoding sequence.
+
+    Returns
+    -------
+    float
+
+    Notes
+    -----
+    An interval does not count its steps: there are as many as give each running sequence its
+    tokens, and enough to read the prompts in full chunks. All are taken to be alike.
+    """
+    busy = float(row["prefill_seconds"] + row["decode_seconds"])
+    if busy <= 0.0:
+        return 0.0
+    read, written = float(row["prefill_tokens"]), float(row["decode_tokens"])
+    running = max(float(row["batch_seconds"]) / busy, 1.0)
+    steps = max(written / running, read / step.token_budget)
+    if steps <= 0.0:
+        return 0.0
+    resident, sequences = written * context / steps, written / steps
+    moved = steps * step.traffic_seconds((read + written) / steps, resident, sequences)
+    return min(moved / busy, 1.0)
 
 
 def power_over_time(
     timeline: Timeline,
     accelerator: Accelerator,
     site: Site,
-    n_accelerators: int,
-    flop: TokenFlop,
+    step: StepModel,
+    work: TokenWork,
     dtype: str,
 ) -> PowerTimeline:
     """Return the watts of a pool by phase in each interval of a timeline.
@@ -91,9 +128,9 @@ def power_over_time(
     accelerator : Accelerator
     site : Site
         PUE.
-    n_accelerators : int
+    step : StepModel
         Of one replica.
-    flop : TokenFlop
+    work : TokenWork
         Of a token.
     dtype : str
         Of the matrix multiplications.
@@ -107,12 +144,12 @@ def power_over_time(
     Notes
     -----
     `prefill` is every step that reads a prompt, whatever decodes besides; `decode` the other
-    steps. An interval knows its tokens and the seconds of its memory side, not which step had
-    which: decoded tokens and memory traffic are shared out between the two in proportion to
-    their time (estimate). Matrix FLOP are those of the tokens, attention those of a mean context.
+    steps. An interval knows its tokens, not which step had which: decoded tokens and memory
+    traffic are shared out between the two in proportion to their time (estimate). Matrix FLOP are
+    those of the tokens, attention those of a mean context.
     Node, cluster and site overheads are affine in the load, so that phases add up to the whole.
     """
-    bins, peak = timeline.bins, n_accelerators * accelerator.peak(dtype)
+    bins, peak = timeline.bins, step.n_accelerators * accelerator.peak(dtype)
     it = np.zeros((bins.shape[0], len(PHASES), bins.shape[1]))
     facility = np.zeros_like(it)
     draws = _Draws(accelerator, site)
@@ -122,15 +159,15 @@ def power_over_time(
         busy = read + decoded
         seconds = (read, decoded, max(float(row["on_seconds"]) - busy, 0.0))
         if busy > 0.0:
-            bandwidth = min(MEMORY_SHARE * float(row["memory_seconds"]) / busy, 1.0)
-            decoding = flop.decode * float(row["decode_tokens"]) / busy / peak
-            reading = flop.prefill * float(row["prefill_tokens"]) / read / peak if read else 0.0
+            bandwidth = bandwidth_in_use(step, row, work.context)
+            decoding = work.decode * float(row["decode_tokens"]) / busy / peak
+            reading = work.prefill * float(row["prefill_tokens"]) / read / peak if read else 0.0
             intensity = (min(reading + decoding, 1.0), min(decoding, 1.0))
         for phase, spent in enumerate(seconds):
             if spent <= 0.0:
                 continue
             own = draws.idle if phase == 2 else draws.busy(intensity[phase], bandwidth)
-            share = n_accelerators * spent / timeline.width
+            share = step.n_accelerators * spent / timeline.width
             it[place[0], phase, place[1]] = own[0] * share
             facility[place[0], phase, place[1]] = own[1] * share
     return PowerTimeline(timeline.width, it, facility)

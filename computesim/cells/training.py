@@ -13,8 +13,6 @@ from computesim.hardware.reliability import effective_time
 from computesim.records import quantity
 from computesim.workload.transformer import train_flop_per_token, training_load
 
-#: memory bandwidth in use while matrix multiplications of training run, fraction; estimate
-TRAINING_BANDWIDTH = 0.3
 NODE = 8  #: accelerators of the node for which failure rates are published
 SMALLEST_JOB = 64  #: accelerators
 LARGEST_JOB = 2**22  #: accelerators
@@ -58,6 +56,7 @@ class TrainingCell:
     flop: float = quantity("FLOP/s", 0.0)
     mfu: float = quantity("1", 0.0)  #: while running, fraction of the dense bf16 peak
     compute: float = quantity("1", 0.0)  #: HFU at the executed dtype, mean of the step
+    bandwidth: float = quantity("1", 0.0)  #: likewise, fraction of the memory bandwidth
     busy: float = quantity("1", 0.0)  #: share of a step in which the accelerator computes
     effective: float = quantity("1", 0.0)  #: share of wall time with progress (ETTR)
     accelerators: int = 0  #: of one job
@@ -137,6 +136,7 @@ def _job(
         flop=per_token * step.tokens_per_second * effective,
         mfu=step.mfu,
         compute=hardware_share(step, accelerator, demand.dtype),
+        bandwidth=step.bandwidth,
         busy=step.busy,
         effective=effective,
         accelerators=size,

@@ -81,11 +81,11 @@ def _refuse_ignored(ctx: typer.Context, subject: str, is_scenario: bool) -> None
         if source is None or source.name != "COMMANDLINE":
             continue
         if is_scenario and name not in _OF_SCENARIO:
-            told = f"does not count for a scenario: the labs of {subject} say it"
-            faults.append(Fault(option.opts[0], told, "`--set labs.GROUP.policy.KEY=VALUE`"))
+            reason = f"does not count for a scenario: the labs of {subject} say it"
+            faults.append(Fault(option.opts[0], reason, "`--set labs.GROUP.policy.KEY=VALUE`"))
         elif not is_scenario and name == "overrides":
-            told = f"does not count for a skill: {subject} is no scenario"
-            faults.append(Fault(option.opts[0], told, "the other options of this command"))
+            reason = f"does not count for a skill: {subject} is no scenario"
+            faults.append(Fault(option.opts[0], reason, "the other options of this command"))
     if faults:
         raise FaultyInputError(faults, "balance")
 
@@ -93,14 +93,16 @@ def _refuse_ignored(ctx: typer.Context, subject: str, is_scenario: bool) -> None
 def _skill(skill: str, inputs: Inputs, catalog: Catalog, shown: Shown) -> None:
     """Solve for a skill; print, and write where files are wanted."""
     from computesim.report.text.balance import balance_text
-    from computesim.study.balance.question import asked_of
+    from computesim.study.balance.question import problem_of
     from computesim.study.balance.whole import balances
 
-    asked = asked_of(inputs, skill, catalog)
+    problem = problem_of(inputs, skill, catalog)
     if shown.out is not None:
         shown.out.mkdir(parents=True, exist_ok=True)  # a place that cannot be written says so now
     with progress(shown.quiet) as tell:
-        answer = balances(asked.questions, asked.target, asked.budget, shown.out is not None, tell)
+        answer = balances(
+            problem.questions, problem.target, problem.budget, shown.out is not None, tell
+        )
     files: list[Path] = []
     if shown.out is not None:
         from computesim.report.balance_html import write_balance

@@ -40,17 +40,17 @@ def doctor(as_json: options.Json = False) -> None:
 
     Example: computesim doctor
     """
-    found: list[Finding] = []
+    findings: list[Finding] = []
     with progress() as tell:
         for done, look in enumerate(_LOOKS):
             if tell:
                 tell(done, len(_LOOKS), "looking")
-            found += look()
-    broken = [f for f in found if f.required and not f.ok]
+            findings += look()
+    broken = [f for f in findings if f.required and not f.ok]
     if as_json:
-        print_json({"ok": not broken, "findings": [f._asdict() for f in found]})
+        print_json({"ok": not broken, "findings": [f._asdict() for f in findings]})
     else:
-        typer.echo(columns([(_mark(f), f.name, f.text) for f in found]))
+        typer.echo(columns([(_mark(f), f.name, f.text) for f in findings]))
         typer.echo(f"\n{len(broken)} broken" if broken else "\neverything required works")
     if broken:
         raise typer.Exit(CHECK_FAILED)
@@ -73,8 +73,8 @@ def _python() -> Iterator[Finding]:
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     yield Finding("cores", True, False, f"{usable} usable of {os.cpu_count()}")
     limits = {n: os.environ[n] for n in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS") if n in os.environ}
-    told = ", ".join(f"{name}={value}" for name, value in limits.items()) or "not limited"
-    yield Finding("threads", True, False, told)
+    threads = ", ".join(f"{name}={value}" for name, value in limits.items()) or "not limited"
+    yield Finding("threads", True, False, threads)
 
 
 def _libraries() -> Iterator[Finding]:

@@ -13,10 +13,9 @@ from computesim.demand.demand import Progress
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.power import (
     Site,
-    accelerator_watts,
     cluster_watts,
     facility_watts,
-    node_watts,
+    watts_in_use,
 )
 from computesim.workload.balance import Spending
 from computesim.workload.transformer import prefill_flop
@@ -47,12 +46,8 @@ class Hired:
         -------
         float, J
         """
-        busy = self.use * pace.busy
-        compute, bandwidth = (
-            min(share / pace.busy, 1.0) for share in (pace.compute, pace.bandwidth)
-        )
-        chip = accelerator_watts(self.accelerator, compute, bandwidth, busy)
-        it = cluster_watts(node_watts(self.accelerator, chip, busy))
+        means = (self.use * share for share in (pace.compute, pace.bandwidth, pace.busy))
+        it = cluster_watts(watts_in_use(self.accelerator, *means))
         return seconds * facility_watts(self.site, it)
 
 

@@ -12,12 +12,11 @@ from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.power import (
     OVERHEADS,
     Site,
-    accelerator_watts,
     cluster_watts,
     facility_watts,
-    node_watts,
+    watts_in_use,
 )
-from computesim.traced import least, log, most, named, plain
+from computesim.traced import log, most, named, plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +43,7 @@ def draw(accelerator: Accelerator, use: Use, network: float, site: Site) -> Draw
     -------
     Draw
     """
-    busy = least(most(use.busy, 0.0), 1.0)
-    while_busy = 1.0 / busy if busy > 0 else 0.0
-    chip = accelerator_watts(
-        accelerator,
-        least(use.compute * while_busy, 1.0),
-        least(use.bandwidth * while_busy, 1.0),
-        busy,
-    )
-    it = cluster_watts(node_watts(accelerator, chip, busy), network)
+    it = cluster_watts(watts_in_use(accelerator, *use), network)
     return Draw(it, facility_watts(site, it, nameplate(accelerator, network)))
 
 

@@ -151,6 +151,29 @@ def node_watts(
     return watts + accelerator.node_overhead * overheads.node_draw * follows
 
 
+def watts_in_use(accelerator: Accelerator, compute: float, bandwidth: float, busy: float) -> float:
+    """Return the IT watts of a node per accelerator that works for a part of its time.
+
+    Parameters
+    ----------
+    accelerator : Accelerator
+    compute, bandwidth : float
+        Fractions of the dense peak and of the memory bandwidth, averages over all of its time.
+    busy : float
+        Share of the time in which it works.
+
+    Returns
+    -------
+    float, W
+    """
+    busy = least(most(busy, 0.0), 1.0)
+    while_busy = 1.0 / busy if busy > 0 else 0.0
+    chip = accelerator_watts(
+        accelerator, least(compute * while_busy, 1.0), least(bandwidth * while_busy, 1.0), busy
+    )
+    return node_watts(accelerator, chip, busy)
+
+
 @named()
 def cluster_watts(
     node: float, network: float | None = None, overheads: Overheads = OVERHEADS

@@ -186,9 +186,12 @@ class Replica:
 
     def per_sequence(self) -> float:
         """Return the seconds of one decoding sequence beside its growing cache."""
+        return self.state_seconds() + self.engine.sequence / self.layout.dp
+
+    def state_seconds(self) -> float:
+        """Return the seconds that read the state of one sequence whose size is fixed."""
         read = self.load.state_bytes_per_sequence + self.load.selected_bytes_per_sequence
-        moved = read / (self.kv_pieces * self.groups) / self._kv_bandwidth()
-        return moved + self.engine.sequence / self.layout.dp
+        return read / (self.kv_pieces * self.groups) / self._kv_bandwidth()
 
     def _kv_bandwidth(self) -> float:
         return self.machine.memory_bandwidth * self.kernels.kv_hbm

@@ -100,6 +100,10 @@ def serving_step(
         max_batch=batch,
         token_budget=budget,
         n_accelerators=layout.n_accelerators,
+        weight_hbm=replica.kernels.weight_hbm,
+        kv_hbm=replica.kernels.kv_hbm,
+        activation_seconds=replica.activation_seconds(),
+        state_seconds=replica.state_seconds(),
     )
 
 

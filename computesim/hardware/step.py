@@ -40,6 +40,29 @@ class StepModel:
     max_batch: int  #: sequences that may decode together
     token_budget: int  #: most tokens of one step
     n_accelerators: int
+    weight_hbm: float = 1.0  #: fraction of the memory bandwidth that reading weights attains
+    kv_hbm: float = 1.0  #: likewise reading the cache and the state of sequences
+    activation_seconds: float = 0.0  #: of activations crossing memory, inside the above, s/token
+    state_seconds: float = 0.0  #: of reading fixed-size state, inside `per_sequence`, s/sequence
+
+    def traffic_seconds(self, tokens: float, resident: float, sequences: float) -> float:
+        """Return the seconds in which memory at its full bandwidth would move a step's bytes.
+
+        Parameters
+        ----------
+        tokens, resident, sequences : float
+            As for `step_seconds`.
+
+        Returns
+        -------
+        float, s
+            Over the seconds of the step, the fraction of the memory bandwidth in use: weights,
+            activations, cache and state. Scheduler, gaps and sampling move nothing.
+        """
+        index = min(max(round(tokens), 1), self.token_budget)
+        streamed = float(self.weight_stream[index]) + self.activation_seconds * tokens
+        cached = self.per_kv_token * resident + self.state_seconds * sequences
+        return self.weight_hbm * streamed + self.kv_hbm * cached
 
     def step_seconds(self, tokens: float, pairs: float, resident: float, sequences: float) -> float:
         """Return the seconds of one step.

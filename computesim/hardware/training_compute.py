@@ -100,30 +100,53 @@ class Compute:
         half = own.half_width if dtype in WIDE else own.half_width_narrow * narrow
         return np.asarray(by_rows * (1.0 + half / width))
 
-    def elementwise_seconds(self) -> float:
-        """Return the seconds of a token in everything that memory bounds, undivided."""
-        load, own = self.load, self.own
+    def elementwise_bytes(self) -> float:
+        """Return the bytes of a token that everything between the matrices moves, undivided."""
+        load = self.load
         kept = load.activation_bytes_per_token_layer * load.n_layers + ELEMENT * load.vocab_size
-        return kept * own.memory_passes / (self.machine.memory_bandwidth * own.hbm)
+        return kept * self.own.memory_passes
 
-    def weight_seconds(self, grid: LayoutGrid) -> Floats:
-        """Return the seconds of a microbatch in reading weights and adding to gradients."""
+    def operand_bytes(self) -> float:
+        """Return the bytes of a token that the matrices read and write, undivided.
+
+        Each of three passes reads what enters a matrix and writes what leaves it, once.
+        """
+        load = self.load
+        matrices = MATRICES * load.n_layers + 3.0 * load.n_moe_layers * load.experts_per_token
+        widths = (load.matmul_flop_per_token - self.head_flop) / 6.0 / load.d_model
+        return 3.0 * ELEMENT * (matrices * load.d_model + widths)
+
+    def weight_bytes(self, grid: LayoutGrid) -> Floats:
+        """Return the bytes of a microbatch in reading weights and adding to gradients."""
         dense, expert = parameters_per_rank(self.load, grid)
-        moved = 2.0 * (self.recipe.weight_bytes + self.recipe.gradient_bytes)
-        return (dense + expert) * moved / (self.machine.memory_bandwidth * self.own.hbm)
+        return (dense + expert) * (2.0 * (self.recipe.weight_bytes + self.recipe.gradient_bytes))
+
+    def moved_bytes(self, grid: LayoutGrid) -> Floats:
+        """Return the bytes that one microbatch moves on the mean stage, shape (k,)."""
+        activations = self.elementwise_bytes() + self.operand_bytes()
+        moved = self._tokens(grid) * activations + self.weight_bytes(grid)
+        return np.asarray(self._again(grid) * moved)
+
+    def _again(self, grid: LayoutGrid) -> Floats:
+        """Return the work with what is recomputed ÷ the work without, shape (k,)."""
+        return np.asarray(1.0 + np.array(self.recipe.extra_flop)[grid.recompute])
+
+    def _tokens(self, grid: LayoutGrid) -> Floats:
+        """Return the tokens of a microbatch, divided by all that share them, shape (k,)."""
+        return np.asarray(grid.microbatch * self.load.seq_len / (grid.tp * grid.cp * grid.pp))
 
     def seconds(self, grid: LayoutGrid) -> Floats:
         """Return the compute seconds of one microbatch on the mean stage, shape (k,)."""
         load, own = self.load, self.own
-        again = 1.0 + np.array(self.recipe.extra_flop)[grid.recompute]
+        bandwidth = self.machine.memory_bandwidth * own.hbm
         scores = load.attention_flop_per_token / (
             self.machine.peak("bf16") * own.training_attention * sustained(self.machine, own)
         )
-        tokens = grid.microbatch * load.seq_len / (grid.tp * grid.cp * grid.pp)
+        tokens = self._tokens(grid)
         matrices = tokens * (self.dense_seconds(grid) + self.expert_seconds(grid))
         # small multiplications wait for their weights, large ones hide them
-        matrices = np.hypot(matrices, self.weight_seconds(grid))
-        busy = matrices + tokens * (scores + self.elementwise_seconds())
+        matrices = np.hypot(matrices, self.weight_bytes(grid) / bandwidth)
+        busy = matrices + tokens * (scores + self.elementwise_bytes() / bandwidth)
         launches = load.n_layers * own.training_layer_overhead
         launches += load.n_moe_layers * own.training_moe_overhead
-        return np.asarray(again * (busy + launches / grid.pp), dtype=np.float64)
+        return np.asarray(self._again(grid) * (busy + launches / grid.pp), dtype=np.float64)

@@ -57,6 +57,7 @@ class TrainingStep:
     memory: TrainingMemory
     jitter: float = 0.0  #: input, launches and stragglers ÷ the rest of the step
     host_seconds: float = 0.0  #: of them an optimiser step on the CPU, s/step
+    bandwidth: float = 0.0  #: fraction of the memory bandwidth in use, mean of the step
 
     @property
     def tokens_per_second(self) -> float:
@@ -191,8 +192,23 @@ class TrainingJob:
 
     def compute(self, grid: LayoutGrid) -> Floats:
         """Return the compute seconds of one microbatch on the mean stage, shape (k,)."""
-        own, recipe = self.own, self.recipe
-        return Compute.of(self.load, self.accelerator, own, self.dtype, recipe).seconds(grid)
+        return self._computing.seconds(grid)
+
+    @property
+    def _computing(self) -> Compute:
+        """What computes."""
+        return Compute.of(self.load, self.accelerator, self.own, self.dtype, self.recipe)
+
+    def traffic_seconds(self, grid: LayoutGrid) -> Floats:
+        """Return the seconds in which memory at its full bandwidth would move a step's bytes.
+
+        Weights, gradients and activations of all microbatches, and the state of an optimiser that
+        is not on the host; shape (k,). What multiplications read again is left to caches.
+        """
+        moved = self.microbatches(grid) * self._computing.moved_bytes(grid)
+        state = updated_parameters(self.load, grid) * optimiser_bytes_moved(self.recipe)
+        moved = moved + np.where(grid.offload > 0, 0.0, state)
+        return np.asarray(moved / self.accelerator.memory_bandwidth)
 
     def optimiser(self, grid: LayoutGrid) -> Floats:
         """Return the seconds in which the optimiser reads and writes its share of state."""
@@ -259,6 +275,7 @@ class TrainingJob:
             memory=self.memory(grid).at(index),
             jitter=float(self.jitter(grid)[index]),
             host_seconds=float(times.optimiser[index]) if grid.offload[index] else 0.0,
+            bandwidth=min(float(self.traffic_seconds(grid)[index]) / seconds, 1.0),
         )
 
 

@@ -48,7 +48,7 @@ def balance_html(answer: Balances) -> str:
         ("charts", "Charts", drawn),
         ("question", "What is asked", _asked(answer.question)),
     ]
-    title = f"The balance of {answer.question.asked.skill.name}"
+    title = f"The balance of {answer.question.job.skill.name}"
     top = (
         '<div class="kind">Compute demand of AI: the balance of RL and inference</div>'
         f"<h1>{escape(title)}</h1>"

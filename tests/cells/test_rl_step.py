@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from scipy.special import gammaincinv
 
 from computesim.catalog import load_catalog
-from computesim.cells.rl.engine import _of_groups, reread_seconds
-from computesim.cells.rl.lengths import long_share_tokens, rollout_lengths, uncut_location
+from computesim.cells.rl.engine import _of_groups, in_turn, reread_seconds
 from computesim.cells.rl.overhead import sync_seconds
 from computesim.cells.rl.pool import RolloutPool
 from computesim.cells.rl.step import RLPlan, rl_run, rl_step_times
 from computesim.errors import CapacityError, SimulationError
 from computesim.sim.loop import rollout_loop
+from computesim.workload.parameters import parameter_count
 from computesim.workload.transformer import decode_flop, prefill_flop, train_flop_per_token
 
 CATALOG = load_catalog()
@@ -275,7 +275,7 @@ def test_a_calibration_of_ones_own_is_used() -> None:
 def test_the_flop_of_a_step_are_those_of_its_sequences() -> None:
     """Summed rollout by rollout: attention grows with the square of each length."""
     plan = small(prompt_tokens=1000, mean_output_tokens=1500, max_output_tokens=8000, group_size=1)
-    lengths = rollout_lengths(4000, 1500, 0.0, 8000, seed=7)
+    lengths = plan.lengths.draw(4000, np.random.default_rng(7))
     each = [
         prefill_flop(plan.model, 1000)
         + decode_flop(plan.model, 1000, n)
@@ -286,11 +286,41 @@ def test_the_flop_of_a_step_are_those_of_its_sequences() -> None:
     assert rl_step_times(plan).flop == pytest.approx(256 * np.mean(each), rel=0.03)
 
 
+def test_the_flop_of_a_critic_and_a_reference_are_those_of_their_passes() -> None:
+    """Per learnt token 6N for the policy and 6N for the critic, 2N each for three forwards."""
+    plain = small(old_log_probs=False)
+    full = small(critic=True, reference=True)
+    n = 2.0 * parameter_count(plain.model).matmul
+    learnt = plain.sequences * plain.trajectory_tokens
+    more = (full.model_flop - plain.model_flop) / (n * learnt)
+    assert more == pytest.approx(1 + 1 + 1 + 3, rel=0.12)  # without the head of a critic
+
+
+def test_prediction_layers_are_not_trained() -> None:
+    plan = nemo("dsv3-256")
+    without = replace(plan, model=replace(plan.model, mtp_depth=0))
+    assert plan.model.mtp_depth > 0
+    assert without.model_flop == plan.model_flop
+
+
 def test_watts_lie_between_idle_and_full_load() -> None:
     times = rl_step_times(small())
     machine = CATALOG.accelerator("h100-sxm")
     assert 0.3 * machine.tdp < times.watts < 2 * machine.tdp
     assert times.joules == pytest.approx(times.watts * times.accelerator_seconds)
+
+
+def test_an_engine_of_few_rollouts_streams_weights_and_of_many_computes() -> None:
+    """One rollout at a time reads all weights in every step, whatever the step waits for."""
+    few, many = (
+        in_turn(RolloutPool.of(small(sequences=n, group_size=1, tp_rollout=8), 1, "numba"), 1)
+        for n in (1, 512)
+    )
+    step = few.replica
+    alone = step.traffic_seconds(1, 115 + 500, 1) / step.decode_seconds(1, 115 + 500)
+    assert few.bandwidth == pytest.approx(alone, rel=0.05)
+    assert 10 * few.compute < many.compute
+    assert many.bandwidth < max(step.weight_hbm, step.kv_hbm)
 
 
 def test_a_model_that_does_not_fit_says_by_how_much() -> None:
@@ -314,28 +344,18 @@ def test_ten_thousand_steps_with_simulated_tails_take_the_mean_of_one() -> None:
 # --- lengths
 
 
-@given(share=st.floats(0.05, 0.9), before=st.floats(0.0, 5000.0))
-@settings(max_examples=20, deadline=None)
-def test_the_mean_token_stands_in_a_longer_sequence_than_the_mean(
-    share: float, before: float
-) -> None:
-    cap = 8192.0
-    whole = before + rollout_lengths(40_000, share * cap, 0.75, cap, seed=3)
-    expected = (whole**2).mean() / whole.mean()
-    assert long_share_tokens(before, share * cap, 0.75, cap) == pytest.approx(expected, rel=0.05)
-
-
 @given(share=st.floats(0.02, 0.9), spread=st.floats(0.3, 1.2))
 @settings(max_examples=30, deadline=None)
 def test_lengths_cut_at_the_cap_have_the_published_mean(share: float, spread: float) -> None:
-    cap = 8192.0
-    lengths = rollout_lengths(40_000, share * cap, spread, cap, seed=3)
-    assert lengths.max() <= cap
-    assert lengths.mean() == pytest.approx(share * cap, rel=0.05)
+    plan = small(mean_output_tokens=share * 8192, max_output_tokens=8192, output_spread=spread)
+    lengths = plan.lengths.draw(40_000, np.random.default_rng(3))
+    assert lengths.max() <= 8192
+    assert lengths.mean() == pytest.approx(share * 8192, rel=0.05)
 
 
-def test_a_low_mean_leaves_the_cap_without_effect() -> None:
-    assert uncut_location(100.0, 0.7, 1e9) == pytest.approx(np.log(100.0) - 0.7**2 / 2, abs=1e-6)
+def test_a_mean_at_the_cap_is_as_near_as_a_law_comes() -> None:
+    plan = small(mean_output_tokens=2048, max_output_tokens=2048)
+    assert plan.lengths.mean == pytest.approx(0.97 * 2048)
 
 
 # --- the loop of engine and learner

@@ -338,3 +338,19 @@ def test_a_recipe_with_bf16_moments_saves_the_state_it_says(
     less = training_step(load, machines["h100-sxm"], layout, 2**20, recipe=lean).memory
     assert full.gradients == pytest.approx(2 * less.gradients)
     assert full.optimiser == pytest.approx(1.5 * less.optimiser)
+
+
+def test_memory_moves_what_a_step_counts_and_a_larger_microbatch_reads_weights_less_often(
+    machines: dict[str, Accelerator], models: dict[str, Architecture]
+) -> None:
+    chip, load = machines["h100-sxm"], training_load(models["llama-3.1-8b"], 4096)
+    small, large = (
+        training_step(load, chip, TrainingLayout(tp=4, dp=2, microbatch=b), 4096 * 64)
+        for b in (1, 8)
+    )
+    moved = large.bandwidth * large.seconds * chip.memory_bandwidth
+    share = load.n_params / 4
+    weights = share * (2 + 4) * 2 * 4  # read, added to and written, in each of four microbatches
+    assert weights < moved < weights + 50 * share + 4096 * 64 / 8 * 70e6
+    assert large.bandwidth * large.seconds < small.bandwidth * small.seconds
+    assert 0.05 < large.bandwidth < small.bandwidth < 0.6

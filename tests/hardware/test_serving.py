@@ -251,3 +251,28 @@ def test_more_sequences_and_longer_contexts_are_never_faster(
     assert step.steady_seconds(batch, context * more, 500) >= step.steady_seconds(
         batch, context, 500
     )
+
+
+def test_the_bytes_of_a_step_are_those_of_weights_and_cache(
+    machines: dict[str, Accelerator], loads: LoadOf
+) -> None:
+    load, chip = loads("llama-3.1-8b", "fp8"), machines["h100-sxm"]
+    one, two = (serving_step(load, chip, ServingLayout(tp=n)) for n in (1, 2))
+    moved = one.traffic_seconds(16, 16 * 4000, 16) * chip.memory_bandwidth
+    activations = moved - load.dense_weight_bytes - 16 * 4000 * load.kv_bytes_per_token
+    assert 0.0 < activations < 0.01 * moved
+    assert two.traffic_seconds(16, 16 * 4000, 16) == pytest.approx(
+        one.traffic_seconds(16, 16 * 4000, 16) / 2, rel=0.01
+    )
+
+
+@pytest.mark.parametrize("model", ["llama-3.1-70b", "deepseek-v3"])
+@pytest.mark.parametrize("batch", [1, 32, 256])
+def test_no_step_moves_more_than_its_kernels_attain(
+    machines: dict[str, Accelerator], loads: LoadOf, model: str, batch: int
+) -> None:
+    step = serving_step(loads(model, "fp8"), machines["h200-sxm"])
+    share = step.traffic_seconds(batch, batch * 8000, batch) / step.decode_seconds(batch, 8000)
+    assert 0.1 < share < max(step.weight_hbm, step.kv_hbm)
+    reading = step.traffic_seconds(8192, 0, 0) / step.step_seconds(8192, 8192 * 4096, 0, 0)
+    assert 0.0 < reading < 0.5 * share + 0.1  # prompts compute

@@ -83,7 +83,6 @@ def _measure(demand: RLDemand, accelerator: Accelerator, play: Play, failures: F
                 raise
             plan = _doubled(plan)
     seconds, job = times.step_seconds, times.n_accelerators
-    total = sum(work.flop for work in demand.works.values())
     idle = times.rollout_idle * times.n_rollout + times.learner_idle * times.n_learner
     return RLCell(
         steps=failures.effective_time(job) / (seconds * job),
@@ -94,7 +93,7 @@ def _measure(demand: RLDemand, accelerator: Accelerator, play: Play, failures: F
         compute=times.compute,
         bandwidth=times.bandwidth,
         busy=min(1.0, max(0.0, 1.0 - idle / (times.n_rollout + times.n_learner))),
-        utilisation=total / (seconds * job * accelerator.peak("bf16")),
+        utilisation=times.utilisation,
     )
 
 
@@ -121,7 +120,7 @@ def plan_of(demand: RLDemand, accelerator: Accelerator, play: Play) -> RLPlan:
     # a search runs as so many sequences side by side, each as long as its critical path
     growth = cost.critical_tokens / demand.response_tokens
     lanes = max(1.0, cost.generated_tokens / cost.critical_tokens)
-    after = {k: w.flop for k, w in demand.works.items() if k not in ("prefill", "decode")}
+    flop = {name: work.flop for name, work in demand.works.items()}
     cap = demand.max_response_tokens * growth
     plan = RLPlan(
         model=demand.model,
@@ -144,7 +143,8 @@ def plan_of(demand: RLDemand, accelerator: Accelerator, play: Play) -> RLPlan:
         tool_seconds=recipe.turns.tool_seconds,
         tool_tokens=recipe.turns.tool_tokens,
         verifier_seconds=demand.verifier_seconds,
-        learner_flop=sum(after.values()),
+        flop=sum(flop.values()),
+        learner_flop=sum(f for name, f in flop.items() if name not in ("prefill", "decode")),
         simulated=play.requests,
     )
     return balanced(replace(plan, n_accelerators=_enough(plan)))

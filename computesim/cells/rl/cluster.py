@@ -8,6 +8,7 @@ from typing import Final
 from computesim.cells.rl.overhead import slowness
 from computesim.cells.rl.plan import RLPlan
 from computesim.cells.rl.replica import batch_seconds, rollout_replica
+from computesim.cells.training import hardware_share
 from computesim.errors import CapacityError
 from computesim.hardware.parallel import TrainingStep, best_layout
 from computesim.workload.transformer import serving_load, training_load
@@ -25,6 +26,30 @@ class Learner:
     seconds: float  #: forward, backward and optimiser of all passes, critic included, s
     log_probs: float  #: forward passes of policy, reference and critic, s
     step: TrainingStep  #: of one minibatch
+
+    def effort(self, plan: RLPlan) -> tuple[float, float]:
+        """Return compute and memory bandwidth in use while the learner works, fractions."""
+        compute = hardware_share(self.step, plan.accelerator, plan.dtype)
+        return compute / slowness(plan), self.step.bandwidth / slowness(plan)
+
+
+def mean_effort(
+    shares: tuple[float, float], efforts: tuple[tuple[float, float], tuple[float, float]]
+) -> tuple[float, float]:
+    """Return compute and bandwidth in use, means over the time of a job.
+
+    Parameters
+    ----------
+    shares : tuple of two float
+        Of the job's time in which engine and learner work, `RLPlan.working`.
+    efforts : tuple of two tuples
+        Compute and bandwidth of both while they work.
+    """
+    compute, bandwidth = (
+        sum(share * effort[kind] for share, effort in zip(shares, efforts, strict=True))
+        for kind in (0, 1)
+    )
+    return compute, bandwidth
 
 
 def learner(plan: RLPlan) -> Learner:

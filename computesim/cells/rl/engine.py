@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from computesim.arrays import Floats
+from computesim.cells.rl.plan import RLPlan
 from computesim.cells.rl.pool import RolloutPool
-from computesim.cells.serving import MEMORY_SHARE
 from computesim.hardware.step import StepModel
 
 CYCLES: Final = 8  #: steps of a loop that are played rollout by rollout
@@ -32,6 +32,15 @@ class Rollouts:
     bandwidth: float  #: likewise of the memory bandwidth
     replicas: int
     replica: StepModel
+
+
+class Done(NamedTuple):
+    """Sums over all batches and replicas that were played."""
+
+    busy: float  #: s
+    tokens: float  #: generated
+    steps: float  #: of replicas
+    batches: float
 
 
 def in_turn(pool: RolloutPool, batches: int) -> Rollouts:
@@ -59,8 +68,10 @@ def in_turn(pool: RolloutPool, batches: int) -> Rollouts:
     verify = float(np.mean(judged - makespan))
     busy = sum(float(run.replicas["busy_seconds"].sum()) for run in runs)
     tokens = float(sum(run.tokens for run in runs))
+    steps = sum(float(run.replicas["iterations"].sum()) for run in runs)
     last = float(makespan.mean())
-    return _rollouts(pool, judged, last, verify, 0.0, busy, tokens, batches)
+    done = Done(busy, tokens, steps, batches)
+    return _rollouts(pool, judged, last, verify, 0.0, done)
 
 
 def ahead(pool: RolloutPool, learning: float, sync: float) -> Rollouts:
@@ -109,7 +120,8 @@ def ahead(pool: RolloutPool, learning: float, sync: float) -> Rollouts:
     busy = min(each + again * pool.played, period * pool.played) * whole
     latencies = np.array([max(latency, stay, 0.0)])
     verify = plan.verifier_seconds
-    return _rollouts(pool, latencies, stay, verify, period, busy, tokens, whole)
+    played = Done(busy, tokens, float(run.replicas["iterations"].sum()), whole)
+    return _rollouts(pool, latencies, stay, verify, period, played)
 
 
 def reread_seconds(pool: RolloutPool) -> float:
@@ -136,11 +148,16 @@ def reread_seconds(pool: RolloutPool) -> float:
     plan, step = pool.plan, pool.step
     if not plan.recompute_cache:
         return 0.0
-    before = plan.prompt_tokens + plan.observed_tokens
-    context = before + 0.5 * (plan.attended_tokens - before)
+    context = half_way(plan)
     let_in = (1.0 + min(plan.staleness, DEEPEST)) * plan.drawn / pool.replicas
     running = min(let_in, step.max_batch, step.kv_capacity_tokens / context)
     return running * step.prefill_seconds(context)
+
+
+def half_way(plan: RLPlan) -> float:
+    """Return the context of a rollout that is found running, tokens: half of it is written."""
+    before = plan.prompt_tokens + plan.observed_tokens
+    return before + 0.5 * (plan.attended_tokens - before)
 
 
 def _ready(pool: RolloutPool, each: Floats, batches: int) -> Floats:
@@ -178,25 +195,22 @@ def _rollouts(
     makespan: float,
     verify: float,
     period: float,
-    busy: float,
-    tokens: float,
-    batches: float,
+    done: Done,
 ) -> Rollouts:
     """Return the means of one batch from the sums over those that were played."""
     step, load, machine = pool.step, pool.load, pool.plan.accelerator
-    flop = tokens * (load.flop_per_token + load.attention_flop_per_token)
-    compute = flop / (busy * step.n_accelerators * machine.peak(load.weight_dtype))
-    steps = tokens / batches / pool.size  # of a replica that never empties
-    read = float(step.weight_seconds[min(step.max_batch, step.token_budget)])
-    pace = busy / pool.played / batches
-    bandwidth = steps * read / pace * MEMORY_SHARE
+    flop = done.tokens * (load.flop_per_token + load.attention_flop_per_token)
+    compute = flop / (done.busy * step.n_accelerators * machine.peak(load.weight_dtype))
+    together = done.tokens / done.steps  # sequences of the mean step
+    traffic = step.traffic_seconds(together, together * half_way(pool.plan), together)
+    bandwidth = done.steps * traffic / done.busy
     return Rollouts(
         latency=latency,
         makespan=makespan,
         verify=verify,
         period=period,
-        busy=pace,
-        tokens=tokens / batches * pool.plan.drawn / pool.size,
+        busy=done.busy / pool.played / done.batches,
+        tokens=done.tokens / done.batches * pool.plan.drawn / pool.size,
         compute=min(compute, 1.0),
         bandwidth=min(bandwidth, 1.0),
         replicas=pool.replicas,

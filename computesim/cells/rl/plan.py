@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Final
 
 from computesim.cells.rl.framework import Framework, calibration_of
-from computesim.cells.rl.lengths import long_share_tokens
 from computesim.hardware.accelerator import Accelerator
+from computesim.lengths import LengthLaw, lognormal_length, representative_lengths
 from computesim.workload.architecture import Architecture
+from computesim.workload.post_training import rl_step
+from computesim.workload.rl_recipe import RLRecipe, Turns
+
+#: standard deviation of ln(length) of chains of thought on one benchmark: 0.70 to 0.79 for five
+#: reasoning models on GPQA (ML.ENERGY leaderboard v3, 2,772 to 34,848 answers each)
+SPREAD: Final = 0.75
+#: a mean this near the cap needs an ever larger uncut mean; the rest are rollouts at the cap
+NEAREST: Final = 0.97
+LENGTHS: Final = 8  #: rollouts that stand for all where FLOP are counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +35,7 @@ class RLPlan:
     n_learner: int = 0  #: both 0: colocated, or half and half where rollouts run ahead
     n_rollout: int = 0
     group_size: int = 1  #: rollouts that share a prompt
-    output_spread: float = 0.0  #: standard deviation of the logarithm before the cap; 0: derived
+    output_spread: float = 0.0  #: standard deviation of the logarithm before the cap; 0: `SPREAD`
     staleness: float = 0.0  #: steps that rollouts run ahead; between 0 and 1 a share of a batch
     partial_rollouts: bool = False  #: unfinished rollouts go on with new weights
     recompute_cache: bool = False  #: after reading again all that they have, as new weights see it
@@ -45,7 +55,8 @@ class RLPlan:
     verifier_cores: int = 0  #: trajectories judged at once; 0: as many as there are
     tp_rollout: int = 0  #: accelerators of one rollout replica
     speculation: float = 1.0  #: rate of decoding with drafted tokens ÷ rate without
-    learner_flop: float = 0.0  #: all that follows the rollouts, FLOP; 0: from the fields above
+    flop: float = 0.0  #: of a step, by all networks; 0: from the fields above
+    learner_flop: float = 0.0  #: of these all that follows the rollouts; 0: from the fields above
     simulated: int = 0  #: rollouts that are simulated at most; 0: all
     chunks: int = 1  #: parts of a batch that the learner takes as soon as each is finished
     framework: Framework | None = None  #: another calibration than the shipped one
@@ -77,6 +88,17 @@ class RLPlan:
             half = max(self.n_accelerators // 2, 1)
             return self.n_accelerators - half, half
         return self.n_accelerators, self.n_accelerators
+
+    def working(self, generating: float, learning: float) -> tuple[float, float]:
+        """Return the accelerator-time of engine and learner ÷ that of the job.
+
+        Parameters
+        ----------
+        generating, learning : float
+            Shares of a step in which either works.
+        """
+        n_rollout, n_learner = (n / self.n_accelerators for n in self.split)
+        return n_rollout * min(generating, 1.0), n_learner * min(learning, 1.0)
 
     @property
     def colocated(self) -> bool:
@@ -122,10 +144,36 @@ class RLPlan:
     @property
     def attended_tokens(self) -> float:
         """Length of the trajectory in which the average token stands: attention grows with it."""
-        before = self.prompt_tokens + self.observed_tokens
-        return long_share_tokens(
-            before, self.mean_output_tokens, self.output_spread, self.max_output_tokens
+        return self.lengths.token_mean(self.prompt_tokens + self.observed_tokens)
+
+    @property
+    def lengths(self) -> LengthLaw:
+        """Law of the outputs: lognormal, cut at the cap, with the mean that the run published."""
+        cap, spread = self.max_output_tokens, self.output_spread or SPREAD
+        return lognormal_length(min(self.mean_output_tokens, NEAREST * cap), spread, cap)
+
+    @property
+    def recipe(self) -> RLRecipe:
+        """The step as papers describe it; a critic is of the policy's size."""
+        return RLRecipe(
+            prompts=self.sequences / self.group_size,
+            group_size=self.group_size,
+            prompt_tokens=self.prompt_tokens,
+            response_lengths=representative_lengths(self.lengths, LENGTHS),
+            turns=Turns(self.turns, self.tool_tokens, self.tool_seconds),
+            keep_share=self.keep_share,
+            updates=self.updates,
+            old_log_probs=self.old_log_probs,
+            reference=self.reference,
+            critic=self.model if self.critic else None,
+            rollout_dtype=self.engine_dtype,
+            kv_dtype=self.kv_dtype,
         )
+
+    @property
+    def model_flop(self) -> float:
+        """Model FLOP of a step: all groups generated, the kept ones learnt from."""
+        return self.flop or rl_step(self.model, self.recipe).total.flop
 
 
 @dataclass(frozen=True, slots=True)

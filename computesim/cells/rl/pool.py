@@ -8,7 +8,6 @@ from typing import Final
 import numpy as np
 
 from computesim.arrays import Floats
-from computesim.cells.rl.lengths import rollout_lengths
 from computesim.cells.rl.plan import RLPlan
 from computesim.cells.rl.replica import rollout_replica
 from computesim.cells.rl.turns import Turns, in_turns
@@ -63,8 +62,7 @@ class RolloutPool:
     def rollouts(self, arrival: Floats, number: int) -> Trace:
         """Return rollouts whose group shares the prompt, all turns together."""
         plan, size = self.plan, len(arrival)
-        cap, mean = plan.max_output_tokens, plan.mean_output_tokens
-        output = rollout_lengths(size, mean, plan.output_spread, cap, self.seed, number)
+        output = plan.lengths.draw(size, stream(self.seed, "rollout_tokens", number))
         cached = np.full(size, max(1, round(plan.prompt_tokens)), np.int64)
         prompt = cached.copy()
         cached[:: plan.group_size] = 0

@@ -12,18 +12,15 @@ from typing import Final
 
 import numpy as np
 
-from computesim.cells.rl.cluster import Learner, learner
+from computesim.cells.rl.cluster import Learner, learner, mean_effort
 from computesim.cells.rl.engine import Rollouts, ahead, in_turn
-from computesim.cells.rl.lengths import long_share_tokens
-from computesim.cells.rl.overhead import overhead_seconds, slowness, sync_seconds
+from computesim.cells.rl.overhead import overhead_seconds, sync_seconds
 from computesim.cells.rl.plan import RLPlan, RLStepTimes
 from computesim.cells.rl.pool import RolloutPool
-from computesim.cells.training import TRAINING_BANDWIDTH, hardware_share
 from computesim.hardware.power import accelerator_watts, cluster_watts, node_watts
 from computesim.sim.engine import Engine
 from computesim.sim.loop import LoopRun, rollout_loop
 from computesim.sim.streams import stream
-from computesim.workload.transformer import decode_flop, prefill_flop, train_flop_per_token
 
 __all__ = ["RLPlan", "RLStepTimes", "rl_run", "rl_step_times"]
 
@@ -120,7 +117,7 @@ def _times(plan: RLPlan, made: Rollouts, taught: Learner, period: float) -> RLSt
     else:
         rollout_idle, learner_idle = max(0.0, 1.0 - generated), max(0.0, 1.0 - at_learner)
     compute, bandwidth, watts = _effort(plan, made, taught, generated, at_learner)
-    flop = _flop(plan, made)
+    flop = plan.model_flop
     time = period * plan.n_accelerators
     waiting = made.makespan if plan.in_turn else made.busy
     return RLStepTimes(
@@ -155,33 +152,12 @@ def _effort(
 ) -> tuple[float, float, float]:
     """Return compute and bandwidth in use, means over the step and the job, and IT watts."""
     machine = plan.accelerator
-    n_rollout, n_learner = (n / plan.n_accelerators for n in plan.split)
-    hardware = hardware_share(taught.step, machine, plan.dtype) / slowness(plan)
-    shares = (n_rollout * min(generated, 1.0), n_learner * min(at_learner, 1.0))
-    efforts = ((made.compute, made.bandwidth), (hardware, TRAINING_BANDWIDTH))
+    shares = plan.working(generated, at_learner)
+    efforts = ((made.compute, made.bandwidth), taught.effort(plan))
     idle = accelerator_watts(machine, 0.0, 0.0, 0.0)
     watts = idle
     for share, (compute, bandwidth) in zip(shares, efforts, strict=True):
         watts += share * (accelerator_watts(machine, compute, bandwidth) - idle)
-    compute, bandwidth = (
-        sum(s * e[k] for s, e in zip(shares, efforts, strict=True)) for k in (0, 1)
+    return *mean_effort(shares, efforts), cluster_watts(
+        node_watts(machine, watts, min(sum(shares), 1.0))
     )
-    return compute, bandwidth, cluster_watts(node_watts(machine, watts, min(sum(shares), 1.0)))
-
-
-def _flop(plan: RLPlan, made: Rollouts) -> float:
-    """Return the model FLOP of a step: all groups generated, the kept ones learnt from."""
-    drawn = plan.sequences / plan.keep_share
-    read = prefill_flop(plan.model, plan.prompt_tokens) / plan.group_size
-    context = plan.prompt_tokens + plan.observed_tokens
-    read += prefill_flop(plan.model, context, plan.prompt_tokens)
-    cap, mean = plan.max_output_tokens, plan.mean_output_tokens
-    output = long_share_tokens(0.0, mean, plan.output_spread, cap)  # in which the mean token stands
-    decode = decode_flop(plan.model, context, output) / output
-    sequence = plan.attended_tokens
-    forwards = int(plan.old_log_probs) + int(plan.reference) + int(plan.critic)
-    forward = prefill_flop(plan.model, sequence, all_logits=True) / sequence
-    train = train_flop_per_token(plan.model, sequence) * plan.updates
-    networks = 2.0 if plan.critic else 1.0
-    learnt = plan.sequences * plan.trajectory_tokens * (forwards * forward + networks * train)
-    return drawn * read + made.tokens * decode + learnt

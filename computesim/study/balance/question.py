@@ -90,7 +90,7 @@ class Inputs:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Problem:
     """A question with everything looked up."""
 
     questions: list[Question]  #: one for each accelerator
@@ -98,7 +98,7 @@ class Asked:
     budget: float  #: in the unit of the objective, where there is no target
 
 
-def asked_of(inputs: Inputs, skill: str, catalog: Catalog) -> Asked:
+def problem_of(inputs: Inputs, skill: str, catalog: Catalog) -> Problem:
     """Return a question with everything looked up.
 
     Parameters
@@ -130,7 +130,7 @@ def asked_of(inputs: Inputs, skill: str, catalog: Catalog) -> Asked:
     if inputs.objective == "power":
         budget *= numbers["life"]
     questions = [_question(inputs, skill, name, numbers, catalog) for name in inputs.accelerators]
-    return Asked(questions, numbers.get("target"), budget)
+    return Problem(questions, numbers.get("target"), budget)
 
 
 def _goal_faults(inputs: Inputs) -> Iterator[Fault]:

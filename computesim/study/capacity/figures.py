@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from computesim.catalog import Catalog
-from computesim.cells.serving import MEMORY_SHARE
+from computesim.cells.serving_power import bandwidth_in_use, token_work
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.power import accelerator_watts, node_watts
 from computesim.hardware.step import StepModel
@@ -180,20 +180,18 @@ def _watts(
 ) -> list[float]:  # fmt: skip
     """Return the IT watts of an accelerator of each kind, its part of the node included.
 
-    The FLOP of the tokens over the dense peak, and the seconds of the memory side with the
-    attained share of the bandwidth, both while a step is in progress.
+    The FLOP of the tokens over the dense peak, and the bytes that are read over the memory
+    bandwidth, both while a step is in progress.
     """
-    watts = []
+    watts, work = [], token_work(load, lengths)
     for step, row in zip(steps, bins, strict=True):
         seconds = float(row["prefill_seconds"] + row["decode_seconds"])
         share = min(seconds / float(row["on_seconds"]), 1.0)
         busy = max(seconds, 1e-300) * step.n_accelerators
         read, written = float(row["prefill_tokens"]), float(row["decode_tokens"])
-        flop = (read + written) * (load.flop_per_token + load.attention_flop_per_token)
-        pairs = read * lengths.pairs / lengths.fresh + written * lengths.context
-        flop += pairs * load.attention_flop_per_pair
+        flop = read * work.prefill + written * work.decode
         compute = min(flop / (busy * machine.peak(load.weight_dtype)), 1.0)
-        memory = float(row["memory_seconds"]) / max(seconds, 1e-300) * MEMORY_SHARE
-        own = accelerator_watts(machine, compute, min(memory, 1.0), share)
-        watts.append(node_watts(machine, own, share))
+        bandwidth = bandwidth_in_use(step, row, work.context)
+        chip = accelerator_watts(machine, compute, bandwidth, share)
+        watts.append(node_watts(machine, chip, share))
     return watts

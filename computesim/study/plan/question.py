@@ -107,5 +107,5 @@ class Question:
             except ValueError as error:
                 yield Fault("--batch-schedule", str(error), "or give --batch-tokens")
         if batch is not None and batch < self.seq_len:
-            told = f"a step of {batch:,.0f} tokens is shorter than a sequence of {self.seq_len:,}"
-            yield Fault("--batch-tokens", told, "give more, or a shorter --seq-len")
+            short = f"a step of {batch:,.0f} tokens is shorter than a sequence of {self.seq_len:,}"
+            yield Fault("--batch-tokens", short, "give more, or a shorter --seq-len")

@@ -6,16 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from computesim.cells.training import TRAINING_BANDWIDTH, hardware_share
+from computesim.cells.training import hardware_share
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.parallel import TrainingStep
 from computesim.hardware.power import (
     Site,
-    accelerator_watts,
     cluster_watts,
     facility_watts,
-    node_watts,
+    watts_in_use,
 )
 from computesim.hardware.reliability import daly_interval, effective_time, failures_per_second
 from computesim.records import derived, quantity
@@ -224,9 +223,6 @@ def run_cost(
 def _watts(step: TrainingStep, rented: Rented) -> float:
     """Return the facility watts of one accelerator of a job while it runs."""
     accelerator = rented.accelerator
-    busy = min(step.busy, 1.0)
-    mean = hardware_share(step, accelerator, rented.dtype)
-    compute = min(mean / busy, 1.0) if busy > 0 else 0.0
-    chip = accelerator_watts(accelerator, compute, TRAINING_BANDWIDTH, busy)
-    it = cluster_watts(node_watts(accelerator, chip, busy))
+    compute = hardware_share(step, accelerator, rented.dtype)
+    it = cluster_watts(watts_in_use(accelerator, compute, step.bandwidth, step.busy))
     return it if rented.site is None else facility_watts(rented.site, it)

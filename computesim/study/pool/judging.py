@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from computesim.arrays import Floats, Ints
-from computesim.cells.serving_power import PowerTimeline, power_over_time, token_flop
+from computesim.cells.serving_power import PowerTimeline, power_over_time, token_work
 from computesim.errors import QuestionError
 from computesim.hardware.power import Site
 from computesim.sim.fluid import mean_lengths
@@ -233,11 +233,10 @@ def _request_facts(requests: Requests) -> RequestFacts:
 def _power(pool: Pool, played: Played, site: Site) -> PowerTimeline:
     """Return the watts of a pool over time."""
     assert played.run.timeline is not None
-    flop = token_flop(pool.load, mean_lengths(played.inputs.requests.trace))
+    work = token_work(pool.load, mean_lengths(played.inputs.requests.trace))
     return power_over_time(
-        played.run.timeline, pool.chip, site, pool.step.n_accelerators, flop,
-        pool.load.weight_dtype,
-    )  # fmt: skip
+        played.run.timeline, pool.chip, site, pool.step, work, pool.load.weight_dtype
+    )
 
 
 def _energy(power: PowerTimeline, figures: PoolFigures, site: str) -> Energy:
