@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from computesim.arrays import Floats
 from computesim.cells.memo import Memo
 from computesim.errors import SimulationError
-from computesim.traced import Measured, name_all
+from computesim.traced import Measured, name_all, portion
 
 LEAST = Measured("linear program", "purchase")
 _TIDY = 1e-6  # weight of accelerators at work beside accelerators bought: idle ones stay idle
@@ -51,7 +51,8 @@ def known_purchase(
     name_all(demand, "demand of task")
     inputs = (stock.tolist(), mix.tolist(), goodput.tolist(), demand.tolist(), most)
     solved = memo.get(Purchase, inputs, _solved, *inputs, what=LEAST)
-    return solved.count, Allocation(np.array(solved.units), np.array(solved.unmet))
+    left = [portion(*pair) for pair in zip(solved.unmet, demand.tolist(), strict=True)]
+    return solved.count, Allocation(np.array(solved.units), np.array(left))
 
 
 def _solved(

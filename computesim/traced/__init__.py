@@ -20,6 +20,7 @@ from computesim.traced.edges import (
     name_all,
     named,
     opaque,
+    portion,
     resting,
     steered,
 )
@@ -92,6 +93,7 @@ __all__ = [
     "opaque",
     "ordered",
     "plain",
+    "portion",
     "reading",
     "recomputed",
     "resting",

@@ -81,6 +81,15 @@ def resting(x: T, *on_what: Any) -> T:
     return x
 
 
+def portion(part: float, whole: float) -> float:
+    """Return a measured part of a whole as a share of it times the whole, whose unit it has."""
+    if not isinstance(part, Traced) or not part.value or not isinstance(whole, Traced):
+        return part
+    share = part.replaced(part.value / whole.value)
+    share.unit = "1"
+    return cast("float", Traced(part.value, "product", (share, whole)))
+
+
 def decided(answer: float, *grounds: Any) -> float:
     """Return yes or no as 1 or 0, or an amount, resting on the numbers that decided it."""
     if not on():
