@@ -216,12 +216,8 @@ def vintages(catalog: Catalog, name: str, parameter: str) -> dict[float, float]:
         2026.0 for January 2026; a whole year stands for its middle if it is a share, and for
         its beginning if it is a price. Figures without a date are left out.
     """
-    found = {}
-    for row in catalog.rows("prices"):
-        if row.name == name and row.parameter == parameter and row.as_of:
-            figure = catalog.figure("prices", name, parameter, row.as_of)  # counts as used
-            found[time_of(row)] = figure.number
-    return found
+    figures = catalog.vintages("prices", name, parameter)
+    return {time_of(figure): figure.number for figure in figures if figure.as_of}
 
 
 def time_of(figure: Figure) -> float:

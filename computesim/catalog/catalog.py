@@ -121,6 +121,14 @@ class Catalog:
         """Return the value of a figure in base units."""
         return self.figure(table, name, parameter, as_of).number
 
+    def vintages(self, table: str, name: str, parameter: str) -> tuple[Figure, ...]:
+        """Return all figures of a parameter, the latest last; none where there are none."""
+        if not self.has(table, name, parameter):
+            return ()
+        figures = tuple(row.figure(table) for row in self._named(table, name)[parameter])
+        self._used.update(figure.source for figure in figures)
+        return figures
+
     def series(self, table: str, name: str) -> dict[str, Figure]:
         """Return all figures of a name by parameter, for instance a history by year."""
         return {p: self.figure(table, name, p) for p in self._named(table, name)}

@@ -33,7 +33,7 @@ from computesim.sim.fluid import (
     steady_state,
 )
 from computesim.sim.output import latencies, quantile
-from computesim.sim.service import RECOMPUTE, Service, check_service
+from computesim.sim.service import RECOMPUTE, Replicas, Service, check_service
 from computesim.sim.streams import stream
 from computesim.sim.trace import Trace
 from computesim.workload.transformer import serving_load
@@ -113,7 +113,12 @@ def measure(demand: ServingDemand, accelerator: Accelerator, play: Play) -> Cell
     # what a request spends outside of the replica is gone before and after its prompt is read
     level = ServiceLevel(max(demand.ttft - GENERAL_ENGINE.request, 0.0), demand.tpot)
     found = max_serving_rate(
-        trace, service, table, replicas, level, seed=play.seed, engine=play.engine, judged=JUDGED
+        trace,
+        Replicas(service, table, replicas),
+        level,
+        seed=play.seed,
+        engine=play.engine,
+        judged=JUDGED,
     )
     if found.rate == 0.0 or found.run is None:
         return Cell()

@@ -10,6 +10,7 @@ from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.parallel import TrainingStep, best_layout
 from computesim.hardware.reliability import effective_time
+from computesim.hardware.training_job import TrainingJob
 from computesim.records import quantity
 from computesim.workload.transformer import train_flop_per_token, training_load
 
@@ -127,7 +128,9 @@ def _job(
     """Return what one accelerator of a job of so many does."""
     load = training_load(demand.model, demand.seq_len)
     try:
-        step = best_layout(load, accelerator, size, demand.batch_tokens, demand.dtype)
+        step = best_layout(
+            TrainingJob.of(load, accelerator, demand.batch_tokens, demand.dtype), size
+        )
     except (CapacityError, ValueError):  # does not fit, or less than a sequence a step
         return TrainingCell()
     effective = failures.effective_time(size)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 from computesim.calendar import DAY, YEAR
@@ -181,6 +182,7 @@ def _step(moment: Moment, name: str, model: Architecture) -> tuple[RLRecipe, dic
 
 
 @opaque("representative length", unit="token")
+@cache
 def _lengths(mean: float, spread: float, cap: float) -> tuple[float, ...]:
     """Return the equally likely lengths of responses."""
     return representative_lengths(lognormal_length(mean, spread, cap), 8)

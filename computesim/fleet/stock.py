@@ -17,7 +17,7 @@ from computesim.fleet.goodput import asked, goodput
 from computesim.fleet.limits import Limit, Maker
 from computesim.fleet.roadmap import Roadmap
 from computesim.fleet.supply import Priced, limits
-from computesim.fleet.year import Surroundings, Year
+from computesim.fleet.year import Surroundings, Year, work_of
 from computesim.traced import number, zeros
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def stock(
             tasks=tasks,
             wanted=columns[t],
             goodput=tables[t],
+            work=work_of(road.accelerators, tasks, cells[t], operations[t], around[t]),
             fleet=fleet[t],
             free=free[t] if limited else None,
         )

@@ -104,7 +104,7 @@ def _work(year: Year) -> tuple[Floats, Floats]:
     for column, task in enumerate(year.tasks):
         units = year.fleet.allocation.units[:, column]
         for index in map(int, np.flatnonzero(units)):
-            worked[index] += units[index] * year.uses[task][index].busy
+            worked[index] += units[index] * year.work.uses[task][index].busy
     at_work = summed_along(year.fleet.allocation.units, axis=1)
     # other AI works its accelerators as the rest does
     share = np.divide(worked, at_work, out=np.zeros_like(worked), where=at_work > 0)
@@ -132,7 +132,7 @@ def task_cost(year: Year, task: Task, hour: Hours) -> TaskCost:
     units = year.fleet.allocation.units[:, year.tasks.index(task)]
     watts = np.zeros_like(units)
     for index in map(int, np.flatnonzero(units)):
-        watts[index] = year.task_draws[task][index].facility
+        watts[index] = year.work.draws[task][index].facility
     operations = hour.fixed["Operations"]
     return TaskCost(
         units=units,

@@ -82,7 +82,9 @@ def plan(question: Question, catalog: Catalog) -> Plan:
     count = _machine(run) if question.deadline else question.count
     assert count is not None
     table = rank_layouts(
-        run.load, run.chip, count, run.batch, question.dtype, offload=question.offload
+        TrainingJob.of(run.load, run.chip, run.batch, question.dtype),
+        count,
+        offload=question.offload,
     )
     fits, timed = table.n_fitting > 0, run.tokens is not None
     return Plan(
@@ -172,7 +174,9 @@ def _cost(run: _Run, count: int) -> RunCost:
     assert run.tokens is not None
     return run_cost(
         lambda batch: best_layout(
-            run.load, run.chip, count, batch, question.dtype, offload=question.offload
+            TrainingJob.of(run.load, run.chip, batch, question.dtype),
+            count,
+            offload=question.offload,
         ),
         Rented(run.chip, question.dtype, run.catalog.site(question.site), _rent(run)),
         run.tokens,

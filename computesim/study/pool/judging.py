@@ -203,7 +203,7 @@ def _step_facts(pool: Pool, played: Played) -> StepFacts:
     """Return what a step takes, and what a replica holds."""
     step, trace = pool.step, played.inputs.requests.trace
     context = mean_lengths(trace).context
-    capacity = played.inputs.service.kv_capacity_tokens
+    capacity = played.inputs.replicas.service.kv_capacity_tokens
     batch = math.floor(max(1.0, min(float(step.max_batch), capacity / context)))
     decoding = played.inputs.operation.decode_pool
     cache = played.inputs.operation.prefix_cache

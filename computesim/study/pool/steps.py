@@ -45,7 +45,7 @@ def write_chrome_trace(path: Path, played: Played) -> Path:
 def _names(log: StepLog, pools: tuple[str, ...], played: Played) -> Iterator[Event]:
     """Yield the names of replicas; each is a process of the viewer."""
     for r in range(log.run.replicas.size):
-        kind = pools[int(r >= played.inputs.n_replicas)]
+        kind = pools[int(r >= played.inputs.replicas.n)]
         name = f"replica {r}" + ("" if kind == "all" else f" ({kind})")
         yield {"ph": "M", "name": "process_name", "pid": r, "tid": 0, "args": {"name": name}}
         yield {"ph": "M", "name": "process_sort_index", "pid": r, "tid": 0,
