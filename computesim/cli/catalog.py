@@ -103,7 +103,7 @@ def _scenarios(wanted: str) -> list[dict[str, Any]]:
 
 def _figure(figure: Figure) -> dict[str, Any]:
     """Return a figure without what the command line has said already."""
-    return {k: v for k, v in asdict(figure).items() if k not in ("table", "name")}
+    return {k: v for k, v in asdict(figure).items() if k not in ("table", "name", "place")}
 
 
 def _text(cell: object) -> str:

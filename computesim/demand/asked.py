@@ -181,7 +181,7 @@ def _step(moment: Moment, name: str, model: Architecture) -> tuple[RLRecipe, dic
         raise ScenarioError([fault], scenario.name) from error
 
 
-@opaque("representative length")
+@opaque("representative length", unit="token")
 @cache
 def _lengths(mean: float, spread: float, cap: float) -> tuple[float, ...]:
     """Return the equally likely lengths of responses."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from computesim.quantities import DTYPE_BYTES
+from computesim.traced import named, number
 from computesim.workload.architecture import Architecture
 
 
@@ -54,6 +55,7 @@ class ParameterCount:
         )
 
 
+@named(unit="1")
 def parameter_count(arch: Architecture) -> ParameterCount:
     """Return the parameters of a model by part.
 
@@ -156,6 +158,7 @@ def _mtp_params(arch: Architecture) -> tuple[float, float]:
     return arch.mtp_depth * whole, arch.mtp_depth * active
 
 
+@named(unit="B")
 def weight_bytes(arch: Architecture, dtype: str, mtp: bool = False) -> float:
     """Return the bytes of all weights, every matrix in the same dtype.
 
@@ -200,4 +203,4 @@ def expected_experts(n_experts: int, experts_per_token: int, tokens: float) -> f
     """
     if not n_experts:
         return 0.0
-    return float(n_experts * (1.0 - (1.0 - experts_per_token / n_experts) ** tokens))
+    return number(n_experts * (1.0 - (1.0 - experts_per_token / n_experts) ** tokens))

@@ -9,10 +9,11 @@ import numpy as np
 
 from computesim.accounts.cost import tco
 from computesim.arrays import Floats
+from computesim.calendar import HOUR
 from computesim.cells.measured import Task
 from computesim.fleet.year import Year
 from computesim.hardware.power import electricity_cost
-from computesim.traced import dot, number, summed_along, zeros
+from computesim.traced import dot, named, number, summed_along, zeros
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +78,10 @@ def hours(year: Year, cohorts: Sequence[tuple[Year, Floats]]) -> Hours:
             for name, value in tco.fixed_cost(outlay(born, int(index)), terms).items():
                 fixed[name][index] += part[index] * value
     watts, busy = _work(year)
-    return Hours(fixed, watts, busy, electricity_cost(year.around.site, 3600.0))
+    return Hours(fixed, watts, busy, electricity_cost(year.around.site, HOUR))
 
 
+@named()
 def outlay(year: Year, index: int) -> tco.Outlay:
     """Return what accelerator `index` costs with all around it when it is bought in a year."""
     around, price = year.around, year.around.price[index]
