@@ -21,7 +21,7 @@ import numpy as np
 from computesim.sim.chains import closed_loop
 from computesim.sim.engine import simulate_serving
 from computesim.sim.long import simulate_pieces
-from computesim.sim.service import Service
+from computesim.sim.service import Replicas, Service
 from computesim.sim.trace import Trace, poisson_arrivals
 
 #: a 70B-class replica: 12 ms of weights, 20 TFLOP-scale prefill, 600,000 tokens of KV cache
@@ -42,7 +42,7 @@ def pieces(n: int, parts: int = 100) -> Iterator[Trace]:
 def memory(n: int) -> None:
     """Print seconds and the most memory (bytes) of n requests on 64 replicas."""
     start = time.perf_counter()
-    run = simulate_pieces(pieces(n), SERVICE, WEIGHTS, 64)
+    run = simulate_pieces(pieces(n), Replicas(SERVICE, WEIGHTS, 64))
     seconds = time.perf_counter() - start
     assert np.isfinite(run.requests["finish"]).all()
     print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)  # KiB on Linux
@@ -53,7 +53,7 @@ def first(case: str) -> None:
     trace = next(pieces(1_000, 1))
     chains = closed_loop(len(trace), 10) if case == "extras" else None
     start = time.perf_counter()
-    simulate_serving(trace, SERVICE, WEIGHTS, 4, chains=chains)
+    simulate_serving(trace, Replicas(SERVICE, WEIGHTS, 4), chains=chains)
     print(time.perf_counter() - start)
 
 

@@ -21,6 +21,7 @@ from computesim.catalog import load_catalog
 from computesim.cells.rl.step import RLPlan, rl_run
 from computesim.hardware.parallel import best_layout
 from computesim.hardware.serving import serving_layout, serving_step
+from computesim.hardware.training_job import TrainingJob
 from computesim.report.export import write_report
 from computesim.results import Results, Row, unit_of
 from computesim.results.variables import WORKLOADS
@@ -75,8 +76,9 @@ def answers(folder: Path) -> dict[str, tuple[float, Callable[[], object]]]:
         "serving layout and step": (
             4, lambda: serving_step(served, GB200, serving_layout(served, GB200))),
         "best training layout": (
-            2, lambda: best_layout(trained, GB200, 2048, 15360 * 4096, "fp8")),
-        "all training layouts, over 10,000": (10, lambda: rank_layouts(long, GB200, 16384, 64e6)),
+            2, lambda: best_layout(TrainingJob.of(trained, GB200, 15360 * 4096, "fp8"), 2048)),
+        "all training layouts, over 10,000": (
+            10, lambda: rank_layouts(TrainingJob.of(long, GB200, 64e6), 16384)),
         "10,000 RL steps": (20, lambda: rl_run(plan, 10_000)),
         "report": (10, lambda: write_report(made_up, folder / "report.html")),
         "least spending": (4, lambda: least(quality, spending, 0.75)),

@@ -26,7 +26,7 @@ from computesim.sim.chains import closed_loop
 from computesim.sim.engine import simulate_queue, simulate_rollout, simulate_serving
 from computesim.sim.operation import Operation
 from computesim.sim.output import quantile, saturated
-from computesim.sim.service import RECOMPUTE
+from computesim.sim.service import RECOMPUTE, Replicas
 from computesim.sim.streams import stream
 from computesim.sim.trace import Trace, generate, lognormal, poisson_arrivals, read_trace
 
@@ -82,14 +82,18 @@ def twins(size: float) -> Iterator[Row]:
         trace = generate(SEED, n, 4 * rate, prompt, output)
         cases[f"{name}, 4 replicas"] = (
             n,
-            lambda engine, t=trace: simulate_serving(t, SERVICE, WEIGHTS, 4, engine=engine),
+            lambda engine, t=trace: simulate_serving(
+                t, Replicas(SERVICE, WEIGHTS, 4), engine=engine
+            ),
         )
     n = int(512 * size)
     prompts = lognormal(500, 0.5, 4_000).draw(n, stream(SEED, "prompt_tokens"))
     outputs = lognormal(5_000, 0.8, 32_000).draw(n, stream(SEED, "output_tokens"))
     cases["rollout, 4 replicas"] = (
         n,
-        lambda engine: simulate_rollout(prompts, outputs, SERVICE, WEIGHTS, 4, engine=engine),
+        lambda engine: simulate_rollout(
+            Trace.at_once(prompts, outputs), Replicas(SERVICE, WEIGHTS, 4), engine=engine
+        ),
     )
     for name, (n, play) in cases.items():
         kernel = by_turns({name: lambda play=play: play("numba")}, 9)[name]
@@ -110,13 +114,15 @@ def forms(trace: Trace) -> Iterator[Row]:
     """Yield requests per second of the forms that a simulation may have."""
     n, recompute = len(trace), SERVICE._replace(when_full=RECOMPUTE, block_tokens=16)
     plays = {
-        "plain": lambda: simulate_serving(trace, SERVICE, WEIGHTS, 64),
+        "plain": lambda: simulate_serving(trace, Replicas(SERVICE, WEIGHTS, 64)),
         "closed loop": lambda: simulate_serving(
-            trace, SERVICE, WEIGHTS, 64, chains=closed_loop(n, 64 * 30)
+            trace, Replicas(SERVICE, WEIGHTS, 64), chains=closed_loop(n, 64 * 30)
         ),
-        "preemption, blocks of 16": lambda: simulate_serving(trace, recompute, WEIGHTS, 64),
+        "preemption, blocks of 16": lambda: simulate_serving(
+            trace, Replicas(recompute, WEIGHTS, 64)
+        ),
         "timeline of minutes": lambda: simulate_serving(
-            trace, SERVICE, WEIGHTS, 64, operation=Operation(bin_seconds=60.0)
+            trace, Replicas(SERVICE, WEIGHTS, 64), operation=Operation(bin_seconds=60.0)
         ),
     }
     for name, best in by_turns(plays, 9).items():
@@ -149,7 +155,7 @@ def day() -> Iterator[Row]:
         return
     trace = read_trace(path)
     yield Row("day of 1.38 M requests: loading", seconds(lambda: read_trace(path)), "s")
-    play = lambda: simulate_serving(trace, SERVICE, WEIGHTS, DAY_REPLICAS)  # noqa: E731
+    play = lambda: simulate_serving(trace, Replicas(SERVICE, WEIGHTS, DAY_REPLICAS))  # noqa: E731
     best, run = by_turns({"day": play}, 3)["day"], play()
     full = saturated(run.requests["arrival"], run.requests["first"])
     note = f"{DAY_REPLICAS} replicas, {len(trace):,} requests, TTFT p99 "
@@ -174,7 +180,7 @@ def searches() -> Iterator[Row]:
     for name, (prompt, output, rate) in SHAPES.items():
         trace = generate(SEED, 1_000, 4 * rate, prompt, output)
         level = levels.get(name, ServiceLevel(2.0, 0.03))
-        search = lambda t=trace, x=level: max_serving_rate(t, SERVICE, WEIGHTS, 4, x)  # noqa: E731
+        search = lambda t=trace, x=level: max_serving_rate(t, Replicas(SERVICE, WEIGHTS, 4), x)  # noqa: E731
         yield Row(f"search for the highest rate, {name}", by_turns({"": search}, 9)[""] * 1e3, "ms")
 
 

@@ -86,7 +86,7 @@ def _manifest(scenario: Scenario, catalog: Catalog, warnings: list[str]) -> Mani
         scenario=scenario.resolved(),
         hash=scenario.hash,
         seed=scenario.simulation.seed,
-        sources=_sources(scenario, catalog),
+        sources=[],  # when all figures have been handed out
         assumptions=[
             {
                 "path": row.key,

@@ -156,6 +156,14 @@ def scale(unit: str) -> float:
     return _unit(unit)[0]
 
 
+def base(unit: str) -> str:
+    """Return a unit in base units: `B/s` of `GB/s`, `1` of `%`."""
+    _, powers = _unit(unit)
+    above = [name for name, power in powers for _ in range(power)]
+    below = [name for name, power in powers for _ in range(-power)]
+    return "/".join(["*".join(above) or "1", *below])
+
+
 def same_dimension(first: str, second: str) -> bool:
     """Tell whether two unit strings have the same dimension."""
     return _unit(first)[1] == _unit(second)[1]

@@ -6,17 +6,16 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from computesim.accounts.bill.ratios import CASES
-from computesim.calendar import DAY, YEAR
+from computesim.calendar import DAY, DAYS, HOUR, YEAR
 from computesim.demand.demand import Demand
 from computesim.hardware.device import Device
 from computesim.results import Yearly
-from computesim.traced import least
+from computesim.traced import least, named
 
 if TYPE_CHECKING:
     from computesim.fleet.world import World
     from computesim.scenario.devices import Devices
 
-_DAYS = 365.25
 Pairs = Iterator[tuple[str, float]]
 
 
@@ -52,6 +51,7 @@ def device_at(devices: Devices, year: float) -> Device:
     )
 
 
+@named()
 def in_use(devices: Devices, year: int) -> float:
     """Return the devices that are in use at the end of a year: those of a lifetime's shipments.
 
@@ -106,7 +106,7 @@ def figures(devices: Devices, demand: Demand, year: int) -> Pairs:
     yield "Devices|Busy", seconds / DAY
     yield "Device speed|Decode", device.decode
     yield "Device speed|Prefill", device.prefill
-    yield "Device energy", seconds * device.watts / devices.charging.at(year) * _DAYS / 3600.0
+    yield "Device energy", seconds * device.watts / devices.charging.at(year) * DAYS / HOUR
     yield "Device NPU|Shipped", devices.shipments.at(year) * device.npu
     yield from _content(devices, year)
 

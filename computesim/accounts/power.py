@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from computesim.calendar import HOUR
 from computesim.fleet.world import World
 from computesim.fleet.year import Year
 from computesim.hardware.power import carbon_grams, electricity_cost
@@ -31,5 +32,5 @@ def _energy(year: Year, energy: dict[str, float]) -> Iterator[tuple[str, float]]
     site = year.around.site
     yield from ((f"Energy|{name}", watt_hours) for name, watt_hours in energy.items())
     for name, watt_hours in energy.items():
-        yield f"Electricity cost|{name}", electricity_cost(site, watt_hours * 3600.0)
-        yield f"Emissions|{name}", carbon_grams(site, watt_hours * 3600.0)
+        yield f"Electricity cost|{name}", electricity_cost(site, watt_hours * HOUR)
+        yield f"Emissions|{name}", carbon_grams(site, watt_hours * HOUR)

@@ -32,7 +32,7 @@ def _pairs(year: Year) -> Iterator[tuple[str, float]]:
             if units > 0:
                 if task == OTHER_TASK:  # it works as hard as the others: nothing is measured
                     continue
-                busy = year.uses[task][index].busy
+                busy = year.work.uses[task][index].busy
                 add(f"Utilisation|{task.workload}", busy, units)
                 if task.workload == COT and task in year.cells.serving:
                     cell = year.cells.serving[task][index]

@@ -19,7 +19,7 @@ from computesim.fleet.roadmap import network_at
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.fabric import Fabric, speed_name
 from computesim.results import Yearly
-from computesim.traced import interp, number
+from computesim.traced import interp, named, number
 
 if TYPE_CHECKING:
     from computesim.catalog import Catalog, Figure
@@ -81,6 +81,7 @@ def revenue(units: Mapping[str, float], moment: Moment) -> dict[str, float]:
     return found
 
 
+@named()
 def accelerator_price(chip: Accelerator, moment: Moment) -> float:
     """Return the average price of an accelerator in a year, USD.
 
@@ -95,6 +96,7 @@ def accelerator_price(chip: Accelerator, moment: Moment) -> float:
     return known[max(past, default=min(known))] if known else chip.price
 
 
+@named()
 def networking(chip: Accelerator, moment: Moment) -> float:
     """Return what NVIDIA takes for the network of one accelerator, USD.
 
@@ -155,12 +157,14 @@ def attach_of(chip: Accelerator, moment: Moment) -> Attach:
     return Attach(infiniband + (1.0 - infiniband) * ethernet, infiniband, nics)
 
 
+@named()
 def switch_value(share: Share, fabric: Fabric) -> float:
     """Return the price of the packet switches of one accelerator, USD."""
     packet = sum(n for tier, n in share.switches.items() if tier != "Optical circuit")
     return packet * fabric.switch_price
 
 
+@named()
 def optics_value(share: Share, fabric: Fabric, when: float, catalog: Catalog) -> float:
     """Return the contract price of modules and cables of one accelerator, USD.
 
@@ -185,6 +189,7 @@ def optics_value(share: Share, fabric: Fabric, when: float, catalog: Catalog) ->
     return total
 
 
+@named()
 def _module_price(speed: str, catalog: Catalog) -> float:
     """Return the contract price of a module in January 2026, USD."""
     name = f"module-{speed.lower()}"
@@ -211,12 +216,8 @@ def vintages(catalog: Catalog, name: str, parameter: str) -> dict[float, float]:
         2026.0 for January 2026; a whole year stands for its middle if it is a share, and for
         its beginning if it is a price. Figures without a date are left out.
     """
-    found = {}
-    for row in catalog.rows("prices"):
-        if row.name == name and row.parameter == parameter and row.as_of:
-            figure = catalog.figure("prices", name, parameter, row.as_of)  # counts as used
-            found[time_of(row)] = figure.number
-    return found
+    figures = catalog.vintages("prices", name, parameter)
+    return {time_of(figure): figure.number for figure in figures if figure.as_of}
 
 
 def time_of(figure: Figure) -> float:

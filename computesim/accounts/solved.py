@@ -9,7 +9,7 @@ from computesim.accounts import capex, machines, power
 from computesim.fleet.world import World
 from computesim.fleet.year import Year
 from computesim.results import Yearly
-from computesim.traced import dot
+from computesim.traced import decided, dot
 
 PREFIX = "Unconstrained|"
 #: what is told of a world without limits
@@ -44,9 +44,10 @@ def _standings(year: Year) -> Iterator[tuple[str, float]]:
     for standing in year.fleet.standings:
         yield f"Supply|Available|{standing.name}", standing.limit
         yield f"Supply|Used|{standing.name}", standing.used
-        yield f"Supply|Binding|{standing.name}", standing.binding
-        yield f"Supply|Relief|{standing.name}", dot(standing.relief, year.h100_equivalents)
-        yield f"Supply|Next|{standing.name}", standing.name in then
+        yield f"Supply|Binding|{standing.name}", decided(standing.binding, year.fleet)
+        relief = dot(standing.relief, year.h100_equivalents)
+        yield f"Supply|Relief|{standing.name}", decided(relief, year.fleet)
+        yield f"Supply|Next|{standing.name}", decided(standing.name in then, year.fleet)
 
 
 def policies(world: World) -> Yearly:

@@ -49,7 +49,6 @@ def _asked(demand: Demand) -> Pairs:
 
 
 def _machines(year: Year) -> Pairs:
-    """Yield accelerators by product, tier and lab: the workload's total by shares of its tasks."""
     sizes = {"H100-equivalents": year.h100_equivalents}
     for family, totals in required(year).items():
         weight = sizes.get(family, np.ones(len(year.accelerators)))

@@ -18,7 +18,6 @@ def rows(world: World) -> Yearly:
 
 
 def _pairs(demand: Demand) -> Iterator[tuple[str, float]]:
-    """Yield tokens and FLOP."""
     for where, flows in (("Tokens", demand.cloud), ("Device tokens", demand.device)):
         for workload, flow in flows.items():
             for kind, tokens in token_kinds(flow).items():

@@ -89,7 +89,6 @@ def site(name: str, figures: Figures) -> Site:
 
 
 def _build(cls: Callable[..., _T], table: str, name: str, values: Mapping[str, Any]) -> _T:
-    """Return an instance of a type; what it refuses becomes a fault of the catalog."""
     try:
         return cls(name=name, **values)
     except (TypeError, ValueError) as error:
@@ -98,7 +97,6 @@ def _build(cls: Callable[..., _T], table: str, name: str, values: Mapping[str, A
 
 
 def _released(figures: Figures) -> dict[str, float]:
-    """Return the release date as a field, where it is known."""
     return {"release_year": _year(figures["release"].text)} if "release" in figures else {}
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from computesim.catalog.rows import (
     TABLES,
@@ -16,8 +16,10 @@ from computesim.catalog.rows import (
     Table,
     shipped_sources,
     shipped_table,
+    shown_place,
 )
 from computesim.errors import CatalogError, Fault, near_miss
+from computesim.traced import Word, on
 
 if TYPE_CHECKING:
     from computesim.hardware.accelerator import Accelerator
@@ -38,7 +40,7 @@ class Catalog:
     _changed: Mapping[str, Table] = field(default_factory=dict, repr=False)
     _sources: Mapping[str, Source] = field(default_factory=shipped_sources, repr=False)
     _used: set[str] = field(default_factory=set, repr=False)
-    _built: dict[tuple[str, str], Any] = field(default_factory=dict, repr=False)
+    _built: dict[tuple[str, str, bool], Any] = field(default_factory=dict, repr=False)
     _aliases: dict[str, dict[str, str]] = field(default_factory=dict, repr=False)
 
     def accelerator(self, name: str) -> Accelerator:
@@ -113,13 +115,19 @@ class Catalog:
         """Return the file and line of a figure, of its latest vintage if no date is given."""
         rows = self._named(table, name)[parameter]
         row = next((r for r in rows if r.fields[6] == as_of), rows[-1])
-        file = Path(row.file)
-        known = file.relative_to(PACKAGE.parent) if file.is_relative_to(PACKAGE) else file
-        return f"{known.as_posix()}:{row.line}"
+        return shown_place(row.file, row.line)
 
     def value(self, table: str, name: str, parameter: str, as_of: str | None = None) -> float:
         """Return the value of a figure in base units."""
         return self.figure(table, name, parameter, as_of).number
+
+    def vintages(self, table: str, name: str, parameter: str) -> tuple[Figure, ...]:
+        """Return all figures of a parameter, the latest last; none where there are none."""
+        if not self.has(table, name, parameter):
+            return ()
+        figures = tuple(row.figure(table) for row in self._named(table, name)[parameter])
+        self._used.update(figure.source for figure in figures)
+        return figures
 
     def series(self, table: str, name: str) -> dict[str, Figure]:
         """Return all figures of a name by parameter, for instance a history by year."""
@@ -198,20 +206,22 @@ class Catalog:
 
     def _build(self, table: str, name: str, build: Callable[[str, Any], _T]) -> _T:
         """Return a thing of a room, built once; all figures of it count as used."""
-        name = self.resolve(table, name)
-        if (table, name) not in self._built:
+        word, name = name, self.resolve(table, name)
+        key = (table, name, on())  # traced things and plain ones are different
+        if key not in self._built:
             wanted = (p for p in self._named(table, name) if p not in _NAMING)
             figures = {parameter: self.figure(table, name, parameter) for parameter in wanted}
-            self._built[table, name] = build(name, figures)
-        thing: _T = self._built[table, name]
-        return thing
+            self._built[key] = build(name, figures)
+        thing: Any = self._built[key]
+        if isinstance(word, Word):  # who rests on it rests on the word that chose it as well
+            thing = replace(thing, name=Word(name, word.node))
+        return cast("_T", thing)
 
     def _named(self, table: str, name: str) -> Mapping[str, tuple[Row, ...]]:
         """Return the rows of a name or alias by parameter."""
         return self._table(table)[self.resolve(table, name)]
 
     def _table(self, table: str) -> Table:
-        """Return a table, read when it is first needed."""
         if table in self._changed:
             return self._changed[table]
         if table not in TABLES:

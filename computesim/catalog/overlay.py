@@ -85,7 +85,6 @@ def _merged(name: str, rows: list[Row]) -> Table:
 
 
 def _rows(path: Path, faults: list[Fault]) -> list[Row]:
-    """Return the rows of a file; a header that cannot be used becomes a fault."""
     try:
         if path.stem == "sources":
             return list(read_rows(path, SOURCE_COLUMNS))
@@ -218,5 +217,4 @@ def _usual_unit(table: str, name: str, parameter: str) -> str:
 
 
 def _fault(row: Row, key: str, found: str, accepted: str, hint: str = "") -> Fault:
-    """Return a fault at the place of a row."""
     return Fault(key, found, accepted, row.file, row.line, hint)

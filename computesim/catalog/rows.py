@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from computesim import units
 from computesim.errors import CatalogError, Fault
+from computesim.traced import Traced, leaf
 
 COLUMNS: Final = (
     "name",
@@ -40,7 +41,8 @@ SOURCE_KINDS: Final = (
 )
 #: units of values that are no numbers; `list` is separated by semicolons
 TEXT_UNITS: Final = ("text", "date", "list")
-DATA: Final = Path(__file__).parents[1] / "data"
+PACKAGE: Final = Path(__file__).parents[1]
+DATA: Final = PACKAGE / "data"
 TABLES: Final = (
     "accelerators",
     "models",
@@ -75,26 +77,45 @@ class Figure:
     as_of: str  #: date of the figure or vintage of the forecast
     source: str  #: key of the sources table
     note: str
+    place: tuple[str, int] = field(default=("", 0), compare=False, repr=False)  #: file and line
 
     @property
     def number(self) -> float:
         """The value in base units."""
         if isinstance(self.value, str):
             raise TypeError(f"{self.table} {self.name} {self.parameter} is text, not a number")
-        return self.value * units.scale(self.unit)
+        return self._leaf(self.value, "")
 
     @property
     def bounds(self) -> tuple[float, float]:
         """Low and high end in base units; the value itself where a row gives no range."""
-        value, scale = self.number, units.scale(self.unit)
-        low = value if self.low is None else self.low * scale
-        high = value if self.high is None else self.high * scale
+        low = self.number if self.low is None else self._leaf(self.low, "low ")
+        high = self.number if self.high is None else self._leaf(self.high, "high ")
         return low, high
+
+    def _leaf(self, value: float, end: str) -> float:
+        """Return a number of the row in base units."""
+        number = value * units.scale(self.unit)
+        name = f"{end}{self.parameter.replace('_', ' ')} of {self.name}"
+
+        def made() -> Traced:
+            unit = units.base(self.unit)
+            return Traced(number, "catalog figure", name=name, unit=unit, source=self.source,
+                          origin=shown_place(*self.place), note=self.note)  # fmt: skip
+
+        return leaf(number, made)
 
     @property
     def text(self) -> str:
         """The value as it stands in the table."""
         return self.value if isinstance(self.value, str) else f"{self.value:g}"
+
+
+def shown_place(file: str, line: int) -> str:
+    """Return a file and line, from the folder of the package where it is in it."""
+    path = Path(file)
+    known = path.relative_to(PACKAGE.parent) if path.is_relative_to(PACKAGE) else path
+    return f"{known.as_posix()}:{line}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +160,7 @@ class Row(NamedTuple):
             as_of=as_of,
             source=source,
             note=note,
+            place=(self.file, self.line),
         )
 
 
@@ -181,7 +203,6 @@ def read_rows(path: Path, columns: tuple[str, ...] = COLUMNS) -> Iterator[Row]:
 
 
 def _index(header: list[str], column: str) -> int:
-    """Return the position of a column, or that of the empty cell after the last one."""
     return header.index(column) if column in header else -1
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import NamedTuple
 
 from computesim.cells import serving, training
@@ -30,6 +29,7 @@ from computesim.cells.rl.cell import RLCell
 from computesim.cells.serving import Cell
 from computesim.cells.training import TrainingCell
 from computesim.hardware.accelerator import Accelerator
+from computesim.traced import Measured
 
 
 class Task(NamedTuple):
@@ -81,15 +81,18 @@ def measure(
 
     def serving_cell(demand: ServingDemand, machine: Accelerator) -> Cell:
         key = (demand.mix, machine, play)
-        return memo.get(Cell, key, partial(serving.measure, demand, machine, play))
+        what = Measured("simulated", f"{demand.workload} of {demand.tier} on {machine.name}")
+        return memo.get(Cell, key, serving.measure, demand, machine, play, what=what)
 
     def training_cell(demand: PretrainingDemand, machine: Accelerator) -> TrainingCell:
         key = (demand.job, machine, failures)
-        return memo.get(TrainingCell, key, partial(training.measure, demand, machine, failures))
+        what = Measured("training model", f"pretraining of {demand.lab} on {machine.name}")
+        return memo.get(TrainingCell, key, training.measure, demand, machine, failures, what=what)
 
     def rl_cell(demand: RLDemand, machine: Accelerator) -> RLCell:
         key = (demand.job, machine, play, failures)
-        return memo.get(RLCell, key, partial(rl.measure, demand, machine, play, failures))
+        what = Measured("simulated", f"RL of {demand.lab} on {machine.name}")
+        return memo.get(RLCell, key, rl.measure, demand, machine, play, failures, what=what)
 
     return CellYear(
         serving={

@@ -15,17 +15,20 @@ import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
-from functools import cache
+from functools import cache, partial, wraps
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
+from computesim.traced import Measured, measured, on, plain
+
 T = TypeVar("T")
+CELL = Measured("simulated", "cell")
 _PACKAGE = Path(__file__).parents[1]
 #: all that a cell rests on besides its inputs; catalog figures are among these
 _COMPUTES_CELLS = (
     *("workload", "hardware", "sim", "cells"),
-    *("fleet/purchase.py", "fleet/limits.py", "fleet/cohorts.py"),  # fleets are kept as well
+    "fleet/purchase.py",  # purchases are kept as well
     *("arrays.py", "calendar.py", "lengths.py", "quantities.py", "traced", "units.py"),
     "data/calibration/rl.csv",
 )
@@ -46,7 +49,14 @@ class Memo:
             except (OSError, ValueError):
                 self._known = {}
 
-    def get(self, kind: type[T], inputs: tuple[Any, ...], compute: Callable[[], T]) -> T:
+    def get(
+        self,
+        kind: type[T],
+        inputs: tuple[Any, ...],
+        compute: Callable[..., T],
+        *args: Any,
+        what: Measured = CELL,
+    ) -> T:
         """Return a cell of a dataclass of numbers, computed if it is not known.
 
         Parameters
@@ -56,13 +66,26 @@ class Memo:
         inputs : tuple
             Everything that the result depends on; frozen dataclasses and numbers.
         compute : callable
+            Returns it for the rest of the arguments.
+        *args
+        what : Measured
+            What it is, in the tree of a traced number.
         """
+        if on():
+            act = partial(self._get, kind, compute, plain(args))
+            return measured(what, wraps(compute)(act), *inputs)
+        return self._get(kind, compute, args, *inputs)
+
+    def _get(
+        self, kind: type[T], compute: Callable[..., T], args: tuple[Any, ...], *inputs: Any
+    ) -> T:
+        """Return a cell of plain numbers."""
         key = hashlib.sha256(repr((kind.__name__, inputs)).encode()).hexdigest()[:32]
         if key in self._known:
             self.hits += 1
             return kind(**self._known[key])
         self.computed += 1
-        result = compute()
+        result = compute(*args)
         self._known[key] = asdict(result)  # type: ignore[call-overload]
         return result
 

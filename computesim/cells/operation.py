@@ -39,11 +39,11 @@ def operation_at(moment: Moment, replication: int = 0) -> Operation:
     per_node_day = reliability.failures_per_node_day.at(year)
     return Operation(
         play=Play(
-            seed=scenario.simulation.seed + replication,
-            requests=scenario.simulation.requests,
+            seed=scenario.setting("simulation.seed") + replication,
+            requests=scenario.setting("simulation.requests"),
             burstiness=scenario.traffic.burstiness.at(year),
             peak_to_mean=scenario.traffic.peak_to_mean.at(year),
-            engine=scenario.simulation.engine,
+            engine=scenario.setting("simulation.engine"),
         ),
         failures=Failures(
             per_node_day,

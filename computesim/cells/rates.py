@@ -16,7 +16,7 @@ import numpy as np
 from computesim.arrays import Floats
 from computesim.cells.jobs import RLDemand
 from computesim.cells.rl.cell import plan_of
-from computesim.cells.rl.cluster import learner
+from computesim.cells.rl.cluster import learner, mean_effort
 from computesim.cells.rl.overhead import overhead_seconds, sync_seconds
 from computesim.cells.rl.plan import RLPlan
 from computesim.cells.rl.replica import batch_seconds, rollout_replica
@@ -108,8 +108,7 @@ def rl_pace(demand: RLDemand, accelerator: Accelerator) -> Pace:
     period = max(rollouts, after)
     if not plan.partial_rollouts:  # a batch waits for its longest rollout, ahead or not
         period = max(period, (rollouts + _tail(plan, step) + after) / (1.0 + plan.staleness))
-    n_rollout, n_learner = (n / plan.n_accelerators for n in plan.split)
-    shares = (n_rollout * rollouts / period, n_learner * learning / period)
+    shares = plan.working(rollouts / period, learning / period)
     batch = max(1, min(step.max_batch, int(step.kv_capacity_tokens / plan.trajectory_tokens)))
     seconds = step.decode_seconds(batch, plan.trajectory_tokens)
     rate = batch / seconds / step.n_accelerators
@@ -117,11 +116,10 @@ def rl_pace(demand: RLDemand, accelerator: Accelerator) -> Pace:
     decoding = rate * (load.flop_per_token + load.attention_flop_per_token + context)
     moved = step.traffic_seconds(batch, batch * plan.trajectory_tokens, batch)
     peak = accelerator.peak(load.weight_dtype)
-    compute, bandwidth = taught.effort(plan)
+    engine = (min(decoding / peak, 1.0), min(moved / seconds, 1.0))
     return Pace(
         plan.model_flop / (period * plan.n_accelerators),
-        shares[0] * min(decoding / peak, 1.0) + shares[1] * min(compute, 1.0),
-        shares[0] * min(moved / seconds, 1.0) + shares[1] * bandwidth,
+        *mean_effort(shares, (engine, taught.effort(plan))),
         min(sum(shares), 1.0),
     )
 

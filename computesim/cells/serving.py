@@ -23,6 +23,7 @@ from computesim.hardware.serving_efficiency import GENERAL_ENGINE
 from computesim.hardware.step import StepModel
 from computesim.lengths import lognormal_counts
 from computesim.quantities import ServingLoad
+from computesim.records import quantity
 from computesim.sim.capacity import ServiceLevel, max_serving_rate
 from computesim.sim.fluid import (
     MeanLengths,
@@ -32,10 +33,9 @@ from computesim.sim.fluid import (
     steady_state,
 )
 from computesim.sim.output import latencies, quantile
-from computesim.sim.service import RECOMPUTE, Service, check_service
+from computesim.sim.service import RECOMPUTE, Replicas, Service, check_service
 from computesim.sim.streams import stream
 from computesim.sim.trace import Trace
-from computesim.traced import opaque
 from computesim.workload.transformer import serving_load
 
 MOST_REPLICAS = 4  #: of one cell; larger pools share load a little better
@@ -55,16 +55,18 @@ PROMPT_SPREAD = 0.8
 class Cell:
     """What one accelerator of a pool gets done, and how hard it works."""
 
-    requests: float = 0.0  #: requests/s per accelerator at the service level; 0: it cannot
-    output_tokens: float = 0.0  #: tokens/s per accelerator at that rate
-    ttft: float = float("inf")  #: p90 at that rate, s
-    tpot: float = float("inf")  #: p90 at that rate, s/token
-    compute: float = 0.0  #: at the mean load of the day, fraction of the dense peak
-    bandwidth: float = 0.0  #: likewise, fraction of the memory bandwidth
-    busy: float = 0.0  #: likewise, share of the time with a step in progress
-    batch: float = 0.0  #: mean running sequences of a replica at the mean load
+    #: requests/s per accelerator at the service level; 0: it cannot
+    requests: float = quantity("request/s", 0.0)
+    output_tokens: float = quantity("token/s", 0.0)  #: tokens/s per accelerator at that rate
+    ttft: float = quantity("s", float("inf"))  #: p90 at that rate, s
+    tpot: float = quantity("s/token", float("inf"))  #: p90 at that rate, s/token
+    compute: float = quantity("1", 0.0)  #: at the mean load of the day, fraction of the dense peak
+    bandwidth: float = quantity("1", 0.0)  #: likewise, fraction of the memory bandwidth
+    busy: float = quantity("1", 0.0)  #: likewise, share of the time with a step in progress
+    batch: float = quantity("1", 0.0)  #: mean running sequences of a replica at the mean load
     accelerators: int = 0  #: of one replica
-    reading: float = 0.0  #: share of the step time that reading prompts adds, at the mean load
+    #: share of the step time that reading prompts adds, at the mean load
+    reading: float = quantity("1", 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,6 @@ class Play:
     engine: Literal["numba", "simpy"] = "numba"
 
 
-@opaque("simulated", lambda d, a, *_: f"serving cell on {a.name}")
 def measure(demand: ServingDemand, accelerator: Accelerator, play: Play) -> Cell:
     """Return what one accelerator does of a stream of requests at its service level.
 
@@ -112,7 +113,12 @@ def measure(demand: ServingDemand, accelerator: Accelerator, play: Play) -> Cell
     # what a request spends outside of the replica is gone before and after its prompt is read
     level = ServiceLevel(max(demand.ttft - GENERAL_ENGINE.request, 0.0), demand.tpot)
     found = max_serving_rate(
-        trace, service, table, replicas, level, seed=play.seed, engine=play.engine, judged=JUDGED
+        trace,
+        Replicas(service, table, replicas),
+        level,
+        seed=play.seed,
+        engine=play.engine,
+        judged=JUDGED,
     )
     if found.rate == 0.0 or found.run is None:
         return Cell()

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from computesim.calendar import HOUR
 from computesim.hardware.power import Site
 from computesim.traced import most
 
@@ -142,8 +143,8 @@ def by_region(parts: Parts, watt_hours: float, watts: float) -> Mapping[str, flo
         own = watt_hours * shares[site.name]
         found[f"Energy by region|{site.name}"] = own
         found[f"Power by region|{site.name}"] = watts * shares[site.name]
-        found[f"Electricity cost by region|{site.name}"] = own * 3600.0 * site.electricity_price
-        found[f"Emissions by region|{site.name}"] = own * 3600.0 * site.carbon_intensity
+        found[f"Electricity cost by region|{site.name}"] = own * HOUR * site.electricity_price
+        found[f"Emissions by region|{site.name}"] = own * HOUR * site.carbon_intensity
     return found
 
 

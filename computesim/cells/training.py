@@ -10,7 +10,8 @@ from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.parallel import TrainingStep, best_layout
 from computesim.hardware.reliability import effective_time
-from computesim.traced import opaque
+from computesim.hardware.training_job import TrainingJob
+from computesim.records import quantity
 from computesim.workload.transformer import train_flop_per_token, training_load
 
 NODE = 8  #: accelerators of the node for which failure rates are published
@@ -52,12 +53,13 @@ class Failures:
 class TrainingCell:
     """What one accelerator of a pretraining job gets done."""
 
-    flop: float = 0.0  #: model FLOP/s per accelerator, failures included; 0: it does not fit
-    mfu: float = 0.0  #: while running, fraction of the dense bf16 peak
-    compute: float = 0.0  #: HFU at the executed dtype, mean of the step
-    bandwidth: float = 0.0  #: likewise, fraction of the memory bandwidth
-    busy: float = 0.0  #: share of a step in which the accelerator computes
-    effective: float = 0.0  #: share of wall time with progress (ETTR)
+    #: model FLOP/s per accelerator, failures included; 0: it does not fit
+    flop: float = quantity("FLOP/s", 0.0)
+    mfu: float = quantity("1", 0.0)  #: while running, fraction of the dense bf16 peak
+    compute: float = quantity("1", 0.0)  #: HFU at the executed dtype, mean of the step
+    bandwidth: float = quantity("1", 0.0)  #: likewise, fraction of the memory bandwidth
+    busy: float = quantity("1", 0.0)  #: share of a step in which the accelerator computes
+    effective: float = quantity("1", 0.0)  #: share of wall time with progress (ETTR)
     accelerators: int = 0  #: of one job
 
     @property
@@ -66,7 +68,6 @@ class TrainingCell:
         return self.flop * self.accelerators
 
 
-@opaque("training model", lambda d, a, *_: f"training cell on {a.name}")
 def measure(
     demand: PretrainingDemand, accelerator: Accelerator, failures: Failures
 ) -> TrainingCell:
@@ -127,7 +128,9 @@ def _job(
     """Return what one accelerator of a job of so many does."""
     load = training_load(demand.model, demand.seq_len)
     try:
-        step = best_layout(load, accelerator, size, demand.batch_tokens, demand.dtype)
+        step = best_layout(
+            TrainingJob.of(load, accelerator, demand.batch_tokens, demand.dtype), size
+        )
     except (CapacityError, ValueError):  # does not fit, or less than a sequence a step
         return TrainingCell()
     effective = failures.effective_time(size)

@@ -65,7 +65,6 @@ app = typer.Typer(
 
 
 def _version(wanted: bool) -> None:
-    """Print the version and end."""
     if wanted:
         from computesim import __version__
 

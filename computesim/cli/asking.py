@@ -271,7 +271,6 @@ def question_of(home: str) -> type[Question]:
 
 
 def _parameter(alias: Alias) -> str:
-    """Return the name under which the value of an option comes."""
     return f"{alias.key}_{alias.option}".replace(".", "_").replace("-", "_")
 
 
@@ -280,7 +279,6 @@ def _made(name: str, annotation: Any, default: Any = None) -> Parameter:
 
 
 def _option(alias: Alias, panel: str) -> Any:
-    """Return the annotation of an option."""
     kind: Any = bool if alias.flag else list[str] if alias.many else str
     return Annotated[kind | None, typer.Option(alias.option, rich_help_panel=panel)]
 

@@ -68,7 +68,6 @@ def backcast(
 
 
 def _write(held: Backcast, out: Path, kinds: list[str]) -> list[Path]:
-    """Write the tables and the charts of a back-cast."""
     from computesim.report.backcast_figures import write_backcast
     from computesim.results import output_folder
 

@@ -59,9 +59,9 @@ def scenario_answered(
     ignored = [alias.option for alias in said if alias.key != "catalog"]
     ignored += ["--out"] if out is not None else []
     if ignored:
-        told = f"does not count for a scenario: the labs of {subject} say it"
+        reason = f"does not count for a scenario: the labs of {subject} say it"
         accepted = "`--set labs.GROUP.policy.KEY=VALUE`"
-        raise FaultyInputError([Fault(option, told, accepted) for option in ignored], "balance")
+        raise FaultyInputError([Fault(option, reason, accepted) for option in ignored], "balance")
     rows = of_scenario(load_scenario(subject, overrides, catalog))
     if as_json:
         print_json({"scenario": subject, "balances": rows})
@@ -106,14 +106,14 @@ def balance(
     Example: computesim balance aime-2024 --target 75% --requests 1e7 --accelerator h200-sxm
     """
     from computesim.report.text.balance import balance_text
-    from computesim.study.balance.question import asked_of
+    from computesim.study.balance.question import problem_of
     from computesim.study.balance.whole import balances
 
-    asked = asked_of(draft.read())
+    problem = problem_of(draft.read())
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)  # a place that cannot be written says so now
     with progress(quiet) as tell:
-        answer = balances(asked.questions, asked.target, asked.budget, out is not None, tell)
+        answer = balances(problem.questions, problem.target, problem.budget, out is not None, tell)
     files: list[Path] = []
     if out is not None:
         from computesim.report.balance_html import write_balance

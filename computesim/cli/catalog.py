@@ -38,23 +38,23 @@ def list_(
 
     known = load_catalog(catalog)
     if not table:
-        found = _tables(known)
+        rows = _tables(known)
     elif table == _SCENARIOS:
-        found = _scenarios(name)
+        rows = _scenarios(name)
     elif table == _SOURCES:
-        found = [asdict(s) for s in ([known.source(name)] if name else known.sources())]
+        rows = [asdict(s) for s in ([known.source(name)] if name else known.sources())]
     elif table in known_tables() and name:
         wanted = known.resolve(table, name)
-        found = [_figure(f) for f in known.rows(table) if f.name == wanted]
+        rows = [_figure(f) for f in known.rows(table) if f.name == wanted]
     elif table in known_tables():
-        found = [{"name": n, "label": known.label(table, n)} for n in known.names(table)]
+        rows = [{"name": n, "label": known.label(table, n)} for n in known.names(table)]
     else:
         _refuse(table)
     if as_json:
-        print_json(found)
+        print_json(rows)
     else:
-        cells = [[_text(cell) for cell in row.values()] for row in found]
-        typer.echo(columns([list(found[0]), *cells]))
+        cells = [[_text(cell) for cell in row.values()] for row in rows]
+        typer.echo(columns([list(rows[0]), *cells]))
 
 
 def known_tables() -> tuple[str, ...]:
@@ -65,7 +65,6 @@ def known_tables() -> tuple[str, ...]:
 
 
 def _refuse(table: str) -> None:
-    """Refuse an unknown table."""
     from computesim.errors import near_miss
 
     known = (_SCENARIOS, *known_tables(), _SOURCES)
@@ -74,7 +73,6 @@ def _refuse(table: str) -> None:
 
 
 def _tables(catalog: Catalog) -> list[dict[str, Any]]:
-    """Return every table with the number of its names."""
     from computesim.scenario import shipped_scenarios
 
     sizes = {_SCENARIOS: len(shipped_scenarios())}
@@ -84,30 +82,28 @@ def _tables(catalog: Catalog) -> list[dict[str, Any]]:
 
 
 def _scenarios(wanted: str) -> list[dict[str, Any]]:
-    """Return the shipped scenarios with title and question, or one of them."""
     from computesim.errors import near_miss
     from computesim.scenario import shipped_scenarios
     from computesim.scenario.yaml_loader import read_yaml
 
     files = shipped_scenarios()
     if wanted and wanted not in files:
-        told = f"no scenario {wanted!r}. {near_miss(wanted, files)}"
-        raise typer.BadParameter(told.strip(), param_hint="NAME")
-    found = []
+        message = f"no scenario {wanted!r}. {near_miss(wanted, files)}"
+        raise typer.BadParameter(message.strip(), param_hint="NAME")
+    rows = []
     for name, file in files.items():
         if wanted in ("", name):
             data = read_yaml(file.read_text(encoding="utf-8"), file.name).data
-            found.append({"name": name} | {k: data.get(k, "") for k in ("title", "question")})
-    return found
+            rows.append({"name": name} | {k: data.get(k, "") for k in ("title", "question")})
+    return rows
 
 
 def _figure(figure: Figure) -> dict[str, Any]:
     """Return a figure without what the command line has said already."""
-    return {k: v for k, v in asdict(figure).items() if k not in ("table", "name")}
+    return {k: v for k, v in asdict(figure).items() if k not in ("table", "name", "place")}
 
 
 def _text(cell: object) -> str:
-    """Return one cell as text."""
     if cell is None:
         return ""
     return f"{cell:g}" if isinstance(cell, float) else str(cell)

@@ -40,31 +40,29 @@ def doctor(as_json: options.Json = False) -> None:
 
     Example: computesim doctor
     """
-    found: list[Finding] = []
+    findings: list[Finding] = []
     with progress() as tell:
         for done, look in enumerate(_LOOKS):
             if tell:
                 tell(done, len(_LOOKS), "looking")
-            found += look()
-    broken = [f for f in found if f.required and not f.ok]
+            findings += look()
+    broken = [f for f in findings if f.required and not f.ok]
     if as_json:
-        print_json({"ok": not broken, "findings": [f._asdict() for f in found]})
+        print_json({"ok": not broken, "findings": [f._asdict() for f in findings]})
     else:
-        typer.echo(columns([(_mark(f), f.name, f.text) for f in found]))
+        typer.echo(columns([(_mark(f), f.name, f.text) for f in findings]))
         typer.echo(f"\n{len(broken)} broken" if broken else "\neverything required works")
     if broken:
         raise typer.Exit(CHECK_FAILED)
 
 
 def _mark(finding: Finding) -> str:
-    """Return how a finding is marked."""
     if finding.ok:
         return "ok"
     return "BROKEN" if finding.required else "absent"
 
 
 def _python() -> Iterator[Finding]:
-    """Look at Python and the machine."""
     from computesim import __version__
 
     yield Finding("computesim", True, True, f"{__version__} in {Path(__file__).parents[1]}")
@@ -73,8 +71,8 @@ def _python() -> Iterator[Finding]:
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     yield Finding("cores", True, False, f"{usable} usable of {os.cpu_count()}")
     limits = {n: os.environ[n] for n in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS") if n in os.environ}
-    told = ", ".join(f"{name}={value}" for name, value in limits.items()) or "not limited"
-    yield Finding("threads", True, False, told)
+    threads = ", ".join(f"{name}={value}" for name, value in limits.items()) or "not limited"
+    yield Finding("threads", True, False, threads)
 
 
 def _libraries() -> Iterator[Finding]:
@@ -111,7 +109,6 @@ def _kernels() -> Iterator[Finding]:
 
 
 def _memo() -> Iterator[Finding]:
-    """Look whether measured cells can be kept between runs."""
     from computesim.cells.memo import default_folder
 
     folder = default_folder()
@@ -124,7 +121,6 @@ def _memo() -> Iterator[Finding]:
 
 
 def _pictures() -> Iterator[Finding]:
-    """Look for the fonts of the charts, and for a browser."""
     import shutil
 
     from computesim.report.matplotlib_render import fonts_here

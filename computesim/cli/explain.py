@@ -88,12 +88,11 @@ def explain(
 
 
 def _explained(read: Scenario, variable: str, year: int) -> Explanation:
-    """Return a figure with its tree."""
     from computesim.cells.memo import Memo, default_folder
     from computesim.errors import CaseError, Fault
     from computesim.pipeline import project
     from computesim.study.explain import explain as explained
-    from computesim.study.explain import unknown_head, world_of
+    from computesim.study.explain import unknown_head
 
     faults = []
     if hint := unknown_head(variable):
@@ -106,5 +105,4 @@ def _explained(read: Scenario, variable: str, year: int) -> Explanation:
     memo = Memo(default_folder())
     with progress() as tell:
         results = project(read, tell, memo)
-    worlds = [world_of(read, memo, k) for k in range(read.simulation.replications)]
-    return explained(worlds, results, variable, year)
+    return explained(read, memo, results, variable, year)

@@ -26,7 +26,6 @@ def reference_page() -> str:
 
 
 def _section(name: str, command: Any) -> str:
-    """Return the part of the page that tells one command."""
     text, _, example = inspect.cleandoc(command.callback.__doc__ or "").partition("Example: ")
     arguments = [p for p in command.params if p.param_type_name == "argument"]
     getattr(command, "described", lambda: None)()  # options that are keys of a question
@@ -40,7 +39,6 @@ def _section(name: str, command: Any) -> str:
 
 
 def _shown(parameter: Any) -> str:
-    """Return an argument by its name in the usage, an option with what it takes."""
     if parameter.param_type_name == "argument":
         return str(parameter.metavar or parameter.name.upper())
     takes = "" if parameter.is_flag else f" {parameter.metavar or ''}".rstrip()
@@ -48,7 +46,6 @@ def _shown(parameter: Any) -> str:
 
 
 def _default(parameter: Any) -> str:
-    """Return the default of an argument or option."""
     if parameter.required:
         return "**required**"
     default = parameter.default

@@ -39,7 +39,7 @@ def run(
     from computesim import load_scenario
     from computesim.cells.memo import Memo, default_folder
     from computesim.pipeline import project
-    from computesim.results import output_folder
+    from computesim.results import output_folder, save_results
 
     kinds = options.formats(charts)
     changed = [*(overrides or ()), *([f"simulation.seed={seed}"] if seed is not None else [])]
@@ -49,8 +49,9 @@ def run(
     memo = Memo(default_folder())
     with progress(quiet) as tell:
         results = project(read, tell, memo)
-    trail = _trail(read, results, memo, folder)
-    files = _write(results, folder, kinds, trail)
+    saved = save_results(results, folder)  # before all that only shows or explains them
+    rendered = _render(results, folder, kinds)
+    files = [*rendered, _trail(read, results, memo, folder), *saved]
     if as_json:
         from computesim.report.text.run import summary_of
 
@@ -64,26 +65,17 @@ def run(
         typer.echo("\n".join(f"  {file.relative_to(folder)}" for file in files))
 
 
-def _write(results: Results, folder: Path, kinds: list[str], trail: Path) -> list[Path]:
-    """Write everything of a run; the manifest comes last and says that the rest is complete."""
-    from computesim.results import save_results
-
-    return [*_render(results, folder, kinds), trail, *save_results(results, folder)]
-
-
 def _trail(read: Scenario, results: Results, memo: Memo, folder: Path) -> Path:
     """Write how the main figures of the last year came about."""
     from computesim.report.tables import SUMMARY_VARIABLES
-    from computesim.study.explain import world_of
     from computesim.study.explain.trail import audit, write_table
 
     names = [name for _, name in SUMMARY_VARIABLES]
-    rows = audit(world_of(read, memo), results, names, results.years[-1])
+    rows = audit(read, memo, results, names, results.years[-1])
     return write_table(folder / "tables" / "audit_trail.csv", rows)
 
 
 def _render(results: Results, folder: Path, kinds: list[str]) -> list[Path]:
-    """Write what is made of results: report, tables, charts."""
     from computesim.report.export import write_charts, write_report, write_tables
 
     drawn = write_charts(results, folder / "charts", kinds) if kinds else []

@@ -68,7 +68,6 @@ class _Findings:
 
 
 def _findings(name: str, cases: Path | None, catalog: Path | None) -> _Findings:
-    """Return what one kind says."""
     from computesim.report.text.verify import check_rows, verification_tables
 
     if name in WITH_CASES:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 from computesim.calendar import DAY, YEAR
@@ -180,7 +181,8 @@ def _step(moment: Moment, name: str, model: Architecture) -> tuple[RLRecipe, dic
         raise ScenarioError([fault], scenario.name) from error
 
 
-@opaque("representative length")
+@opaque("representative length", unit="token")
+@cache
 def _lengths(mean: float, spread: float, cap: float) -> tuple[float, ...]:
     """Return the equally likely lengths of responses."""
     return representative_lengths(lognormal_length(mean, spread, cap), 8)

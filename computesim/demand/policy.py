@@ -18,6 +18,7 @@ from computesim.errors import (
     UnreachableError,
     near_miss,
 )
+from computesim.traced import number, opaque
 from computesim.workload.adoption import Usage
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def followed(
         steps[name] = _trained(labs[name], moment.year, steps[name], solved)
         for product, ratio in labs[name].policy.products.items():
             chains = ratio.at(moment.year) * solved.balance.tokens
-            samples = float(solved.balance.samples)
+            samples = number(solved.balance.samples)
             request = replace(own[product].request, reasoning_tokens=chains, samples=samples)
             own[product] = replace(own[product], request=request)
     return own, tuple(steps[step.lab] for step in rl), found
@@ -88,6 +89,7 @@ def _trained(lab: Lab, year: float, step: RLDemand, solved: Followed) -> RLDeman
     return replace(step, steps=runs * solved.rl_flop / per_step)
 
 
+@opaque("least cost", lambda moment, name, *_: f"least cost of {name}")
 def _solved(
     moment: Moment, name: str, usages: Mapping[str, Usage], step: RLDemand
 ) -> Followed | None:

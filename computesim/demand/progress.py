@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from computesim.demand.demand import Progress
 from computesim.demand.prices import price_of
+from computesim.traced import named
 
 if TYPE_CHECKING:
     from computesim.scenario import Moment
@@ -22,6 +23,7 @@ def progress_at(moment: Moment) -> Progress:
     )
 
 
+@named()
 def hardware_per_usd(moment: Moment) -> float:
     """Return dense 8-bit peak per USD of the accelerators that are shipped in a year, H100e/USD.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from computesim.demand.progress import hardware_per_usd, progress_at
-from computesim.traced import least
+from computesim.traced import least, named
 from computesim.workload.adoption import (
     SessionPrompts,
     Usage,
@@ -59,6 +59,7 @@ def usage_at(moment: Moment, name: str) -> Usage:
     )
 
 
+@named()
 def users_at(product: Product, year: float) -> float:
     """Return the users of a product, as given or by its law of diffusion."""
     if product.users is not None:
@@ -94,6 +95,7 @@ def prompts_at(product: Product, year: float) -> SessionPrompts:
     )
 
 
+@named()
 def response(moment: Moment, name: str) -> float:
     """Return by how much the price of a year changes the use of a product; 1 without a price."""
     price = moment.scenario.products[name].price
@@ -102,6 +104,7 @@ def response(moment: Moment, name: str) -> float:
     return price_factor(relative_price(moment, price), 1.0, price.elasticity.at(moment.year))
 
 
+@named()
 def relative_price(moment: Moment, price: Price) -> float:
     """Return the price of a year over that of the reference year.
 
@@ -118,6 +121,7 @@ def relative_price(moment: Moment, price: Price) -> float:
     return then / now
 
 
+@named()
 def _gain(moment: Moment, price: Price) -> float:
     """Return what a price that follows progress falls by."""
     progress = progress_at(moment)

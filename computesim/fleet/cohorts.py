@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from computesim.arrays import Floats
+from computesim.cells.memo import Memo
 from computesim.errors import SimulationError
 from computesim.fleet.limits import Limit, Maker, Standing, largest, purchased, same
-from computesim.fleet.purchase import Allocation, purchase
+from computesim.fleet.purchase import Allocation, known_purchase
 from computesim.traced import dot, least, most, number, summed, to_power, zeros
 
 _BEYOND = 1.0 + 1e-6  # a maker is exhausted where a little more than it can ship is asked of it
@@ -38,8 +39,8 @@ def build(
     demand: Sequence[Floats],
     lifetime: float,
     available: Floats | None = None,
-    limits: Sequence[Limit] = (),
-    makers: Sequence[Maker] = (),
+    limits: Sequence[Limit | Maker] = (),
+    memo: Memo | None = None,
 ) -> list[FleetYear]:
     """Buy accelerators year by year so that every year's demand is met, as far as limits allow.
 
@@ -55,11 +56,11 @@ def build(
         Age at which a cohort is retired; a fraction of a year retires that share early.
     available : ndarray of float64, shape (years,), optional
         Share of the fleet that does this work; the rest does what is not in the demand.
-    limits : sequence of Limit
-        Nothing is bought beyond them; demand beyond stays unmet.
-    makers : sequence of Maker
-        What each can ship; the rest of the mix grows where it can do the work. No two may have
-        an accelerator in common.
+    limits : sequence of Limit or Maker
+        Nothing is bought beyond a limit; demand beyond stays unmet. What a maker can ship: the
+        rest of the mix grows where it can do the work. No two may have an accelerator in common.
+    memo : Memo, optional
+        Purchases that are known already.
 
     Returns
     -------
@@ -72,16 +73,19 @@ def build(
     """
     fleet: list[FleetYear] = []
     cohorts: list[Floats] = []
-    built = [0.0] * len(limits)
+    bounds = [limit for limit in limits if isinstance(limit, Limit)]
+    makers = [limit for limit in limits if isinstance(limit, Maker)]
+    built = [0.0] * len(bounds)
+    memo = memo or Memo(None)
     for t, year in enumerate(years):
         share = 1.0 if available is None else number(available[t])
         before = _alive(cohorts, t, lifetime, mixes.shape[1])
         retired = (fleet[-1].installed if fleet else 0.0) - before
-        asked = Asked(t, mixes[t], before, share, goodput[t], demand[t])
-        bought, allocation, standings = _buy(asked, limits, makers, built)
+        asked = Asked(t, mixes[t], before, share, goodput[t], demand[t], memo)
+        bought, allocation, standings = _buy(asked, bounds, makers, built)
         cohorts.append(bought)
         fleet.append(FleetYear(year, bought, retired, before + bought, allocation, standings))
-        for place, limit in enumerate(limits):
+        for place, limit in enumerate(bounds):
             if limit.plate is not None:
                 plates = dot(fleet[-1].installed, limit.plate[t])
                 built[place] = most(built[place], plates)
@@ -98,6 +102,7 @@ class Asked:
     share: float  #: of the fleet that does this work
     goodput: Floats
     demand: Floats
+    memo: Memo  #: purchases that are known
 
     def least(self, makers: Sequence[Maker]) -> tuple[float, Allocation | None]:
         """Return the count of the mix that meets the demand, and who does what then.
@@ -109,7 +114,7 @@ class Asked:
         while True:
             stock = self.share * (self.before + held)
             try:
-                count, allocation = purchase(stock, self.share * rest, self.goodput, self.demand)
+                count, allocation = self._purchase(stock, self.share * rest)
             except SimulationError:
                 if len(open_) == len(makers):
                     raise
@@ -128,7 +133,13 @@ class Asked:
     def allocation(self, bought: Floats) -> Allocation:
         """Return who does what after a purchase, all tasks cut alike where it is too little."""
         stock = self.share * (self.before + bought)
-        return purchase(stock, self.share * self.mix, self.goodput, self.demand, most=0.0)[1]
+        return self._purchase(stock, self.share * self.mix, 0.0)[1]
+
+    def _purchase(
+        self, stock: Floats, mix: Floats, at_most: float = np.inf
+    ) -> tuple[float, Allocation]:
+        """Return the least purchase of a mix, and who does what then."""
+        return known_purchase(self.memo, stock, mix, self.goodput, self.demand, at_most)
 
 
 def _buy(

@@ -8,16 +8,18 @@ where it saves most of the others.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from computesim.arrays import Floats
+from computesim.cells.memo import Memo
 from computesim.errors import SimulationError
-from computesim.traced import opaque
+from computesim.traced import Measured, name_all, portion
 
+LEAST = Measured("linear program", "purchase")
 _TIDY = 1e-6  # weight of accelerators at work beside accelerators bought: idle ones stay idle
 
 
@@ -29,7 +31,43 @@ class Allocation:
     unmet: Floats  #: shape (tasks,), demand that is left, in its own unit
 
 
-@opaque("linear program", "least purchase and who does what")
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """A purchase as plain lists, as a memo keeps it."""
+
+    count: float = field(metadata={"unit": "accelerator"})  #: units of the mix
+    units: list[list[float]] = field(
+        metadata={"unit": "accelerator"}
+    )  #: accelerators at work, by accelerator and task
+    unmet: list[float]  #: by task, in the unit of its demand
+
+
+def known_purchase(
+    memo: Memo, stock: Floats, mix: Floats, goodput: Floats, demand: Floats, most: float = np.inf
+) -> tuple[float, Allocation]:
+    """Return what `purchase` does, from the memo where it has been solved before."""
+    name_all(stock, "in stock, kind")
+    name_all(mix, "bought with one unit, kind")
+    name_all(demand, "demand of task")
+    inputs = (stock.tolist(), mix.tolist(), goodput.tolist(), demand.tolist(), most)
+    solved = memo.get(Purchase, inputs, _solved, *inputs, what=LEAST)
+    left = [portion(*pair) for pair in zip(solved.unmet, demand.tolist(), strict=True)]
+    return solved.count, Allocation(np.array(solved.units), np.array(left))
+
+
+def _solved(
+    stock: list[float],
+    mix: list[float],
+    goodput: list[list[float]],
+    demand: list[float],
+    most: float,
+) -> Purchase:
+    """Solve for a purchase that is not known."""
+    arrays = (np.array(stock), np.array(mix), np.array(goodput), np.array(demand))
+    count, who = purchase(*arrays, most)
+    return Purchase(count, who.units.tolist(), who.unmet.tolist())
+
+
 def purchase(
     stock: Floats, mix: Floats, goodput: Floats, demand: Floats, most: float = np.inf
 ) -> tuple[float, Allocation]:

@@ -1,10 +1,9 @@
-"""Buying the fleet of every year, from the memo where it has been bought before."""
+"""Buying the fleet of every year."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,62 +14,14 @@ from computesim.cells.operation import Operation
 from computesim.demand.demand import Demand
 from computesim.fleet.cohorts import FleetYear, at_delivery, build
 from computesim.fleet.goodput import asked, goodput
-from computesim.fleet.limits import Limit, Maker, Standing
-from computesim.fleet.purchase import Allocation
+from computesim.fleet.limits import Limit, Maker
 from computesim.fleet.roadmap import Roadmap
 from computesim.fleet.supply import Priced, limits
-from computesim.fleet.year import Surroundings, Year
+from computesim.fleet.year import Surroundings, Year, work_of
 from computesim.traced import number, zeros
 
 if TYPE_CHECKING:
     from computesim.scenario import Moment
-
-
-@dataclass(frozen=True, slots=True)
-class FleetTable:
-    """The fleet of every year as plain lists, as a memo keeps it."""
-
-    shipped: list[list[float]]
-    retired: list[list[float]]
-    installed: list[list[float]]
-    units: list[list[list[float]]]
-    unmet: list[list[float]]
-    standings: list[list[list[Any]]]
-
-    @classmethod
-    def of(cls, fleet: Sequence[FleetYear]) -> FleetTable:
-        """Return a fleet as plain lists."""
-        return cls(
-            [f.shipped.tolist() for f in fleet],
-            [f.retired.tolist() for f in fleet],
-            [f.installed.tolist() for f in fleet],
-            [f.allocation.units.tolist() for f in fleet],
-            [f.allocation.unmet.tolist() for f in fleet],
-            [
-                [
-                    [s.name, s.limit, s.used, s.binding, s.relief.tolist(), s.then]
-                    for s in f.standings
-                ]
-                for f in fleet
-            ],
-        )
-
-    def fleet(self, years: Sequence[int]) -> list[FleetYear]:
-        """Return the fleet of these years."""
-        return [
-            FleetYear(
-                year,
-                np.array(self.shipped[t]),
-                np.array(self.retired[t]),
-                np.array(self.installed[t]),
-                Allocation(np.array(self.units[t]), np.array(self.unmet[t])),
-                tuple(
-                    Standing(name, limit, used, binding, np.array(relief), then)
-                    for name, limit, used, binding, relief, then in self.standings[t]
-                ),
-            )
-            for t, year in enumerate(years)
-        ]
 
 
 def stock(
@@ -113,6 +64,7 @@ def stock(
             tasks=tasks,
             wanted=columns[t],
             goodput=tables[t],
+            work=work_of(road.accelerators, tasks, cells[t], operations[t], around[t]),
             fleet=fleet[t],
             free=free[t] if limited else None,
         )
@@ -129,28 +81,10 @@ def _bought(
     makers: Sequence[Maker],
     memo: Memo,
 ) -> list[FleetYear]:
-    """Return the fleet of every year, from the memo where it has been bought before."""
+    """Return the fleet of every year."""
     share = np.array([1.0 - s.other_ai for s in around])
-    parts: list[tuple[Any, ...]] = [
-        (b.name, b.limit, b.weight, b.stock, b.plate, b.rate) for b in bounds
-    ]
-    parts += [(m.name, m.limit, m.member) for m in makers]
-    key = tuple(
-        part.tobytes() if isinstance(part, np.ndarray) else part
-        for part in (
-            road.mixes,
-            *tables,
-            *columns,
-            share,
-            *(x for several in parts for x in several),
-        )
-    )
-
-    def compute() -> FleetTable:
-        fleet = build(road.years, road.mixes, tables, columns, road.lifetime, share, bounds, makers)
-        return FleetTable.of(fleet)
-
-    return memo.get(FleetTable, (road.years, road.lifetime, key), compute).fleet(road.years)
+    limits: tuple[Limit | Maker, ...] = (*bounds, *makers)
+    return build(road.years, road.mixes, tables, columns, road.lifetime, share, limits, memo)
 
 
 def _priced(around: Surroundings) -> Priced:

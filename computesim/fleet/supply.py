@@ -13,7 +13,7 @@ from computesim.catalog.makers import members
 from computesim.errors import CatalogError, Fault
 from computesim.fleet.limits import Limit, Maker
 from computesim.fleet.power import nameplate
-from computesim.traced import number
+from computesim.traced import function, named, plain, resting
 
 if TYPE_CHECKING:
     from computesim.hardware.accelerator import Accelerator
@@ -77,11 +77,16 @@ def available(moment: Moment) -> Available:
     )
 
 
+@named("mean of the year")
 def _mean(value: Value, end: float, first: int) -> float:
     """Return the mean of a value over the year that ends at a time."""
-    times = np.linspace(end - 1.0, end, STEPS_OF_YEAR + 1)
-    numbers = [_known(value, number(time), first) for time in times]
-    return number(np.trapezoid(numbers, times))
+    times = np.linspace(plain(end) - 1.0, plain(end), STEPS_OF_YEAR + 1)
+
+    @function("mean of a path")
+    def mean(*numbers: float) -> float:
+        return float(np.trapezoid(numbers, times))
+
+    return resting(mean(*(_known(value, float(time), first) for time in times)), end)
 
 
 def _known(value: Value, time: float, first: int) -> float:

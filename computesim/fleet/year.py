@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 IDLE = "Idle"  # power of accelerators that nothing asks for, in years of falling demand
 
+_STILL = Use(0.0, 0.0, 0.0)
+
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
@@ -43,6 +46,10 @@ class Surroundings:
     server_share: float
     facility_price: float  #: USD per IT watt
     supply: Available = field(hash=False)  #: what limits the fleet
+
+    def draw(self, accelerators: Sequence[Accelerator], index: int, use: Use) -> Draw:
+        """Return the watts of one of the accelerators at work."""
+        return draw(accelerators[index], use, self.networks[index].watts, self.site)
 
 
 def surroundings_at(moment: Moment, road: Roadmap) -> Surroundings:
@@ -61,6 +68,30 @@ def surroundings_at(moment: Moment, road: Roadmap) -> Surroundings:
         facility_price=prices.facility.at(moment.year) if prices.facility else site.build_cost,
         supply=available(moment),
     )
+
+
+class Work(NamedTuple):
+    """What every task does with one accelerator of each kind."""
+
+    uses: Mapping[Task, Sequence[Use]]
+    draws: Mapping[Task, Sequence[Draw]]
+
+
+def work_of(
+    accelerators: Sequence[Accelerator],
+    tasks: Sequence[Task],
+    cells: CellYear,
+    operation: Operation,
+    around: Surroundings,
+) -> Work:
+    """Return what the tasks of a year do with one accelerator of each kind."""
+    kinds = range(len(accelerators))
+    uses = {task: [use(cells, task, index, operation) for index in kinds] for task in tasks}
+    draws = {
+        task: [around.draw(accelerators, index, each[index]) for index in kinds]
+        for task, each in uses.items()
+    }
+    return Work(uses, draws)
 
 
 class Watts(NamedTuple):
@@ -82,6 +113,7 @@ class Year:
     around: Surroundings
     tasks: tuple[Task, ...]
     wanted: Floats  #: what each task asks of the calibrated software, shape (tasks,)
+    work: Work
     goodput: Floats  #: of one accelerator, shape (accelerators, tasks); 0 where it cannot
     fleet: FleetYear
     free: FleetYear | None = None  #: the fleet without any limit, where there is one
@@ -113,28 +145,6 @@ class Year:
         return units
 
     @cached_property
-    def uses(self) -> dict[Task, list[Use]]:
-        """How hard every task works one accelerator of each kind."""
-        kinds = range(len(self.accelerators))
-        return {
-            task: [use(self.cells, task, index, self.operation) for index in kinds]
-            for task in self.tasks
-        }
-
-    @cached_property
-    def task_draws(self) -> dict[Task, list[Draw]]:
-        """Watts of one accelerator of each kind on every task."""
-        return {
-            task: [self._draw(index, use) for index, use in enumerate(uses)]
-            for task, uses in self.uses.items()
-        }
-
-    def _draw(self, index: int, use: Use) -> Draw:
-        """Return the watts of accelerator `index`."""
-        around = self.around
-        return draw(self.accelerators[index], use, around.networks[index].watts, around.site)
-
-    @cached_property
     def draws(self) -> dict[str, Watts]:
         """The mean watts of one accelerator of each kind on every workload.
 
@@ -148,12 +158,12 @@ class Year:
         }
         measured = np.array([number(task != OTHER_TASK) for task in self.tasks])
         for index in range(len(self.accelerators)):
-            per_task = [self.task_draws[task][index] for task in self.tasks]
+            per_task = [self.work.draws[task][index] for task in self.tasks]
             weight = self.fleet.allocation.units[index] * measured
             mean = _mean(per_task, weight if weight.any() else measured)
             for workload, members in columns.items():
                 if workload == IDLE:
-                    value = self._draw(index, Use(0.0, 0.0, 0.0))
+                    value = self.around.draw(self.accelerators, index, _STILL)
                 elif not members or not weight[members].any():
                     value = mean
                 else:

@@ -7,10 +7,14 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
+from computesim.calendar import Constant
 from computesim.errors import CapacityError
 from computesim.quantities import DTYPE_BYTES
+from computesim.traced import most
 
-H100_EIGHT_BIT: Final = 1979e12  #: dense 8-bit peak of one H100 SXM, FLOP/s; the unit of Epoch AI
+H100_EIGHT_BIT: Final = Constant(
+    1979e12, "FLOP/s", "dense 8-bit peak of one H100 SXM"
+)  #: dense 8-bit peak of one H100 SXM, FLOP/s; the unit of Epoch AI
 
 #: for each dtype, the dtypes that can do its arithmetic, narrowest first
 WIDER: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
@@ -117,5 +121,5 @@ class Accelerator:
         An accelerator counts by the faster of fp8 and int8, as Epoch AI counts it.
         """
         rates = self.peak_flop_per_second
-        eight_bit = max(rates.get("fp8", 0.0), rates.get("int8", 0.0))
-        return (eight_bit or max(rates.get("bf16", 0.0), rates.get("fp16", 0.0))) / H100_EIGHT_BIT
+        eight_bit = most(rates.get("fp8", 0.0), rates.get("int8", 0.0))
+        return (eight_bit or most(rates.get("bf16", 0.0), rates.get("fp16", 0.0))) / H100_EIGHT_BIT

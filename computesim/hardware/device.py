@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from computesim.calendar import BITS
+
 
 @dataclass(frozen=True, slots=True)
 class Device:
@@ -20,7 +22,7 @@ class Device:
     @property
     def decode(self) -> float:
         """Output tokens/s of one sequence: every token reads all active weights once."""
-        weights = self.active_parameters * self.weight_bits / 8.0
+        weights = self.active_parameters * self.weight_bits / BITS
         return self.memory_bandwidth * self.bandwidth_share / weights
 
     @property

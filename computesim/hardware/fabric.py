@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Final
 
 from computesim.errors import CapacityError, near_miss
-from computesim.traced import function, least, most
+from computesim.traced import function, least, most, named
 
 TOPOLOGIES: Final = ("clos", "rail-optimised", "rail-only", "torus")
 FIRST_HOPS: Final = ("optical", "copper")
@@ -185,6 +185,7 @@ def speed_name(rate: float) -> str:
     return f"{gigabits / 1000:g}T" if gigabits >= 1000 else f"{gigabits:g}G"
 
 
+@named()
 def fabric_bill(
     topology: str,
     fabric: Fabric,

@@ -5,45 +5,20 @@ from __future__ import annotations
 from computesim.arrays import Floats
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
-from computesim.hardware.efficiency import Efficiency
 from computesim.hardware.layout import LayoutGrid, TrainingLayout
-from computesim.hardware.memory import Recipe
 from computesim.hardware.training_job import TrainingJob
 from computesim.hardware.training_job import TrainingStep as TrainingStep
 from computesim.quantities import TrainingLoad
 
 
-def training_step(
-    load: TrainingLoad,
-    accelerator: Accelerator,
-    layout: TrainingLayout,
-    global_batch_tokens: float,
-    dtype: str = "bf16",
-    recipe: Recipe | None = None,
-    congestion: float = 1.0,
-    coefficients: Efficiency | None = None,
-) -> TrainingStep:
+def training_step(job: TrainingJob, layout: TrainingLayout) -> TrainingStep:
     """Return the optimiser step of a job under a given layout.
 
     Parameters
     ----------
-    load : TrainingLoad
-        The model and its sequence length.
-    accelerator : Accelerator
-        The machine.
+    job : TrainingJob
     layout : TrainingLayout
         Degrees of parallelism; their product is the number of accelerators.
-    global_batch_tokens : float, token
-        Tokens of one optimiser step.
-    dtype : str
-        Of the matrix multiplications: bf16, fp8 or fp4; attention scores and the LM head stay in
-        bf16.
-    recipe : Recipe, optional
-        Bytes per parameter and the price of recomputation.
-    congestion : float
-        Share of the NIC rate that the fabric delivers, above 0 to 1.
-    coefficients : Efficiency, optional
-        Another table than the one of the machine's generation.
 
     Returns
     -------
@@ -66,42 +41,22 @@ def training_step(
     Narayanan 2021 (interleaved pipelines), Korthikanti 2022 (sequence parallelism, selective
     recomputation), Rajbhandari 2020 (ZeRO), DeepSeek-V3 report (expert all-to-all).
     """
-    if layout.tp > accelerator.scaleup_domain:
+    if layout.tp > job.accelerator.scaleup_domain:
         raise CapacityError(
-            f"tensor parallelism {layout.tp} leaves the scale-up domain of {accelerator.name} "
-            f"({accelerator.scaleup_domain} accelerators)"
+            f"tensor parallelism {layout.tp} leaves the scale-up domain of {job.accelerator.name} "
+            f"({job.accelerator.scaleup_domain} accelerators)"
         )
-    job = TrainingJob.of(
-        load, accelerator, global_batch_tokens, dtype, recipe, congestion, coefficients
-    )
     return job.step(LayoutGrid.of([layout]), 0, layout.n_accelerators)
 
 
-def best_layout(
-    load: TrainingLoad,
-    accelerator: Accelerator,
-    n_accelerators: int,
-    global_batch_tokens: float,
-    dtype: str = "bf16",
-    recipe: Recipe | None = None,
-    congestion: float = 1.0,
-    coefficients: Efficiency | None = None,
-    offload: str = "never",
-) -> TrainingStep:
+def best_layout(job: TrainingJob, n_accelerators: int, offload: str = "never") -> TrainingStep:
     """Return the fastest step of a job over the layouts that fit.
 
     Parameters
     ----------
-    load : TrainingLoad
-        The model and its sequence length.
-    accelerator : Accelerator
-        The machine.
+    job : TrainingJob
     n_accelerators : int
         Accelerators of the job; those that no layout divides are idle but counted in MFU.
-    global_batch_tokens : float, token
-        Tokens of one optimiser step.
-    dtype, recipe, congestion, coefficients
-        As for `training_step`.
     offload : str
         Whether state may move to host memory; see `TrainingJob.layouts`.
 
@@ -118,15 +73,14 @@ def best_layout(
     -----
     All candidates (up to some ten thousand) are evaluated at once in numpy, in a few ms.
     """
-    job = TrainingJob.of(
-        load, accelerator, global_batch_tokens, dtype, recipe, congestion, coefficients
-    )
     grid = job.layouts(n_accelerators, offload)
     if not len(grid):
         raise CapacityError(f"{n_accelerators} accelerators are too few for any layout")
     fits = job.fitting(grid)
     if not fits.any():
-        raise CapacityError(no_fit(load, accelerator, n_accelerators, job.memory(grid).shortage))
+        raise CapacityError(
+            no_fit(job.load, job.accelerator, n_accelerators, job.memory(grid).shortage)
+        )
     return job.step(job.fastest(grid.select(fits)), 0, int(n_accelerators))
 
 

@@ -233,6 +233,7 @@ def electricity_cost(site: Site, joules: float) -> float:
     return joules * site.electricity_price
 
 
+@named()
 def carbon_grams(site: Site, joules: float) -> float:
     """Return the operational emissions of facility energy, gCO2."""
     return joules * site.carbon_intensity

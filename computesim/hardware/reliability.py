@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 
-from computesim.units import scale
+from computesim.calendar import DAY
+from computesim.traced import named
 
 
 def failures_per_second(n_nodes: float, failures_per_node_day: float) -> float:
     """Return the failure rate of a job on n nodes, 1/s: a gang fails when any node does."""
-    return n_nodes * failures_per_node_day / scale("day")
+    return n_nodes * failures_per_node_day / DAY
 
 
 def young_interval(checkpoint_seconds: float, mtbf: float) -> float:
@@ -67,6 +68,7 @@ def daly_interval(checkpoint_seconds: float, mtbf: float) -> float:
     return young_interval(checkpoint_seconds, mtbf) * series - checkpoint_seconds
 
 
+@named()
 def effective_time(
     n_nodes: float,
     failures_per_node_day: float,
@@ -110,6 +112,7 @@ def effective_time(
     return max(1.0 - lost, 0.0) / (1.0 + checkpoint_stall / checkpoint_interval)
 
 
+@named()
 def availability(failures_per_node_day: float, repair: float) -> float:
     """Return the share of time in which a node is in service.
 

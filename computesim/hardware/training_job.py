@@ -118,8 +118,15 @@ class TrainingJob:
             The machine.
         batch_tokens : float, token
             Tokens of one optimiser step.
-        dtype, recipe, congestion, coefficients
-            As for `parallel.training_step`.
+        dtype : str
+            Of the matrix multiplications: bf16, fp8 or fp4; attention scores and the LM head stay
+            in bf16.
+        recipe : Recipe, optional
+            Bytes per parameter and the price of recomputation.
+        congestion : float
+            Share of the NIC rate that the fabric delivers, above 0 to 1.
+        coefficients : Efficiency, optional
+            Another table than the one of the machine's generation.
 
         Raises
         ------

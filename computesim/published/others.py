@@ -194,8 +194,8 @@ def _end(figure: Figure, end: float | None, unit: str) -> float | None:
 
 def _figures(catalog: Catalog, table: str, name: str) -> list[Figure]:
     """Return all vintages of a series, their sources counted as used."""
-    found = [row for row in catalog.rows(table) if row.name == name]
-    return [catalog.figure(table, name, row.parameter, row.as_of) for row in found]
+    known = catalog.parameters(table, name) if catalog.has(table, name) else ()
+    return [figure for parameter in known for figure in catalog.vintages(table, name, parameter)]
 
 
 def _word(catalog: Catalog, name: str, source: str) -> str:

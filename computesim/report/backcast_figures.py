@@ -44,7 +44,6 @@ def backcast_figures(rows: Sequence[Comparison], results: Results) -> list[Chart
 
 
 def _overview(rows: Sequence[Comparison], source: str) -> Chart | None:
-    """Return ours over published for every comparison that is judged."""
     judged = [r for r in rows if r.passed is not None and r.published > 0]
     shown = [r for r in judged if r.ours > 0]
     if not shown:

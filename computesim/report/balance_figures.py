@@ -50,22 +50,19 @@ def balance_charts(answer: Balances) -> list[Chart]:
 
 
 def _source(answer: Balances) -> str:
-    """Return the source line."""
-    asked = answer.question.asked
+    job = answer.question.job
     names = {"rl_flop": "RL compute", "tokens": "tokens", "samples": "samples"}
     measured = ", ".join(
         f"{names[axis]} {_plain(low)} to {_plain(high)}"
         for axis, (low, high) in answer.fitted.items()
         if axis in names
     )
-    return (
-        f"computesim, skill {asked.skill.name} ({asked.method}), {asked.model.name}; the skill is "
-        + (f"fitted over {measured}, and extrapolated beyond." if measured else "assumed.")
+    return f"computesim, skill {job.skill.name} ({job.method}), {job.model.name}; the skill is " + (
+        f"fitted over {measured}, and extrapolated beyond." if measured else "assumed."
     )
 
 
 def _plain(value: float) -> str:
-    """Return an end of a range."""
     return power_text(value, 2) if value >= 1e9 else f"{value:,.0f}"
 
 
@@ -77,13 +74,13 @@ def _curves(answer: Balances) -> Chart:
     shortest = min((row.tokens_of_request for row in rows), default=1.0)
     lines = []
     for place, goal in enumerate(goals):
-        own = {row.rl_flop: row.tokens_of_request for row in rows if row.target == goal}
-        y = tuple(_below(own.get(x), TALLEST * shortest) for x in grid)
+        line = {row.rl_flop: row.tokens_of_request for row in rows if row.target == goal}
+        y = tuple(_below(line.get(x), TALLEST * shortest) for x in grid)
         lines.append(
             Series(f"{100 * goal:.3g} % accuracy", y, CYCLE[place % len(CYCLE)], line=True)
         )
-    kept = [n for n in range(len(grid)) if any(line.y[n] is not None for line in lines)]
-    lines = [Series(s.name, tuple(s.y[n] for n in kept), s.colour, True) for s in lines]
+    drawn_places = [n for n in range(len(grid)) if any(line.y[n] is not None for line in lines)]
+    lines = [Series(s.name, tuple(s.y[n] for n in drawn_places), s.colour, True) for s in lines]
     return Chart(
         key="balance-curves",
         title="Equal quality: RL compute against tokens of a request",
@@ -93,7 +90,7 @@ def _curves(answer: Balances) -> Chart:
         counts="Accuracy of an answer along each line; samples are the cheapest at each point. "
         "Diamonds are the least spending for the target, at served volumes in requests a day.",
         source=_source(answer),
-        x=tuple(grid[n] for n in kept),
+        x=tuple(grid[n] for n in drawn_places),
         x_label="RL compute of the skill, FLOP",
         series=tuple(lines),
         points=tuple(_optima(answer)),
@@ -108,8 +105,8 @@ def _exchange(answer: Balances) -> Chart:
     grid = sorted({row.rl_flop for row in rows})
     lines = []
     for place, goal in enumerate(sorted({row.target for row in (answer.curves or [])})):
-        own = {row.rl_flop: -row.flop_elasticity for row in rows if row.target == goal}
-        y = tuple(_below(own.get(x), TALLEST) for x in grid)
+        line = {row.rl_flop: -row.flop_elasticity for row in rows if row.target == goal}
+        y = tuple(_below(line.get(x), TALLEST) for x in grid)
         lines.append(
             Series(f"{100 * goal:.3g} % accuracy", y, CYCLE[place % len(CYCLE)], line=True)
         )
@@ -132,23 +129,22 @@ def _exchange(answer: Balances) -> Chart:
 
 
 def _below(value: float | None, most: float) -> float | None:
-    """Return a number that is not above another one, else None."""
     return value if value is not None and value <= most else None
 
 
 def _optima(answer: Balances) -> list[Points]:
     """Return the optimum of a few volumes, from the smallest to the largest."""
-    asked, rows = answer.question.asked, answer.by_requests
-    own = [row for row in rows if row.accelerator == rows[0].accelerator]
-    stride = max((len(own) - 1) // (MARKED - 1), 1)
+    job, rows = answer.question.job, answer.by_requests
+    line = [row for row in rows if row.accelerator == rows[0].accelerator]
+    stride = max((len(line) - 1) // (MARKED - 1), 1)
     shades = ("#9ecae1", "#6baed6", "#4292c6", "#2171b5", "#08306b")
     return [
         Points(
-            f"Best at {power_text(row.requests / asked.life * DAY)} a day",
+            f"Best at {power_text(row.requests / job.life * DAY)} a day",
             (row.rl_flop,), (row.tokens_of_request,), (None,), (None,),
             shades[n % len(shades)],
         )
-        for n, row in enumerate(own[::stride])
+        for n, row in enumerate(line[::stride])
     ]  # fmt: skip
 
 
@@ -162,7 +158,7 @@ def _moved(
     entry: str,
 ) -> Chart:  # fmt: skip
     """Return one part of the balance over the served volume, a line for each accelerator."""
-    asked = answer.question.asked
+    job = answer.question.job
     x = _volumes(answer, names[0])
     return Chart(
         key=key,
@@ -170,7 +166,7 @@ def _moved(
         question=question,
         kind="lines",
         y_label=label,
-        counts=f"At {_goal(answer)}, least {asked.objective}. Steps are changes of the number "
+        counts=f"At {_goal(answer)}, least {job.objective}. Steps are changes of the number "
         "of samples.",
         source=_source(answer),
         x=x,
@@ -190,23 +186,21 @@ def _moved(
 
 
 def _volumes(answer: Balances, name: str) -> tuple[float, ...]:
-    """Return the requests a day that were tried."""
-    life = answer.question.asked.life
+    life = answer.question.job.life
     rows = [row for row in answer.by_requests if row.accelerator == name]
     return tuple(row.requests / life * DAY for row in rows)
 
 
 def _goal(answer: Balances) -> str:
-    """Return the accuracy that is held."""
     row = answer.able[0]
     return f"an accuracy of {row.accuracy:.1%}"
 
 
 def _spent(answer: Balances) -> tuple[str, Callable[[float], float]]:
     """Return the unit of spending, and what turns spending into it."""
-    asked = answer.question.asked
-    unit, size = _UNITS[asked.objective]
-    size *= asked.life if asked.objective == "power" else 1.0
+    job = answer.question.job
+    unit, size = _UNITS[job.objective]
+    size *= job.life if job.objective == "power" else 1.0
     return unit, lambda value: value / size
 
 
@@ -289,6 +283,5 @@ def _prices(answer: Balances) -> Chart:
 
 
 def _relative(rows: Sequence[Balanced], entry: str) -> tuple[float, ...]:
-    """Return an entry over its value where both prices are the same."""
     even = min(rows, key=lambda row: abs((row.price_ratio or 1.0) - 1.0))
     return tuple(getattr(row, entry) / getattr(even, entry) for row in rows)

@@ -48,7 +48,7 @@ def balance_html(answer: Balances) -> str:
         ("charts", "Charts", drawn),
         ("question", "What is asked", _asked(answer.question)),
     ]
-    title = f"The balance of {answer.question.asked.skill.name}"
+    title = f"The balance of {answer.question.job.skill.name}"
     top = (
         '<div class="kind">Compute demand of AI: the balance of RL and inference</div>'
         f"<h1>{escape(title)}</h1>"
@@ -60,7 +60,6 @@ def balance_html(answer: Balances) -> str:
 
 
 def _answer(answer: Balances) -> str:
-    """Return the balance on every accelerator, a column each."""
     heads = ["", *(escape(row.accelerator) for row in answer.able)]
     body = [
         [escape(label), *(_cell(getattr(row, name)) for row in answer.able)]
@@ -72,13 +71,11 @@ def _answer(answer: Balances) -> str:
 
 
 def _asked(terms: Terms) -> str:
-    """Return the entries of the question."""
     body = [[escape(name.replace("_", " ")), _cell(value)] for name, value in entries(terms)]
     return table(["Input (base units)", "Value"], body)
 
 
 def _cell(value: Any) -> str:
-    """Return a value of a table."""
     if isinstance(value, float):
         return rounded(value)
     if isinstance(value, (list, tuple)):

@@ -43,7 +43,6 @@ def _by_year(results: Results) -> str:
 
 
 def _segments(results: Results) -> str:
-    """Return the segments, what moves them, and who is commonly listed under them."""
     body = [
         [
             f"{escape(s['label'])}<br>{escape(s['label_zh'])}",
@@ -62,7 +61,6 @@ def _segments(results: Results) -> str:
 
 
 def _markets(results: Results) -> str:
-    """Return ours beside published markets."""
     rows = check_rows(results.manifest.get("bill_checks", []))
     if not rows:
         return ""

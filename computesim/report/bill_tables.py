@@ -68,7 +68,6 @@ def lines(results: Results, chinese: bool = False) -> list[BillLine]:
 
 
 def _of(results: Results, segment: Segment, chinese: bool) -> list[BillLine]:
-    """Return the lines of one segment."""
     quantity = _series(results, segment.get("quantity", ""))
     value = _series(results, segment.get("value", ""))
     if not any(quantity.values()) and not any(value.values()):

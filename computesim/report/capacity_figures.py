@@ -74,7 +74,6 @@ def _most(points: Sequence[Point], speed: float) -> float | None:
 
 
 def _throughput(point: Point) -> float:
-    """Return the tokens/s of an accelerator at a point."""
     return point.tokens_per_second_per_accelerator
 
 

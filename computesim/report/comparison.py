@@ -41,12 +41,10 @@ def labels(runs: Sequence[Results]) -> list[str]:
 
 
 def _years(runs: Sequence[Results]) -> list[int]:
-    """Return every year that any of the runs holds."""
     return sorted({year for run in runs for year in run.years})
 
 
 def _source(runs: Sequence[Results]) -> str:
-    """Return the source line of several runs."""
     return "Source: " + "; ".join(run_name(run) for run in runs) + "."
 
 

@@ -31,7 +31,6 @@ def products(results: Results) -> list[str]:
 
 
 def _row(results: Results, label: str, name: str) -> SummaryRow:
-    """Return a variable as a line of the table."""
     series = results.series(name)
     shown = [value for value in series.values() if value > 0] or [0.0]
     # the middle of what grows by orders of magnitude

@@ -29,7 +29,6 @@ from computesim.results import Anchor, Assumption, Results, Source
 
 
 def _header(results: Results) -> str:
-    """Return title, question and what was run."""
     manifest = results.manifest
     years = f"{results.years[0]}–{results.years[-1]}" if results.years else "no years"
     facts = [
@@ -49,7 +48,6 @@ def _header(results: Results) -> str:
 
 
 def _warnings(results: Results) -> str:
-    """Return what the run complained about."""
     lines = "".join(f"<li>{escape(w)}</li>" for w in results.manifest.get("warnings", []))
     return f'<div class="warning"><b>Warnings of the run</b><ul>{lines}</ul></div>' if lines else ""
 
@@ -85,7 +83,6 @@ def _anchor_cells(anchor: Anchor, known: dict[str, Source]) -> list[str]:
 
 
 def _anchors(results: Results) -> str:
-    """Return the table of ours beside published figures."""
     anchors = results.manifest.get("anchors", [])
     if not anchors:
         return ""
@@ -98,7 +95,6 @@ def _anchors(results: Results) -> str:
 
 
 def _vintages(results: Results) -> str:
-    """Return the table of what others project, by vintage."""
     rows, known = vintage_rows(results), known_sources(results)
     cells = ([*map(escape, row[:-1]), source_cell(row[-1], known)] for row in rows)
     said = "<p>What others project, with the change against their vintage before.</p>"
@@ -106,7 +102,6 @@ def _vintages(results: Results) -> str:
 
 
 def _assumption_cells(row: Assumption, known: dict[str, Source]) -> list[str]:
-    """Return one line of the table of inputs."""
     note = f'<div class="small">{escape(row["note"])}</div>' if row.get("note") else ""
     ends = [str(end) for end in (row.get("low"), row.get("high")) if end not in (None, "")]
     return [
@@ -120,7 +115,6 @@ def _assumption_cells(row: Assumption, known: dict[str, Source]) -> list[str]:
 
 
 def _assumptions(results: Results) -> str:
-    """Return the table of every input with its range and its source."""
     rows = results.manifest.get("assumptions", [])
     if not rows:
         return ""
@@ -136,7 +130,6 @@ def _assumptions(results: Results) -> str:
 
 
 def _sources(results: Results) -> str:
-    """Return the bibliography."""
     body = [
         [
             escape(source.get("key", "")),
@@ -167,7 +160,6 @@ def _footer(results: Results) -> str:
 
 
 def _reference(results: Results) -> str:
-    """Return which years the key figures are of."""
     if not results.years:
         return ""
     last, first = results.years[-1], reference_year(results)

@@ -99,7 +99,6 @@ def _apart(wanted: list[float]) -> list[float]:
 
 
 def _mean(values: list[float]) -> float:
-    """Return the mean of numbers."""
     return sum(values) / len(values)
 
 
@@ -127,7 +126,6 @@ def _free(
 
 
 def _axes(chart: Chart, width: float, height: float) -> tuple[Place, Place]:
-    """Return what places a year and a number, px from the lower left corner."""
     first, last = (float(year) for year in (chart.x[0], chart.x[-1]))
     room = 0.05 * max(last - first, 1.0)
 

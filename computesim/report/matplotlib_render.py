@@ -46,7 +46,6 @@ def fonts_here() -> list[str]:
 
 @cache
 def _style() -> dict[str, Any]:
-    """Return the settings of matplotlib, with the fonts that this machine has."""
     return {
         "font.family": fonts_here() or ["sans-serif"],
         "font.size": 9.5,
@@ -74,7 +73,6 @@ def _text(text: str) -> str:
 
 
 def _gaps(values: Sequence[float | None]) -> list[float]:
-    """Return numbers with gaps as not-a-number."""
     return [_Missing if value is None else value for value in values]
 
 

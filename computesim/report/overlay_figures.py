@@ -82,7 +82,6 @@ def overlay_figures() -> tuple[Callable[[Results], Chart | None], ...]:
 def _ours(
     found: Overlay, ours: dict[int, float], years: Sequence[int], factor: float
 ) -> tuple[Series, ...]:
-    """Return our line with the band of its replications."""
     if not ours:
         return ()
 
@@ -124,7 +123,6 @@ def _points(family: str, told: Sequence[Told], factor: float) -> Points:
 
 
 def _said(told: Told) -> str:
-    """Return who said it, and when."""
     return f"{told['publisher']} {told['vintage'][:7]}"
 
 

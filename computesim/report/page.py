@@ -20,7 +20,6 @@ _HERE = Path(__file__).parent
 
 @cache
 def _asset(name: str) -> str:
-    """Return a file that lies beside this module."""
     return (_HERE / name).read_text(encoding="utf-8")
 
 

@@ -36,7 +36,6 @@ def _plain(values: Sequence[float | None]) -> list[float | None]:
 
 
 def _layer(chart: Chart, series: Series) -> Spec:
-    """Return one layer of a stack."""
     trace: Spec = {
         "name": escape(series.name),
         "x": list(chart.x),
@@ -57,7 +56,6 @@ def _layer(chart: Chart, series: Series) -> Spec:
 
 
 def _band(chart: Chart, series: Series) -> list[Spec]:
-    """Return the band behind a line, as a closed outline."""
     if not series.low:
         return []
     edge = [
@@ -82,7 +80,6 @@ def _band(chart: Chart, series: Series) -> list[Spec]:
 
 
 def _line(chart: Chart, series: Series) -> Spec:
-    """Return a line with a mark at every year."""
     return {
         "type": "scatter",
         "mode": "lines+markers" if chart.marked else "lines",
@@ -96,7 +93,6 @@ def _line(chart: Chart, series: Series) -> Spec:
 
 
 def _points(points: Points) -> Spec:
-    """Return observations with their whiskers."""
     down, up = points.whiskers
     said = {"text": [escape(text) for text in points.labels]} if points.labels else {}
     return said | {
@@ -180,12 +176,10 @@ def _log_axis(span: tuple[float, float]) -> Spec:
 
 
 def _title(text: str) -> Spec:
-    """Return the title of an axis."""
     return {"text": escape(text), "standoff": 12, "font": {"size": 13}}
 
 
 def _axes(chart: Chart) -> Spec:
-    """Return the two axes."""
     shared: Spec = {"gridcolor": GRID, "linecolor": MUTED, "zeroline": False, "automargin": True}
     value = shared | {"title": _title(chart.y_label)}
     if chart.kind == "ranges":

@@ -126,7 +126,6 @@ def pool_charts(
 
 
 def _averaged(values: Sequence[float], group: int) -> Numbers:
-    """Return the means of groups of neighbours."""
     array = np.asarray(values, dtype=np.float64)
     starts = np.arange(0, array.size, group)
     size = np.minimum(starts + group, array.size) - starts

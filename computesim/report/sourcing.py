@@ -36,7 +36,6 @@ def count_estimates(results: Results, heads: Sequence[str] = ()) -> tuple[int, i
 
 
 def _short(title: str, most: int = 56) -> str:
-    """Return a title that fits a source line."""
     return title if len(title) <= most else title[:most].rsplit(" ", 1)[0].rstrip(" ,;:(") + "…"
 
 

@@ -104,7 +104,6 @@ def _then(results: Results) -> dict[int, float | str]:
 
 
 def _used(results: Results) -> list[BalanceRow]:
-    """Return how much of every limit is used."""
     return [
         BalanceRow(f"{label} used", "%", share) for label, share in used_shares(results).items()
     ]

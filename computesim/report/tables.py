@@ -54,7 +54,6 @@ class SummaryRow:
 
 
 def _variable_row(results: Results, label: str, name: str) -> SummaryRow:
-    """Return a variable as a line of the summary."""
     series = results.series(name)
     factor, unit = scaled(results.unit(name), max(series.values(), default=0.0))
     return SummaryRow(label, unit, {year: value / factor for year, value in series.items()})

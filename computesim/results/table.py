@@ -46,6 +46,7 @@ class Results:
         if len(names := set(self._columns["scenario"])) > 1:
             raise ValueError(f"one scenario at a time; found {', '.join(sorted(names))}")
         self._tree = Tree(self._columns)
+        self._years = sorted({int(year) for year in self._columns["year"]})
         self.manifest = manifest
         self.scenario: str = next(iter(names), manifest.get("name", ""))  #: name of the scenario
 
@@ -81,7 +82,7 @@ class Results:
     @property
     def years(self) -> list[int]:
         """The years, ascending."""
-        return sorted({year for rows in self._tree.cells.values() for year in rows})
+        return list(self._years)
 
     @property
     def replications(self) -> list[int]:

@@ -61,7 +61,6 @@ class Diffusion(Part):
         return self
 
     def _points(self, case: Case) -> list[Complaint]:
-        """Return what is wrong with the observations, beside the ceiling of one case."""
         assert self.first
         assert self.second
         found = [(p.year.at(0, case), p.users.at(0, case)) for p in (self.first, self.second)]

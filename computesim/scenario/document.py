@@ -157,7 +157,6 @@ def _default(default: Any) -> str:
 
 
 def _value(_: str, field: Any) -> str:
-    """Return what a field may be, in words."""
     for form in (*field.metadata, *_inner_metadata(field.annotation)):
         if isinstance(form, Quantity):
             return quantity_text(form, get_origin(field.annotation) is dict)

@@ -91,7 +91,6 @@ def without_required(schema: Any) -> Any:
 
 
 def _definition_name(field: Any) -> str:
-    """Return the name under which the form of a field is defined."""
     if isinstance(field, Quantity):
         unit = field.unit.replace("/", "_per_").replace("1", "number")
         ends = [f"{e:g}" for e in (field.minimum, field.maximum) if math.isfinite(e)]
@@ -136,7 +135,6 @@ def _path(point: Mapping[str, Any], rules: tuple[str, ...]) -> list[dict[str, An
 
 
 def _quantity(field: Quantity, name: str) -> dict[str, Any]:
-    """Return the definitions of a number: the whole, its members, one point, and the laws."""
     number: dict[str, Any] = {"type": "number"}
     if math.isfinite(field.minimum):
         number["minimum"] = field.minimum
@@ -158,7 +156,6 @@ def _quantity(field: Quantity, name: str) -> dict[str, Any]:
 
 
 def _laws() -> list[dict[str, Any]]:
-    """Return the schemas of the distributions."""
     return [
         _object(
             {"distribution": {"const": kind}, **dict.fromkeys(names, _ref("parameter"))},

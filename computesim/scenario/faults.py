@@ -102,7 +102,6 @@ def _fault(
 
 
 def _kind(key: Key, tree: type[Part]) -> Any:
-    """Return the part at a key."""
     kind: Any = tree
     for name in key:
         kind = child_kind(kind, name)

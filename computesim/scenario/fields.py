@@ -164,7 +164,6 @@ class Shares(_Field):
         return Mix(parts, tuple(points), kind, holds, *told), reading
 
     def _shares(self, raw: Any, key: Key, reading: Reading) -> dict[str, Value]:
-        """Return the shares of one point."""
         if not isinstance(raw, Mapping) or not raw:
             reading.complain(key, quoted(raw), "names and shares: {h100-sxm: 0.6, b200-sxm: 0.4}")
             return {}

@@ -73,7 +73,6 @@ class Gathering:
         return parent
 
     def _catalog(self, document: Document, path: Path) -> None:
-        """Note the catalog folder that a file names."""
         folder = document.data.get("catalog")
         if folder is None:
             return

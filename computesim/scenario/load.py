@@ -97,7 +97,6 @@ def _branch(data: Any, name: str) -> dict[Any, Any]:
 def _context(
     document: Document, overlay: Path | None, faults: list[Fault], gathered: Gathering
 ) -> Context:
-    """Return what values are read against, and note what is wrong between them."""
     catalog = catalog_of(overlay, faults)
     first, last = _horizon(document, faults)
     for name in _branch(_branch(document.data, "prices"), "accelerators"):

@@ -45,7 +45,6 @@ def overridden(
 
 
 def _pair(text: str) -> tuple[str, Any, str]:
-    """Return the key and the value of `key=value`, and what is wrong with it."""
     key, equals, value = text.partition("=")
     if not equals:
         return key, None, "no `=`"

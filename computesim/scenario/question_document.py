@@ -78,7 +78,6 @@ def question_page(kinds: Mapping[str, type[Question]]) -> str:
 
 
 def _lines(command: str, kind: type[Question]) -> Iterator[str]:
-    """Yield the tables of all parts of a kind of question."""
     yield f"## `computesim {command}`\n"
     for key, part in parts_of(kind):
         yield f"### `{key}`\n" if key else ""
@@ -87,7 +86,6 @@ def _lines(command: str, kind: type[Question]) -> Iterator[str]:
 
 
 def _value(part: type[Part], name: str, field: Any) -> str:
-    """Return what a key may be, in words."""
     form = next((one for one in field.metadata if isinstance(one, Form)), None)
     if isinstance(form, ByClass):
         number = _number(form.number)
@@ -104,7 +102,6 @@ def _value(part: type[Part], name: str, field: Any) -> str:
 
 
 def _number(form: Number) -> str:
-    """Return what a number may be."""
     words = "whole number" if form.whole else quantity_text(form).split(", ")[0]
     bounds = quantity_text(form).partition(", ")[2]
     return ", ".join(filter(None, (words, "above 0" if form.positive else bounds)))

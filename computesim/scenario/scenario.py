@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import PrivateAttr
 
@@ -15,13 +16,15 @@ from computesim.scenario.part import Part
 from computesim.scenario.schema import Tree
 from computesim.scenario.shapes import Case
 from computesim.scenario.show import Row, describe
-from computesim.scenario.values import Choice, Mix, Value
+from computesim.scenario.values import INPUT, Address, Choice, Mix, Value
 from computesim.scenario.yaml_loader import Key, Place, dotted, split
+from computesim.traced import Traced, leaf
 
 if TYPE_CHECKING:
     from computesim.catalog import Catalog
     from computesim.scenario.show import Row
 
+DEFINITION = "definition"  #: the source of a setting, which is no assumption
 DEFAULT = "default"  #: the file of what no file says
 
 
@@ -118,12 +121,12 @@ class Scenario(Tree):
         It is a scenario itself: written to a file it loads, and resolves to the same data.
         """
         data: dict[str, Any] = {}
-        for leaf in self.leaves():
+        for entry in self.leaves():
             branch = data
-            for name in leaf.key[:-1]:
+            for name in entry.key[:-1]:
                 branch = branch.setdefault(str(name), {})
-            is_value = isinstance(leaf.value, (Value, Choice, Mix))
-            branch[str(leaf.key[-1])] = leaf.value.plain() if is_value else leaf.value
+            is_value = isinstance(entry.value, (Value, Choice, Mix))
+            branch[str(entry.key[-1])] = entry.value.plain() if is_value else entry.value
         return data
 
     def origin(self, key: str) -> Origin:
@@ -132,6 +135,22 @@ class Scenario(Tree):
         place = self._places.get(split(key))
         return Origin(place.file, place.line) if place else Origin(DEFAULT)
 
+    def setting(self, key: str) -> Any:
+        """Return a plain setting of the run, `simulation.seed`; a leaf where it is traced."""
+        setting = self.leaf(key)
+        origin = str(self.origin(key))
+
+        def made() -> Traced:
+            note = "a setting of the run"
+            return Traced(setting, INPUT, name=key, unit="1", source=DEFINITION, origin=origin,
+                          note=note)  # fmt: skip
+
+        return leaf(setting, made)
+
+    def placed(self) -> Scenario:
+        """Return the same scenario in which every value knows where it stands."""
+        return cast("Scenario", _placed(self, (), self))
+
     def source_keys(self) -> tuple[str, ...]:
         """Return the sorted keys of all sources, `estimate` for values that name none."""
         return tuple(sorted({row.source for row in self.assumptions() if row.source}))
@@ -139,12 +158,11 @@ class Scenario(Tree):
     def assumptions(self) -> list[Row]:
         """Return one row for every number, word and mix: the assumptions table of a report."""
         kinds = (Value, Choice, Mix)
-        keys = {dotted(leaf.key) for leaf in self.leaves() if isinstance(leaf.value, kinds)}
+        keys = {dotted(e.key) for e in self.leaves() if isinstance(e.value, kinds)}
         return [row for row in describe(self) if row.key in keys]
 
 
 def _leaves(branch: Any, key: Key) -> Iterator[Leaf]:
-    """Yield the leaves of a part or of a mapping of parts."""
     if isinstance(branch, Part):
         entries = [
             (n, getattr(branch, n), f.description or "")
@@ -157,6 +175,20 @@ def _leaves(branch: Any, key: Key) -> Iterator[Leaf]:
             yield from _leaves(value, (*key, name))
         elif value is not None:
             yield Leaf((*key, name), value, description)
+
+
+def _placed(branch: Any, key: Key, scenario: Scenario) -> Any:
+    """Return a part, a mapping or a leaf whose values know where they stand."""
+    if isinstance(branch, Part):
+        names = type(branch).model_fields
+        parts = {n: _placed(getattr(branch, n), (*key, n), scenario) for n in names}
+        return branch.model_copy(update=parts)
+    if isinstance(branch, dict):
+        return {name: _placed(part, (*key, name), scenario) for name, part in branch.items()}
+    if not isinstance(branch, (Value, Choice, Mix)):
+        return branch
+    place = Address(dotted(key), str(scenario.origin(dotted(key))))
+    return branch.placed(*place) if isinstance(branch, Mix) else replace(branch, place=place)
 
 
 def _replaced(branch: Any, key: tuple[str, ...], value: Any) -> Any:

@@ -206,7 +206,6 @@ def _normal_quantile(p: float, members: Mapping[str, float]) -> float:
 
 
 def _z(p: float) -> float:
-    """Return the standard normal quantile; exactly 0 at one half."""
     from statistics import NormalDist  # 5 ms, and only ranges need it
 
     if not 0 < p < 1:

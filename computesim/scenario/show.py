@@ -54,7 +54,6 @@ def describe(scenario: Entries) -> list[Row]:
 
 
 def _row(scenario: Entries, key: str, value: Any, description: str) -> Row:
-    """Return the row of one entry."""
     origin = str(scenario.origin(key))
     years = tuple(map(float, scenario.years))
     if isinstance(value, Value):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, NamedTuple
 
 from computesim import units
 from computesim.scenario.shapes import (
@@ -17,8 +17,35 @@ from computesim.scenario.shapes import (
     Shape,
     position,
 )
+from computesim.traced import Traced, conditions, leaf, plain
+
+INPUT = "input"  #: the operation of what is read of a scenario
 
 __all__ = ["Case", "Choice", "Mix", "Value"]
+
+
+class Address(NamedTuple):
+    """Where a value stands: its dotted key, and the file and line that say it."""
+
+    key: str = ""
+    origin: str = ""
+
+
+NOWHERE = Address()
+
+
+def _leaf(value: Value | Choice, reading: float | str, unit: str, year: float) -> Traced:
+    """Return what was read of a value as the leaf of a tree."""
+    return Traced(
+        reading,
+        INPUT,
+        name=value.place.key,
+        unit=unit,
+        source=value.source or "estimate",
+        origin=value.place.origin,
+        note=value.note,
+        given=conditions(year),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +63,7 @@ class Value:
     maximum: float = math.inf  #: base units
     source: str = ""  #: a key of the sources table, `estimate`, or nothing
     note: str = ""
+    place: Address = field(default=NOWHERE, compare=False, repr=False)
 
     def at(self, year: float, case: Case = "central") -> float:
         """Return the number of a year.
@@ -52,7 +80,8 @@ class Value:
         float
             In base units (s, B, FLOP, W, J, token, USD).
         """
-        return self._bound(self.shape.at(year, case))
+        number = self._bound(self.shape.at(plain(year), case))
+        return leaf(number, lambda: _leaf(self, number, self.base or self.unit, year))
 
     def quantile(self, p: float, year: float) -> float:
         """Return the number, in base units, not exceeded with probability `p` (0 < p < 1)."""
@@ -154,7 +183,6 @@ def with_provenance(data: Any, source: str, note: str) -> Any:
 
 
 def _year(year: float) -> int | float:
-    """Return a whole year as an integer."""
     return int(year) if year == int(year) else year
 
 
@@ -167,12 +195,13 @@ class Choice:
     holds: bool = False
     source: str = ""
     note: str = ""
+    place: Address = field(default=NOWHERE, compare=False, repr=False)
 
     def at(self, year: float, case: Case = "central") -> str:
         """Return the word of a year."""
-        if not self.years:
-            return self.words[0]
-        return self.words[int(position(self.years, year, True, self.holds))]
+        index = int(position(self.years, year, True, self.holds)) if self.years else 0
+        word = self.words[index]
+        return leaf(word, lambda: _leaf(self, word, "", year))
 
     def plain(self) -> Any:
         """Return the choice as plain data that reads back as the same choice."""
@@ -206,6 +235,22 @@ class Mix:
             shares = {n: shares.get(n, 0.0) * (1 - part) + after.get(n, 0.0) * part for n in names}
         return shares
 
+    def placed(self, key: str, origin: str) -> Mix:
+        """Return the same mix with every share knowing where it stands."""
+        parts = tuple(
+            {
+                name: replace(
+                    share,
+                    source=share.source or self.source,
+                    note=share.note or self.note,
+                    place=Address(f"{key}.{name}", origin),
+                )
+                for name, share in part.items()
+            }
+            for part in self.parts
+        )
+        return replace(self, parts=parts)
+
     @property
     def names(self) -> tuple[str, ...]:
         """All names of all years, in the order of their first appearance."""
@@ -222,7 +267,6 @@ class Mix:
         return with_provenance(data, self.source, self.note)
 
     def _shares(self, index: int, year: float, case: Case) -> dict[str, float]:
-        """Return the shares of one point, scaled to sum to one."""
         shares = {name: value.at(year, case) for name, value in self.parts[index].items()}
         total = sum(shares.values())
         return {name: share / total for name, share in shares.items()}

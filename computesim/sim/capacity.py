@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from computesim.errors import SimulationError
 from computesim.sim.demand import Demand, in_flight, step_limit
@@ -18,7 +17,7 @@ from computesim.sim.engine import Engine, ServingRun
 from computesim.sim.fluid import mean_lengths
 from computesim.sim.levels import ServiceLevel, meets
 from computesim.sim.pool import Pool
-from computesim.sim.service import Service, check_service
+from computesim.sim.service import Replicas, check_service
 from computesim.sim.trace import Trace
 from computesim.sim.trial import Trial, play
 
@@ -150,9 +149,7 @@ def highest_rate(
 
 def max_serving_rate(
     trace: Trace,
-    service: Service,
-    weight_seconds: npt.ArrayLike,
-    n_replicas: int,
+    replicas: Replicas,
     level: ServiceLevel,
     tolerance: float = 0.03,
     seed: int = 1,
@@ -165,12 +162,8 @@ def max_serving_rate(
     ----------
     trace : Trace
         Requests; only their order, lengths and relative gaps matter, the rate is searched.
-    service : Service
-        Step time and limits of one replica.
-    weight_seconds : array_like of float, shape (token_budget + 1,), s
-        Seconds of reading the weights in a step of T tokens.
-    n_replicas : int
-        Replicas.
+    replicas : Replicas
+        Of one kind.
     level : ServiceLevel
         What has to be kept.
     tolerance : float
@@ -193,6 +186,6 @@ def max_serving_rate(
     that a short trace of long outputs does not measure an empty pool filling up. They are the
     warm-up. A run fails if the level is missed or if the backlog grows (`output.saturated`).
     """
-    pool = Pool(*check_service(service, weight_seconds))
+    pool = Pool(*check_service(replicas.service, replicas.weight_seconds))
     demand = Demand(trace, (level,), judged=judged, seed=seed)
-    return highest_rate(demand, pool, (n_replicas,), tolerance, engine)
+    return highest_rate(demand, pool, (replicas.n,), tolerance, engine)

@@ -29,7 +29,7 @@ from computesim.sim.opening import (
 from computesim.sim.operation import Operation, Routing
 from computesim.sim.records import OUTCOME, TOTALS
 from computesim.sim.runs import QueueRun, RolloutRun, ServingRun
-from computesim.sim.service import Service, check_service, service_rows
+from computesim.sim.service import Replicas, check_service, service_rows
 from computesim.sim.trace import Trace
 
 __all__ = [
@@ -88,9 +88,7 @@ def simulate_queue(
 
 def simulate_serving(
     trace: Trace,
-    service: Service,
-    weight_seconds: npt.ArrayLike,
-    n_replicas: int,
+    replicas: Replicas,
     routing: Routing = "shortest-queue",
     engine: Engine = "numba",
     chains: Chains | None = None,
@@ -104,12 +102,8 @@ def simulate_serving(
     ----------
     trace : Trace
         The requests.
-    service : Service
-        Step time and limits of one replica.
-    weight_seconds : array_like of float, shape (token_budget + 1,), s
-        Seconds of reading the weights in a step of T tokens.
-    n_replicas : int
-        Replicas, at least one.
+    replicas : Replicas
+        Of one kind.
     routing : {"shortest-queue", "round-robin", "two-choices", "prefix-aware", "shared-queue"}
         An arriving request goes to the replica with the fewest outstanding requests (lowest
         index on ties), to each replica in turn, to the less loaded of two that are drawn, to the
@@ -145,25 +139,19 @@ def simulate_serving(
     decides, requests arrive and are sent, steps start.
     """
     how = operation or Operation()
-    kinds = kinds_of(service, weight_seconds, n_replicas, how)
+    kinds = kinds_of(replicas, how)
     for plain, _, count in kinds:
         check_fit(trace, plain, count, chains)
-    stages, fresh, requests = requests_of(trace, chains)
-    lanes = lanes_of(requests, priority)
-    check_one_lane(stages, requests)
-    return play_pool(
-        player(engine).serve, requests, fresh, stages, kinds, how, routing, lanes, stop_after,
-        float(trace.arrival[-1]),
-    )  # fmt: skip
+    opened = requests_of(trace, chains)
+    lanes = lanes_of(opened.requests, priority)
+    check_one_lane(opened.stages, opened.requests)
+    last = float(trace.arrival[-1])
+    return play_pool(player(engine).serve, opened, kinds, how, routing, lanes, stop_after, last)
 
 
 def simulate_rollout(
-    prompt_tokens: npt.ArrayLike,
-    output_tokens: npt.ArrayLike,
-    service: Service,
-    weight_seconds: npt.ArrayLike,
-    n_replicas: int,
-    cached_tokens: npt.ArrayLike | None = None,
+    batch: Trace,
+    replicas: Replicas,
     assignment: Assignment = "shared-queue",
     stop_after: int | None = None,
     engine: Engine = "numba",
@@ -174,16 +162,11 @@ def simulate_rollout(
 
     Parameters
     ----------
-    prompt_tokens, output_tokens : array_like of int, shape (n,), token
-        Lengths of the sequences; all of them are there at time zero.
-    service : Service
-        Step time and limits of one replica.
-    weight_seconds : array_like of float, shape (token_budget + 1,), s
-        Seconds of reading the weights in a step of T tokens.
-    n_replicas : int
-        Replicas, at least one.
-    cached_tokens : array_like of int, shape (n,), token, optional
-        Prompt tokens that another sequence of the same group has read; none by default.
+    batch : Trace
+        The sequences, all of them there at time zero (`Trace.at_once`); cached are the prompt
+        tokens that another sequence of the same group has read.
+    replicas : Replicas
+        Of one kind.
     assignment : {"shared-queue", "round-robin", "least-tokens"}
         A sequence goes to a replica when one has room (the one with the fewest sequences), or is
         dealt in turn beforehand, or beforehand to the replica with the fewest tokens so far.
@@ -210,25 +193,22 @@ def simulate_rollout(
     Steps are those of `simulate_serving`. When the rollout stops, a step in progress counts as
     busy until then, and its tokens are not generated.
     """
-    plain, table = check_service(service, weight_seconds)
-    prompt = np.ascontiguousarray(prompt_tokens, dtype=np.int64)
-    cached = np.zeros_like(prompt) if cached_tokens is None else cached_tokens
-    batch = Trace(np.zeros(prompt.size), prompt, np.asarray(cached), np.asarray(output_tokens))
-    check_fit(batch, plain, n_replicas, chains)
+    plain, table = check_service(replicas.service, replicas.weight_seconds)
+    check_fit(batch, plain, replicas.n, chains)
     if stop_after is not None and not 1 <= stop_after <= len(batch):
         raise SimulationError(f"stop_after is {stop_after}; expected 1 to {len(batch)} sequences")
     stages, fresh, requests = requests_of(batch, chains)
     how, lanes, routing = Operation(), lanes_of(requests, priority), "shared-queue"
     if assignment != "shared-queue":
         routing = "given"
-        requests["replica"] = _assign(batch, n_replicas, assignment)
+        requests["replica"] = _assign(batch, replicas.n, assignment)
     rows, tables = service_rows([(plain, table)])
-    replicas = replicas_of([n_replicas], how)
+    records = replicas_of([replicas.n], how)
     rules = how.rules(routing, stop_after or len(batch), lanes)
-    extras = how.extras(routing, stages, requests, rows, n_replicas, 1)
-    queues = empty_lanes(n_replicas, lanes)
-    last = player(engine).serve(requests, fresh, rows, tables, rules, replicas, queues, extras)
-    return RolloutRun(requests[list(OUTCOME)], replicas[list(TOTALS)], float(last))
+    extras = how.extras(routing, stages, requests, rows, replicas.n, 1)
+    queues = empty_lanes(replicas.n, lanes)
+    last = player(engine).serve(requests, fresh, rows, tables, rules, records, queues, extras)
+    return RolloutRun(requests[list(OUTCOME)], records[list(TOTALS)], float(last))
 
 
 def _assign(batch: Trace, n_replicas: int, assignment: Assignment) -> Ints:

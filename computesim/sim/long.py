@@ -5,22 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-import numpy.typing as npt
 
 from computesim.errors import SimulationError
-from computesim.sim.opening import check_fit, fill, kinds_of, play_pool, player
+from computesim.sim.opening import Opened, check_fit, fill, kinds_of, play_pool, player
 from computesim.sim.operation import Operation, Routing
 from computesim.sim.records import REQUEST, STAGE
 from computesim.sim.runs import ServingRun
-from computesim.sim.service import Service
+from computesim.sim.service import Replicas
 from computesim.sim.trace import Trace
 
 
 def simulate_pieces(
     pieces: Iterable[Trace],
-    service: Service,
-    weight_seconds: npt.ArrayLike,
-    n_replicas: int,
+    replicas: Replicas,
     routing: Routing = "shortest-queue",
     operation: Operation | None = None,
 ) -> ServingRun:
@@ -31,12 +28,8 @@ def simulate_pieces(
     pieces : iterable of Trace
         Traces that follow one another, as `trace.iter_traces` yields them from a file; each one
         is let go when its requests are written down.
-    service : Service
-        Step time and limits of one replica.
-    weight_seconds : array_like of float, shape (token_budget + 1,), s
-        Seconds of reading the weights in a step of T tokens.
-    n_replicas : int
-        Replicas, at least one.
+    replicas : Replicas
+        Of one kind.
     routing : str
         As for `simulate_serving`.
     operation : Operation, optional
@@ -57,7 +50,7 @@ def simulate_pieces(
     take half as much besides.
     """
     how = operation or Operation()
-    kinds = kinds_of(service, weight_seconds, n_replicas, how)
+    kinds = kinds_of(replicas, how)
     requests, size, last = np.empty(0, REQUEST), 0, 0.0
     for piece in pieces:
         if piece.arrival[0] < last:
@@ -69,6 +62,6 @@ def simulate_pieces(
         fill(requests[size - len(piece) :], piece)
     if not size:
         raise SimulationError("a trace needs at least one request")
-    fresh, stages = np.zeros(0, np.int32), np.zeros(0, STAGE)
+    opened = Opened(np.zeros(0, STAGE), np.zeros(0, np.int32), requests)
     serve = player("numba").serve
-    return play_pool(serve, requests, fresh, stages, kinds, how, routing, 1, None, last)
+    return play_pool(serve, opened, kinds, how, routing, 1, None, last)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ from computesim.sim.chains import Chains
 from computesim.sim.operation import Operation
 from computesim.sim.records import LANE, OUTCOME, REPLICA, REQUEST, STAGE, TOTALS, Records
 from computesim.sim.runs import ServingRun, Timeline
-from computesim.sim.service import Service, check_service, service_rows
+from computesim.sim.service import Replicas, Service, check_service, service_rows
 from computesim.sim.trace import Trace
 
 MOST_LANES: Final = 64  #: priorities
@@ -24,11 +24,17 @@ MOST_LANES: Final = 64  #: priorities
 Kind = tuple[Service, Floats, int]
 
 
-def kinds_of(
-    service: Service, weight_seconds: npt.ArrayLike, n_replicas: int, how: Operation
-) -> list[Kind]:
+class Opened(NamedTuple):
+    """Requests before they are played, nothing done yet."""
+
+    stages: Records  #: of `STAGE`, shape (s,)
+    fresh: npt.NDArray[np.int32]  #: requests that follow none, shape (f,); empty for all
+    requests: Records  #: of `REQUEST`, shape (n,); they are filled in
+
+
+def kinds_of(replicas: Replicas, how: Operation) -> list[Kind]:
     """Return the kinds of replicas of a pool, checked: those of all, or of prefill and decode."""
-    kinds = [(*check_service(service, weight_seconds), n_replicas)]
+    kinds = [(*check_service(replicas.service, replicas.weight_seconds), replicas.n)]
     if how.decode_pool:
         pool = how.decode_pool
         kinds.append((*check_service(pool.service, pool.weight_seconds), pool.n_replicas))
@@ -39,9 +45,7 @@ def kinds_of(
 
 def play_pool(
     serve: Callable[..., float],
-    requests: Records,
-    fresh: npt.NDArray[np.int32],
-    stages: Records,
+    opened: Opened,
     kinds: list[Kind],
     how: Operation,
     routing: str,
@@ -55,11 +59,7 @@ def play_pool(
     ----------
     serve : callable
         The kernel or its twin.
-    requests : ndarray of REQUEST, shape (n,)
-        Filled in.
-    fresh : ndarray of int32, shape (f,)
-        Requests that follow none; empty for all.
-    stages : ndarray of STAGE, shape (s,)
+    opened : Opened
     kinds : list of Kind
     how : Operation
     routing : str
@@ -69,6 +69,7 @@ def play_pool(
     last_arrival : float, s
         For a guess how many intervals a timeline has.
     """
+    stages, fresh, requests = opened
     n, n_all = requests.size, sum(count for _, _, count in kinds)
     how.check(n, n_all, bool(stages["shares"].any()))
     target = n if stop_after is None else stop_after
@@ -114,21 +115,19 @@ def fill(requests: Records, trace: Trace) -> None:
         requests[name] = 0
 
 
-def requests_of(
-    trace: Trace, chains: Chains | None
-) -> tuple[Records, npt.NDArray[np.int32], Records]:
-    """Return stages, the requests that follow none, and all as records, nothing done yet."""
+def requests_of(trace: Trace, chains: Chains | None) -> Opened:
+    """Return a trace and its chains as records, nothing done yet."""
     requests = np.empty(len(trace), REQUEST)
     fill(requests, trace)
     if chains is None:
-        return np.zeros(0, STAGE), np.zeros(0, np.int32), requests
+        return Opened(np.zeros(0, STAGE), np.zeros(0, np.int32), requests)
     if chains.stage.size != len(trace):
         raise SimulationError(f"chains of {chains.stage.size} requests, a trace of {len(trace)}")
     _check_shared(trace, chains)
     requests["stage"] = chains.stage
     stages, requests["following"] = chains.records()
     requests["arrival"][chains.follows] = np.inf
-    return stages, np.flatnonzero(~chains.follows).astype(np.int32), requests
+    return Opened(stages, np.flatnonzero(~chains.follows).astype(np.int32), requests)
 
 
 def _check_shared(trace: Trace, chains: Chains) -> None:

@@ -32,6 +32,7 @@ __all__ = [
     "Floats",
     "Ints",
     "Records",
+    "Replicas",
     "Service",
     "check_service",
     "service_rows",
@@ -70,6 +71,14 @@ class Service(NamedTuple):
 _COSTS: Final = (*Service._fields[:7], "swap_seconds_per_token")
 #: `Service` as a record, for the kernel.
 SERVICE: Final = np.dtype([(n, "f8" if n in _COSTS else "i8") for n in Service._fields])
+
+
+class Replicas(NamedTuple):
+    """Replicas that are alike."""
+
+    service: Service  #: step time and limits of one
+    weight_seconds: npt.ArrayLike  #: weights read in a step of T, shape (token_budget + 1,), s
+    n: int  #: at least one
 
 
 def check_service(service: Service, weight_seconds: npt.ArrayLike) -> tuple[Service, Floats]:

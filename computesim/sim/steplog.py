@@ -17,7 +17,7 @@ from computesim.sim.opening import kinds_of, lanes_of, play_pool, player, reques
 from computesim.sim.operation import Operation, Routing
 from computesim.sim.records import Records
 from computesim.sim.runs import ServingRun
-from computesim.sim.service import Service
+from computesim.sim.service import Replicas
 from computesim.sim.trace import Trace
 
 MOST_STEPS = 50_000  #: the twin plays some ten thousand a second, viewers draw that many
@@ -42,9 +42,7 @@ class StepLog(NamedTuple):
 
 def logged_serving(
     trace: Trace,
-    service: Service,
-    weight_seconds: npt.ArrayLike,
-    n_replicas: int,
+    replicas: Replicas,
     routing: Routing = "shortest-queue",
     chains: Chains | None = None,
     priority: npt.ArrayLike | None = None,
@@ -56,9 +54,7 @@ def logged_serving(
     Parameters
     ----------
     trace : Trace
-    service : Service
-    weight_seconds : array_like of float, shape (token_budget + 1,), s
-    n_replicas : int
+    replicas : Replicas
     routing : str
     chains : Chains, optional
     priority : array_like of int, shape (n,), optional
@@ -76,9 +72,7 @@ def logged_serving(
     SimulationError
         If the run has more steps, or cannot be played.
     """
-    quick = simulate_serving(
-        trace, service, weight_seconds, n_replicas, routing, "numba", chains, priority, operation
-    )
+    quick = simulate_serving(trace, replicas, routing, "numba", chains, priority, operation)
     n_steps = int(quick.replicas["iterations"].sum())
     if n_steps > most_steps:
         raise SimulationError(
@@ -86,12 +80,12 @@ def logged_serving(
             "fewer requests, fewer output tokens or a shorter span of time"
         )
     how = replace(operation or Operation(), bin_seconds=0.0)
-    kinds = kinds_of(service, weight_seconds, n_replicas, how)
-    stages, fresh, requests = requests_of(trace, chains)
-    lanes = lanes_of(requests, priority)
+    kinds = kinds_of(replicas, how)
+    opened = requests_of(trace, chains)
+    lanes = lanes_of(opened.requests, priority)
     log: list[tuple[int, float, float, int, int]] = []
     play = partial(player("simpy").serve, log=log)
-    run = play_pool(play, requests, fresh, stages, kinds, how, routing, lanes, None, 0.0)
+    run = play_pool(play, opened, kinds, how, routing, lanes, None, 0.0)
     return StepLog(run, [Step(int(r), float(b), float(s), n, int(p)) for r, b, s, n, p in log])
 
 

@@ -21,6 +21,7 @@ from computesim.sim.levels import Outcome, outcomes, window_mean
 from computesim.sim.output import number_in_system, saturated, time_weighted_mean
 from computesim.sim.pool import Pool
 from computesim.sim.records import Records
+from computesim.sim.service import Replicas
 from computesim.sim.trace import Trace, scaled
 
 WAITING = 0.05  #: share of a closed loop's requests that wait for a place: then it is saturated
@@ -140,9 +141,14 @@ def _run(
     if demand.clients:
         chains = closed_loop(len(trace), demand.clients, demand.think_seconds)
     return simulate_serving(
-        trace, pool.service, pool.weight_seconds, counts[0], pool.routing, engine, chains,
-        priority=priority, operation=pool.operation(counts, bin_seconds),
-    )  # fmt: skip
+        trace,
+        Replicas(pool.service, pool.weight_seconds, counts[0]),
+        pool.routing,
+        engine,
+        chains,
+        priority=priority,
+        operation=pool.operation(counts, bin_seconds),
+    )
 
 
 def _closed(demand: Demand, pool: Pool, counts: tuple[int, ...], engine: Engine) -> Trial:

@@ -11,9 +11,22 @@ with them. A formula uses `number`, `zeros`, `least`, `exp`, … in the place of
     edges     leaves, names, and functions that measure or solve and see plain numbers only
 """
 
-from computesim.traced.edges import conditions, leaf, lifted, named, opaque
+from computesim.traced.edges import (
+    Measured,
+    conditions,
+    decided,
+    lifted,
+    measured,
+    name_all,
+    named,
+    opaque,
+    portion,
+    resting,
+    steered,
+)
 from computesim.traced.formulas import (
     average,
+    count,
     dot,
     dots,
     exp,
@@ -30,17 +43,33 @@ from computesim.traced.formulas import (
     sqrt,
     summed,
     summed_along,
+    tanh,
     to_power,
     zeros,
 )
-from computesim.traced.node import CONSTANT, Traced, on, tracing, walk
+from computesim.traced.node import (
+    CONSTANT,
+    Traced,
+    Word,
+    leaf,
+    on,
+    ordered,
+    reading,
+    recomputed,
+    tracing,
+    walk,
+)
 from computesim.traced.parts import inside, plain
 
 __all__ = [
     "CONSTANT",
+    "Measured",
     "Traced",
+    "Word",
     "average",
     "conditions",
+    "count",
+    "decided",
     "dot",
     "dots",
     "exp",
@@ -54,16 +83,25 @@ __all__ = [
     "log",
     "log1p",
     "maximum",
+    "measured",
     "minimum",
     "most",
+    "name_all",
     "named",
     "number",
     "on",
     "opaque",
+    "ordered",
     "plain",
+    "portion",
+    "reading",
+    "recomputed",
+    "resting",
     "sqrt",
+    "steered",
     "summed",
     "summed_along",
+    "tanh",
     "to_power",
     "tracing",
     "walk",

@@ -14,7 +14,8 @@ from typing import Any, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from computesim.traced.node import Traced, as_node, on, value_of
+from computesim.calendar import Constant
+from computesim.traced.node import ACTIONS, Traced, as_node, on, steer, value_of
 from computesim.traced.parts import plain
 
 Floats = NDArray[np.float64]
@@ -25,7 +26,18 @@ Binary = Callable[[Any, Any], Floats]
 
 def number(x: Any) -> float:
     """Return a number as a float, a traced one as it is."""
-    return cast("float", x) if isinstance(x, Traced) else float(x)
+    if isinstance(x, Constant) and on():
+        x = as_node(x)
+    if x.__class__ is not Traced:
+        return float(x)
+    if isinstance(x.value, int):
+        x = x.replaced(float(x.value))
+    return cast("float", x)
+
+
+def count(x: int) -> int:
+    """Return a whole number that says how often a formula is applied, see `steered`."""
+    return steer(x) if isinstance(x, Traced) else x
 
 
 def zeros(shape: int | tuple[int, ...]) -> Floats:
@@ -37,9 +49,11 @@ def function(name: str) -> Callable[[F], F]:
     """Make a function of numbers one operation of a tree."""
 
     def decorate(act: F) -> F:
+        ACTIONS[name] = act
+
         @wraps(act)
         def answer(*x: Any) -> Any:
-            if not any(isinstance(a, Traced) for a in x):
+            if Traced not in map(type, x):
                 return act(*x)
             return Traced(act(*map(value_of, x)), name, tuple(map(as_node, x)))
 
@@ -50,7 +64,7 @@ def function(name: str) -> Callable[[F], F]:
 
 exp, log = function("exp")(math.exp), function("log")(math.log)
 expm1, log1p = function("expm1")(math.expm1), function("log1p")(math.log1p)
-sqrt = function("sqrt")(math.sqrt)
+sqrt, tanh = function("sqrt")(math.sqrt), function("tanh")(math.tanh)
 
 
 @function("minimum")
@@ -97,12 +111,12 @@ maximum = _elementwise(most, np.maximum)
 
 def _sum(terms: Sequence[Any], value: float) -> Any:
     """Return a sum that was computed, with its terms."""
-    nodes = tuple(t for t in terms if isinstance(t, Traced) or t)
+    nodes = [t for t in terms if value_of(t) != 0]
+    if not nodes:
+        return next((t for t in terms if isinstance(t, Traced)), value)
     if not any(isinstance(t, Traced) for t in nodes):
         return value
-    if len(nodes) == 1:
-        return nodes[0]
-    return Traced(value, "sum", tuple(map(as_node, nodes)))
+    return nodes[0] if len(nodes) == 1 else Traced(value, "sum", tuple(map(as_node, nodes)))
 
 
 def summed(x: Floats) -> float:

@@ -2,32 +2,102 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from dataclasses import dataclass, field
+from functools import reduce
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
-_ON: ContextVar[bool] = ContextVar("traced", default=False)
+from computesim.calendar import Constant
+
+T = TypeVar("T")
+
+#: what the operations do
+ACTIONS: dict[str, Callable[..., Any]] = {}
 CONSTANT = "constant"  #: the operation of a number that stands in the code
+
+
+@dataclass(slots=True)
+class Trace:
+    """What is being traced: the leaves so far, and those read by a room on plain numbers."""
+
+    leaves: dict[object, Traced] = field(default_factory=dict)
+    read: dict[int, Traced] | None = None  #: by identity; None where numbers are traced
+    steering: list[Traced] = field(default_factory=list)  #: what said how often, see `steer`
+    records: dict[int, tuple[Any, Any, tuple[Traced, ...]]] = field(default_factory=dict)
+    """Records by identity, plain, and the traced numbers in them: they are used many times."""
+
+
+_TRACE: ContextVar[Trace | None] = ContextVar("trace", default=None)
+
+
+def records() -> dict[int, tuple[Any, Any, tuple[Traced, ...]]] | None:
+    """Return the records that were taken apart, None while nobody traces."""
+    trace = _TRACE.get()
+    return trace.records if trace else None
 
 
 def on() -> bool:
     """Tell whether numbers are traced."""
-    return _ON.get()
+    trace = _TRACE.get()
+    return trace is not None and trace.read is None
 
 
 @contextmanager
-def tracing(active: bool = True) -> Iterator[None]:
-    """Trace all that is computed inside, or nothing of it."""
-    token = _ON.set(active)
+def tracing() -> Iterator[None]:
+    """Trace all that is computed inside.
+
+    Trees have no circles: what is no longer referred to goes without the search for circles,
+    which would walk over all of them again and again.
+    """
+    token, collects = _TRACE.set(Trace()), gc.isenabled()
+    gc.disable()
     try:
         yield
     finally:
-        _ON.reset(token)
+        _TRACE.reset(token)
+        if collects:
+            gc.enable()
+
+
+@contextmanager
+def reading() -> Iterator[dict[int, Traced]]:
+    """Compute on plain numbers inside; give the leaves that are read there."""
+    trace = _TRACE.get() or Trace()
+    read: dict[int, Traced] = {}
+    token = _TRACE.set(Trace(trace.leaves, read, records=trace.records))
+    try:
+        yield read
+    finally:
+        _TRACE.reset(token)
+
+
+def leaf(value: T, make: Callable[[], Traced]) -> T:
+    """Return a number that a file holds: plain while nobody traces, else the one leaf of it.
+
+    Parameters
+    ----------
+    value : float
+    make : callable
+        Returns the leaf.
+    """
+    trace = _TRACE.get()
+    if trace is None:
+        return value
+    made = make()
+    node = trace.leaves.setdefault(
+        (made.operation, made.name, made.origin, made.value, made.given), made
+    )
+    if trace.read is None:
+        return cast("T", Word(value, node) if isinstance(value, str) else node)
+    trace.read[id(node)] = node
+    return value
 
 
 class Traced:
@@ -38,7 +108,7 @@ class Traced:
 
     Parameters
     ----------
-    value : float or int
+    value : float, int or str
     operation : str
         `sum`, `product`, `exp`, …; of a leaf its kind: `input`, `catalog figure`, `constant`, or
         how it was measured or solved.
@@ -51,12 +121,12 @@ class Traced:
         What a leaf that was measured or solved rests on.
     """
 
-    __slots__ = ("given", "name", "note", "operands", "operation", "origin", "source", "unit",
-                 "value")  # fmt: skip
+    __slots__ = ("final", "given", "name", "note", "operands", "operation", "origin", "source",
+                 "unit", "value")  # fmt: skip
 
     def __init__(
         self,
-        value: float,
+        value: Any,
         operation: str,
         operands: tuple[Traced, ...] = (),
         *,
@@ -70,9 +140,18 @@ class Traced:
         self.value, self.operation, self.operands = value, operation, operands
         self.name, self.unit, self.source = name, unit, source
         self.origin, self.note, self.given = origin, note, given
+        self.final = False  #: whether it is a figure of the results
+
+    def replaced(self, value: float) -> Traced:
+        """Return the same node with another value, which differs by its rounding or type."""
+        node = object.__new__(Traced)
+        for name in Traced.__slots__:
+            setattr(node, name, getattr(self, name))
+        node.value = value
+        return node
 
     def __repr__(self) -> str:
-        return f"{self.name or self.operation} = {self.value:.6g} {self.unit}".strip()
+        return f"{self.name or self.operation} = {self.value} {self.unit}".strip()
 
     def __format__(self, spec: str) -> str:
         return format(self.value, spec)
@@ -84,7 +163,8 @@ class Traced:
         return hash(self.value)
 
     def __round__(self, digits: int | None = None) -> Traced:
-        return Traced(round(self.value, digits), "rounded", (self,))
+        places = () if digits is None else (as_node(digits),)
+        return Traced(round(self.value, digits), "rounded", (self, *places))
 
     def __ceil__(self) -> Traced:
         return Traced(math.ceil(self.value), "rounded up", (self,))
@@ -99,14 +179,50 @@ class Traced:
         return Traced(abs(self.value), "absolute", (self,))
 
 
+def steer(node: Traced) -> int:
+    """Return the value of a node that says how often something is done, and remember it."""
+    if trace := _TRACE.get():
+        trace.steering.append(node)
+    return cast("int", node.value)
+
+
+@contextmanager
+def steering() -> Iterator[list[Traced]]:
+    """Collect what steers the formulas inside."""
+    trace = _TRACE.get() or Trace()
+    outer, trace.steering = trace.steering, []
+    try:
+        yield trace.steering
+    finally:
+        trace.steering = outer
+
+
+class Word(str):
+    """A word of a scenario that remembers where it stands."""
+
+    __slots__ = ("node",)
+    node: Traced
+
+    def __new__(cls, text: str, node: Traced) -> Word:
+        """Return a word with its leaf."""
+        word = super().__new__(cls, text)
+        word.node = node
+        return word
+
+
 def value_of(x: Any) -> Any:
     """Return the value of a number, traced or not."""
-    return x.value if isinstance(x, Traced) else x
+    return x.value if x.__class__ is Traced else x
 
 
 def as_node(x: Any) -> Traced:
     """Return a number as a node."""
-    return x if isinstance(x, Traced) else Traced(x.item() if hasattr(x, "item") else x, CONSTANT)
+    if x.__class__ is Traced:
+        node: Traced = x
+        return node
+    if isinstance(x, Constant):
+        return Traced(float(x), CONSTANT, name=x.name, unit=x.unit)
+    return Traced(x.item() if isinstance(x, np.generic) else x, CONSTANT)
 
 
 def _divided(a: float, b: float) -> float:
@@ -114,61 +230,95 @@ def _divided(a: float, b: float) -> float:
     return a / b if b else math.copysign(math.inf, b) * a
 
 
-def _combined(a: Any, b: Any, name: str, act: Callable[[Any, Any], Any]) -> Any:
-    """Return an operation on two numbers of which one at least is traced.
+_NUMBERS = (int, float)
 
-    A sum with a constant zero and a product with a constant one are the number itself; a product
-    that is zero rests on the factors that are.
-    """
-    x, y = value_of(a), value_of(b)
-    if not isinstance(x, (int, float)) or not isinstance(y, (int, float)):
-        return NotImplemented
-    if name == "sum" and (a is not x or b is not y):
-        if a is x and x == 0:
-            return b
-        if b is y and y == 0:
-            return a
-    if name == "product":
-        if a is x and x == 1:
-            return b
-        if b is y and y == 1:
-            return a
-        if x == 0 or y == 0:
-            return _nothing(a, b, x * y)
-    value = act(x, y)
-    if isinstance(value, np.floating):
-        value = float(value)
-    if name in ("sum", "product") and isinstance(a, Traced) and a.operation == name and not a.name:
-        return Traced(value, name, (*a.operands, as_node(b)))
-    return Traced(value, name, (as_node(a), as_node(b)))
+
+def _with_nothing(a: Any, b: Any, value: float) -> Any:
+    """Return a sum of which a term is zero: the other term, of two zeros the traced one."""
+    term = a if value_of(a) != 0 or (value_of(b) == 0 and isinstance(a, Traced)) else b
+    return term if isinstance(term, Traced) else float(value)
 
 
 def _nothing(a: Any, b: Any, value: float) -> Any:
-    """Return a product that is zero, or undefined where the other factor is infinite."""
-    zero = tuple(f for f in (a, b) if value_of(f) == 0 or value != 0)
-    if any(not isinstance(f, Traced) for f in zero) and value == 0:
+    """Return a product that is zero and rests on a factor that is; undefined with infinity."""
+    if value != 0:
+        return Traced(float(value), "product", (as_node(a), as_node(b)))
+    zero = a if value_of(a) == 0 else b
+    if not isinstance(zero, Traced):
         return float(value)
-    return Traced(float(value), "product", tuple(map(as_node, zero)))
+    again = zero.operation == "product" and not zero.name
+    return zero if again else Traced(float(value), "product", (zero,))
 
 
-def _methods(name: str, label: str, act: Callable[[Any, Any], Any]) -> None:
+def _operator(name: str, label: str, act: Callable[[Any, Any], Any]) -> None:
     """Give the class an operator and its mirror."""
-    setattr(Traced, f"__{name}__", lambda self, other: _combined(self, other, label, act))
-    setattr(Traced, f"__r{name}__", lambda self, other: _combined(other, self, label, act))
+    extends = label in ("sum", "product")
+    ACTIONS[label] = act
+
+    def combined(a: Any, b: Any) -> Any:
+        x = a.value if a.__class__ is Traced else a
+        y = b.value if b.__class__ is Traced else b
+        if not isinstance(x, _NUMBERS) or not isinstance(y, _NUMBERS):
+            return NotImplemented
+        value = act(x, y)
+        if extends:
+            if x == 0 or y == 0:
+                return (_with_nothing if label == "sum" else _nothing)(a, b, value)
+            if label == "product" and ((x is a and x == 1) or (y is b and y == 1)):
+                return b if x is a else a
+        if value.__class__ is np.float64:
+            value = float(value)
+        left, right = as_node(a), as_node(b)
+        if extends and left.operation == label and not left.name:
+            return Traced(value, label, (*left.operands, right))
+        return Traced(value, label, (left, right))
+
+    setattr(Traced, f"__{name}__", combined)
+    setattr(Traced, f"__r{name}__", lambda self, other: combined(other, self))
 
 
-_methods("add", "sum", operator.add)
-_methods("mul", "product", operator.mul)
-_methods("sub", "difference", operator.sub)
-_methods("pow", "power", operator.pow)
-_methods("truediv", "quotient", _divided)
-_methods("floordiv", "whole quotient", operator.floordiv)
-_methods("mod", "remainder", operator.mod)
+def _comparison(name: str) -> None:
+    """Give the class a comparison of values."""
+    compare = getattr(operator, name)
+    setattr(Traced, f"__{name}__", lambda self, other: compare(self.value, value_of(other)))
+
+
+_operator("add", "sum", operator.add)
+_operator("mul", "product", operator.mul)
+_operator("sub", "difference", operator.sub)
+_operator("pow", "power", operator.pow)
+_operator("truediv", "quotient", _divided)
+_operator("floordiv", "whole quotient", operator.floordiv)
+_operator("mod", "remainder", operator.mod)
+ACTIONS |= {
+    **{"negative": operator.neg, "absolute": abs, "rounded": round},
+    **{"rounded up": math.ceil, "rounded down": math.floor},
+    "mean": lambda *x: math.fsum(x) / len(x),
+}
 for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
-    _compare = getattr(operator, _name)
-    setattr(
-        Traced, f"__{_name}__", lambda self, other, _c=_compare: _c(self.value, value_of(other))
-    )
+    _comparison(_name)
+
+
+def ordered(roots: Iterable[Traced]) -> Iterator[Traced]:
+    """Yield every node below some roots once, operands before what is made of them."""
+    seen: set[int] = set()
+    waiting = [(root, False) for root in roots]
+    while waiting:
+        node, done = waiting.pop()
+        if done:
+            yield node
+        elif id(node) not in seen:
+            seen.add(id(node))
+            waiting.append((node, True))
+            waiting += [(n, False) for n in (*node.operands, *node.given) if id(n) not in seen]
+
+
+def recomputed(node: Traced) -> float:
+    """Return what the operation of a node gives for the values of its operands."""
+    values = [n.value for n in node.operands]
+    if node.operation in ("sum", "product") and len(values) != 2:
+        return cast("float", reduce(ACTIONS[node.operation], values))
+    return cast("float", ACTIONS[node.operation](*values))
 
 
 def walk(root: Traced, given: bool = True) -> Iterator[Traced]:

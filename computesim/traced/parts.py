@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from computesim.traced.node import Traced, value_of
+from computesim.traced.node import Traced, Word, records, value_of
 
 T = TypeVar("T")
 
@@ -17,6 +17,8 @@ def plain(x: T) -> T:
     """Return anything with every traced number in it as its value."""
     if isinstance(x, Traced):
         return cast("T", x.value)
+    if isinstance(x, Word):
+        return cast("T", str(x))
     if isinstance(x, np.ndarray):
         if x.dtype != object:
             return x
@@ -24,6 +26,10 @@ def plain(x: T) -> T:
         floats = np.empty_like(x, dtype=np.float64)
         floats[...] = np.array(values, dtype=np.float64).reshape(x.shape)
         return cast("T", floats)
+    if x is None or isinstance(x, (str, int, float)):
+        return x
+    if is_dataclass(x):
+        return cast("T", _record(x)[1])
     return cast("T", rebuilt(x, lambda part, _: plain(part)))
 
 
@@ -31,12 +37,30 @@ def inside(x: Any) -> Iterator[Traced]:
     """Yield the traced numbers in anything."""
     if isinstance(x, Traced):
         yield x
+    elif isinstance(x, Word):
+        yield x.node
     elif isinstance(x, np.ndarray):
         if x.dtype == object:
             yield from (v for v in x.ravel().tolist() if isinstance(v, Traced))
+    elif isinstance(x, (str, int, float)):
+        return
+    elif is_dataclass(x):
+        yield from _record(x)[2]
     else:
         for _, part in parts(x):
             yield from inside(part)
+
+
+def _record(x: Any) -> tuple[Any, Any, tuple[Traced, ...]]:
+    """Return a dataclass, the same with plain numbers, and the traced numbers in it."""
+    known = records()
+    if known is not None and id(x) in known:
+        return known[id(x)]
+    traced = tuple({id(n): n for _, part in parts(x) for n in inside(part)}.values())
+    made = (x, rebuilt(x, lambda part, _: plain(part)) if traced else x, traced)
+    if known is not None:
+        known[id(x)] = made
+    return made
 
 
 def parts(x: Any) -> Iterator[tuple[Any, Any]]:

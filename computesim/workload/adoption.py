@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from computesim.traced import least, most, named, number
 from computesim.workload.requests import RequestStream
 
 
@@ -117,6 +118,7 @@ def daily_tokens(usage: Usage, factor: float = 1.0) -> DailyTokens:
     return DailyTokens(everywhere * (1.0 - device), everywhere * device)
 
 
+@named()
 def price_factor(price: float, reference_price: float, elasticity: float) -> float:
     """Return by how much use differs from that at the reference price.
 
@@ -135,7 +137,7 @@ def price_factor(price: float, reference_price: float, elasticity: float) -> flo
     """
     if price <= 0 or reference_price <= 0:
         raise ValueError("prices must be positive")
-    return float((price / reference_price) ** -elasticity)
+    return number((price / reference_price) ** -elasticity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,7 @@ class SessionPrompts:
     cached_share: float  #: token by token
 
 
+@named(unit="token")
 def growing_prompts(
     first: float,
     added: float,
@@ -183,13 +186,13 @@ def growing_prompts(
     Their means over sessions need only the mean and the variance of n. Answers and reasoning are
     taken to be read again where they are kept: a dropped chain of thought moves all that follows.
     """
-    if turns < 1 or min(first, added, variation, prefix) < 0 or not 0 <= hits <= 1:
+    if turns < 1 or least(first, added, variation, prefix) < 0 or not 0 <= hits <= 1:
         raise ValueError("turns are at least 1, hits 0 to 1, nothing else is negative")
     part = turns % 1.0  # whole turns of a mean of 2.5 vary, 2 or 3, whatever is said
-    square = turns**2 + max((variation * turns) ** 2, part * (1.0 - part))
+    square = turns**2 + most((variation * turns) ** 2, part * (1.0 - part))
     total = turns * first + added * (square - turns) / 2.0
     found = (turns - 1.0) * first + added * (square - 3.0 * turns + 2.0) / 2.0
-    prefix = min(prefix, first)
+    prefix = least(prefix, first)
     cached = prefix + (turns - 1.0) * (1.0 - hits) * prefix + hits * found
     share = cached / total if total > 0 else 0.0
-    return SessionPrompts(total / turns, min(share, 1.0))
+    return SessionPrompts(total / turns, least(share, 1.0))

@@ -6,6 +6,7 @@ indexer selects), windowed attention, and linear layers with a fixed state.
 
 from __future__ import annotations
 
+from computesim.traced import least, most, named, number
 from computesim.workload.architecture import Architecture
 
 #: FLOP per element of the state and token: decay 1, read 2, correct 2, write 2. The same 7 is
@@ -14,6 +15,7 @@ _SCAN_FLOP = 7
 _STATE_BYTES = 4.0  # recurrent states are kept in fp32
 
 
+@named(unit="token2")
 def attended_tokens(last: float, first: float = 0.0, window: float = 0.0) -> float:
     """Return the sum over positions first+1 … last of the tokens each attends to, itself included.
 
@@ -39,6 +41,7 @@ def _pairs(n: float, window: float) -> float:
     return window * (window + 1) / 2 + (n - window) * window
 
 
+@named(unit="FLOP/token2")
 def attention_flop_per_pair(arch: Architecture, absorbed: bool = False) -> float:
     """Return the FLOP of one (token, context token) pair in the layers that see all the context.
 
@@ -55,7 +58,7 @@ def attention_flop_per_pair(arch: Architecture, absorbed: bool = False) -> float
         sparse only the indexer sees every pair: ``2 H_index d_index``.
     """
     if arch.sparse_topk:
-        return float(arch.n_full_layers * 2 * arch.n_index_heads * arch.d_index_head)
+        return number(arch.n_full_layers * 2 * arch.n_index_heads * arch.d_index_head)
     return arch.n_full_layers * _pair_flop(arch, absorbed)
 
 
@@ -66,6 +69,7 @@ def _pair_flop(arch: Architecture, absorbed: bool = False) -> float:
     return 2.0 * arch.n_heads * (arch.d_head_qk + arch.d_head_v)
 
 
+@named(unit="FLOP")
 def attention_flop(
     arch: Architecture, last: float, first: float = 0.0, absorbed: bool = False
 ) -> float:
@@ -98,6 +102,7 @@ def attention_flop(
     return flop + (last - first) * linear_flop_per_token(arch)
 
 
+@named(unit="FLOP/token")
 def attention_flop_per_token(arch: Architecture) -> float:
     """Return the FLOP of attention that one token costs however long its context is.
 
@@ -114,6 +119,7 @@ def attention_flop_per_token(arch: Architecture) -> float:
     return _pair_flop(arch) * seen + linear_flop_per_token(arch)
 
 
+@named(unit="FLOP/token")
 def linear_flop_per_token(arch: Architecture) -> float:
     """Return the FLOP of the recurrences of all linear layers for one token, without projections.
 
@@ -125,7 +131,7 @@ def linear_flop_per_token(arch: Architecture) -> float:
     -------
     float, FLOP/token
     """
-    return float(_SCAN_FLOP * arch.n_linear_layers * _state_elements(arch))
+    return number(_SCAN_FLOP * arch.n_linear_layers * _state_elements(arch))
 
 
 def _state_elements(arch: Architecture) -> int:
@@ -133,6 +139,7 @@ def _state_elements(arch: Architecture) -> int:
     return arch.n_linear_heads * arch.d_linear_key * arch.d_linear_value
 
 
+@named(unit="1")
 def kv_width(arch: Architecture) -> int:
     """Return the cached elements of one token in one full layer.
 
@@ -150,6 +157,7 @@ def kv_width(arch: Architecture) -> int:
     return arch.n_kv_heads * (arch.d_head_qk + arch.d_head_v)
 
 
+@named(unit="B/token")
 def kv_bytes_per_token(arch: Architecture, element_bytes: float = 2.0) -> float:
     """Return the bytes of cache that one token of context occupies.
 
@@ -167,6 +175,7 @@ def kv_bytes_per_token(arch: Architecture, element_bytes: float = 2.0) -> float:
     return arch.n_full_layers * (kv_width(arch) + arch.d_index_head) * element_bytes
 
 
+@named(unit="B")
 def state_bytes_per_sequence(
     arch: Architecture, element_bytes: float = 2.0, context: float | None = None
 ) -> float:
@@ -184,15 +193,16 @@ def state_bytes_per_sequence(
     -------
     float, B/sequence
     """
-    window = arch.window if context is None else min(context, arch.window)
+    window = arch.window if context is None else least(context, arch.window)
     width = arch.window_kv_heads * (arch.d_head_qk + arch.d_head_v)
     windows = arch.n_window_layers * window * width * element_bytes
     keys = arch.n_linear_key_heads * arch.d_linear_key
     values = arch.n_linear_heads * arch.d_linear_value
-    taps = max(arch.linear_conv - 1, 0) * (2 * keys + values) * element_bytes
+    taps = most(arch.linear_conv - 1, 0) * (2 * keys + values) * element_bytes
     return windows + arch.n_linear_layers * (_state_elements(arch) * _STATE_BYTES + taps)
 
 
+@named(unit="B")
 def cache_bytes_read(
     arch: Architecture, last: float, first: float = 0.0, element_bytes: float = 2.0
 ) -> float:

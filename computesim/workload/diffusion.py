@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
+from computesim.traced import exp, log, named, tanh
 
 
+@named()
 def logistic(
     year: float, ceiling: float, midpoint: float, rate: float, floor: float = 0.0
 ) -> float:
@@ -27,7 +28,7 @@ def logistic(
     float
         In the unit of the ceiling.
     """
-    return floor + (ceiling - floor) * 0.5 * (1.0 + math.tanh(0.5 * rate * (year - midpoint)))
+    return floor + (ceiling - floor) * 0.5 * (1.0 + tanh(0.5 * rate * (year - midpoint)))
 
 
 def logistic_through(
@@ -49,13 +50,14 @@ def logistic_through(
     (year_a, a), (year_b, b) = first, second
     if not (0 < a < ceiling and 0 < b < ceiling and year_a != year_b):
         raise ValueError("a logistic curve needs two years, and values between 0 and the ceiling")
-    odds_a, odds_b = math.log(a / (ceiling - a)), math.log(b / (ceiling - b))
+    odds_a, odds_b = log(a / (ceiling - a)), log(b / (ceiling - b))
     rate = (odds_b - odds_a) / (year_b - year_a)
     if rate == 0:
         raise ValueError("a logistic curve through two equal values has no midpoint")
     return year_a - odds_a / rate, rate
 
 
+@named()
 def bass(years: float, ceiling: float, innovation: float, imitation: float) -> float:
     """Return the adopters of a Bass diffusion.
 
@@ -74,5 +76,5 @@ def bass(years: float, ceiling: float, innovation: float, imitation: float) -> f
     """
     if years <= 0:
         return 0.0
-    decay = math.exp(-(innovation + imitation) * years)
+    decay = exp(-(innovation + imitation) * years)
     return ceiling * (1.0 - decay) / (1.0 + imitation / innovation * decay)

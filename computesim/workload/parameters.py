@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from computesim.quantities import DTYPE_BYTES
+from computesim.traced import named, number
 from computesim.workload.architecture import Architecture
 
 
@@ -54,6 +55,7 @@ class ParameterCount:
         )
 
 
+@named(unit="1")
 def parameter_count(arch: Architecture) -> ParameterCount:
     """Return the parameters of a model by part.
 
@@ -98,7 +100,6 @@ def parameter_count(arch: Architecture) -> ParameterCount:
 
 
 def _attention_params(arch: Architecture, n_kv_heads: int, sparse: bool = True) -> int:
-    """Return the parameters of one softmax-attention layer."""
     d, queries, values = arch.d_model, arch.n_heads * arch.d_head_qk, arch.n_heads * arch.d_head_v
     query_width = arch.q_lora_rank or d
     params = query_width * queries + values * d
@@ -133,7 +134,6 @@ def _linear_params(arch: Architecture) -> int:
 
 
 def _expert_params(arch: Architecture) -> int:
-    """Return the parameters of one routed expert."""
     return arch.ffn_matrices * (arch.d_expert_latent or arch.d_model) * arch.d_expert
 
 
@@ -156,6 +156,7 @@ def _mtp_params(arch: Architecture) -> tuple[float, float]:
     return arch.mtp_depth * whole, arch.mtp_depth * active
 
 
+@named(unit="B")
 def weight_bytes(arch: Architecture, dtype: str, mtp: bool = False) -> float:
     """Return the bytes of all weights, every matrix in the same dtype.
 
@@ -200,4 +201,4 @@ def expected_experts(n_experts: int, experts_per_token: int, tokens: float) -> f
     """
     if not n_experts:
         return 0.0
-    return float(n_experts * (1.0 - (1.0 - experts_per_token / n_experts) ** tokens))
+    return number(n_experts * (1.0 - (1.0 - experts_per_token / n_experts) ** tokens))

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from computesim.quantities import DTYPE_BYTES, Work
+from computesim.traced import named
 from computesim.workload.architecture import Architecture
 from computesim.workload.attention import attention_flop, cache_bytes_read
 from computesim.workload.parameters import parameter_count, weight_bytes
@@ -140,11 +141,13 @@ def _step_at(arch: Architecture, recipe: RLRecipe, length: float) -> RLStep:
     )
 
 
+@named(unit="FLOP")
 def _train_flop(arch: Architecture, sequence: float) -> float:
     """Return forward and backward of one sequence, prediction layers left out."""
     return train_flop_per_token(arch, sequence, mtp=False) * sequence
 
 
+@named(unit="FLOP")
 def _rollout(
     arch: Architecture, recipe: RLRecipe, cost: SearchCost, length: float
 ) -> tuple[Work, Work]:
@@ -158,6 +161,7 @@ def _rollout(
     return Work(), Work(flop, read)
 
 
+@named(unit="FLOP")
 def _agent_rollout(
     arch: Architecture, recipe: RLRecipe, length: float, element: float
 ) -> tuple[Work, Work]:
@@ -178,6 +182,7 @@ def _agent_rollout(
     return prefill, decode
 
 
+@named()
 def _tool_tokens(recipe: RLRecipe, length: float) -> float:
     """Return what one trajectory prefills after its prompt: tool answers and lost contexts."""
     turns = recipe.turns
@@ -187,12 +192,14 @@ def _tool_tokens(recipe: RLRecipe, length: float) -> float:
     return waits * turns.tool_tokens + (1.0 - turns.cached_share) * lost
 
 
+@named(unit="FLOP")
 def _headless_flop(model: Architecture, tokens: float) -> float:
     """Return the forward FLOP of a value or reward model, whose head is one number."""
     head = 2.0 * model.d_model * model.vocab_size
     return prefill_flop(model, tokens, all_logits=True) - head * tokens
 
 
+@named(unit="FLOP")
 def _search_scoring(recipe: RLRecipe, cost: SearchCost) -> Work:
     """Return the reading of one search by the process reward model, its prompt included."""
     model = recipe.process_reward_model
@@ -203,6 +210,7 @@ def _search_scoring(recipe: RLRecipe, cost: SearchCost) -> Work:
     return Work(_headless_flop(model, prompt) + search_flop(model, cost, prompt) - head)
 
 
+@named(unit="FLOP")
 def _verification(verifier: Verifier, sequence: float) -> Work:
     """Return the reading of one finished response by the reward model."""
     if verifier.kind != "reward_model" or verifier.model is None:
@@ -210,6 +218,7 @@ def _verification(verifier: Verifier, sequence: float) -> Work:
     return Work(_headless_flop(verifier.model, sequence))
 
 
+@named(unit="FLOP")
 def _critic_flop(recipe: RLRecipe, sequence: float) -> float:
     """Return the values of one sequence, and the critic's own training on it."""
     critic = recipe.critic

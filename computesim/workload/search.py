@@ -28,6 +28,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from computesim.errors import near_miss
+from computesim.traced import count, least, named, number, steered
 from computesim.workload.architecture import Architecture
 from computesim.workload.attention import attention_flop, cache_bytes_read
 from computesim.workload.parameters import parameter_count
@@ -97,6 +98,7 @@ class SearchCost:
         return sum(s.count * s.prefix for s in self.segments)
 
 
+@steered
 def search_cost(plan: SearchPlan, response_tokens: float) -> SearchCost:
     """Return what a search generates for one problem.
 
@@ -133,7 +135,7 @@ def _samples(plan: SearchPlan, response: float, step: float) -> SearchCost:
 
 def _revision(plan: SearchPlan, response: float, step: float) -> SearchCost:
     """Responses in a row, each with the earlier ones in its context."""
-    chain = tuple(Segment(plan.samples, i * response, response) for i in range(plan.depth))
+    chain = tuple(Segment(plan.samples, i * response, response) for i in range(count(plan.depth)))
     rounds = plan.depth if plan.scored else 0
     length, done = plan.depth * response, plan.samples * plan.depth
     return SearchCost(chain, length, done, plan.samples, length, rounds, plan.scored)
@@ -141,7 +143,7 @@ def _revision(plan: SearchPlan, response: float, step: float) -> SearchCost:
 
 def _beam(plan: SearchPlan, response: float, step: float) -> SearchCost:
     """Width times branching candidates at every step."""
-    steps = [Segment(plan.width * plan.branching, i * step, step) for i in range(plan.depth)]
+    steps = [Segment(plan.width * plan.branching, i * step, step) for i in range(count(plan.depth))]
     steps.append(Segment(plan.width, plan.depth * step, response - plan.depth * step))
     return _searched(plan, steps, response, plan.width, response, plan.depth)
 
@@ -149,13 +151,13 @@ def _beam(plan: SearchPlan, response: float, step: float) -> SearchCost:
 def _tree(plan: SearchPlan, response: float, step: float) -> SearchCost:
     """A tree whose levels grow by branching until width cuts them."""
     segments, kept, critical = [], 1, plan.depth * step
-    for level in range(1, plan.depth + 1):
+    for level in range(1, count(plan.depth) + 1):
         nodes = kept * plan.branching
         segments.append(Segment(nodes, (level - 1) * step, step))
         if plan.rollouts:
             segments.append(Segment(nodes * plan.rollouts, level * step, response - level * step))
             critical += response - level * step
-        kept = min(nodes, plan.width) if plan.width else nodes
+        kept = least(nodes, plan.width) if plan.width else nodes
     if plan.rollouts:  # the rollouts of the kept leaves are their completions
         return _searched(plan, segments, critical, kept * plan.rollouts, response, plan.depth)
     rest = response - plan.depth * step
@@ -167,7 +169,7 @@ def _mcts(plan: SearchPlan, response: float, step: float) -> SearchCost:
     """Expansions spread evenly over the depths of the tree, the first child rolled out."""
     segments, rest = [], 0.0
     share = plan.simulations / plan.depth
-    for level in range(plan.depth):
+    for level in range(count(plan.depth)):
         left = response - (level + 1) * step
         segments.append(Segment(share * plan.branching, level * step, step))
         if plan.rollouts:
@@ -176,7 +178,7 @@ def _mcts(plan: SearchPlan, response: float, step: float) -> SearchCost:
     rounds = math.ceil(plan.simulations / plan.width)
     critical = rounds * (step + rest)
     if plan.rollouts:
-        done = float(plan.simulations * plan.rollouts)
+        done = number(plan.simulations * plan.rollouts)
         return _searched(plan, segments, critical, done, response, rounds)
     left = response - plan.depth * step
     segments.append(Segment(plan.width, plan.depth * step, left))
@@ -207,6 +209,7 @@ _METHODS: dict[str, Callable[[SearchPlan, float, float], SearchCost]] = {
 }
 
 
+@named(unit="FLOP")
 def search_flop(
     arch: Architecture, cost: SearchCost, prompt: float = 0.0, absorbed: bool = False
 ) -> float:
@@ -233,6 +236,7 @@ def search_flop(
     return 2.0 * parameter_count(arch).matmul * cost.generated_tokens + attention
 
 
+@named(unit="B")
 def search_cache_bytes(
     arch: Architecture, cost: SearchCost, prompt: float = 0.0, element_bytes: float = 2.0
 ) -> float:

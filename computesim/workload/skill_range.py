@@ -110,13 +110,11 @@ def _moved(skill: Skill, name: str, by: float, e_folds: float) -> Skill:
 
 
 def _logit(share: float) -> float:
-    """Return ln(p / (1 - p)), of what lies strictly between 0 and 1."""
     inside = min(max(share, 1e-12), 1.0 - 1e-12)
     return math.log(inside / (1.0 - inside))
 
 
 def _share(logit: float) -> float:
-    """Return the share of a logit."""
     return 1.0 / (1.0 + math.exp(-min(max(logit, -700.0), 700.0)))
 
 

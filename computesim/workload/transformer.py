@@ -7,6 +7,7 @@ with the backward pass; attention scores are summed over positions exactly.
 from __future__ import annotations
 
 from computesim.quantities import DTYPE_BYTES, ServingLoad, TrainingLoad
+from computesim.traced import least, most, named
 from computesim.workload.architecture import Architecture
 from computesim.workload.attention import (
     attention_flop,
@@ -42,6 +43,7 @@ __all__ = [
 ]
 
 
+@named(unit="FLOP/token")
 def forward_flop_per_token(arch: Architecture, context: float, absorbed: bool = False) -> float:
     """Return the forward FLOP of one token that sees `context` tokens, itself included.
 
@@ -64,6 +66,7 @@ def forward_flop_per_token(arch: Architecture, context: float, absorbed: bool = 
     return matmul + attention_flop(arch, context, context - 1, absorbed)
 
 
+@named(unit="FLOP")
 def prefill_flop(
     arch: Architecture, prompt: float, cached: float = 0.0, all_logits: bool = False
 ) -> float:
@@ -87,7 +90,7 @@ def prefill_flop(
     new = _new_tokens(prompt, cached)
     count = parameter_count(arch)
     head = 2.0 * arch.d_model * arch.vocab_size
-    heads = new if all_logits else min(new, 1.0)
+    heads = new if all_logits else least(new, 1.0)
     return 2.0 * count.matmul * new - head * (new - heads) + attention_flop(arch, prompt, cached)
 
 
@@ -98,6 +101,7 @@ def _new_tokens(last: float, first: float) -> float:
     return last - first
 
 
+@named(unit="FLOP")
 def decode_flop(arch: Architecture, context: float, output: float, absorbed: bool = True) -> float:
     """Return the FLOP that generate `output` tokens after a context of `context` tokens.
 
@@ -119,6 +123,7 @@ def decode_flop(arch: Architecture, context: float, output: float, absorbed: boo
     return matmul + attention_flop(arch, context + output, context, absorbed)
 
 
+@named(unit="FLOP/token")
 def train_flop_per_token(
     arch: Architecture, seq_len: float, causal: bool = True, mtp: bool = True
 ) -> float:
@@ -215,7 +220,7 @@ def serving_load(
         embedding_bytes=table * dense,
         kv_unread_bytes_per_token=unread,
         selected_bytes_per_sequence=unread * arch.sparse_topk,
-        kv_shards=1 if arch.attention == "mla" else max(arch.n_kv_heads, 1),
+        kv_shards=1 if arch.attention == "mla" else most(arch.n_kv_heads, 1),
         dense_dtype=dense_dtype,
         d_expert=arch.d_expert if arch.n_experts else 0,
         n_latent_layers=arch.n_full_layers if arch.attention == "mla" else 0,
@@ -280,7 +285,7 @@ def _train_expert_flop(arch: Architecture, mtp: bool) -> float:
 def _expert_layers(arch: Architecture, mtp: bool) -> float:
     """Return the layers of experts with prediction layers ÷ those of the trunk."""
     extra = arch.mtp_depth if mtp and arch.n_moe_layers else 0
-    return 1.0 + extra / max(arch.n_moe_layers, 1)
+    return 1.0 + extra / most(arch.n_moe_layers, 1)
 
 
 def _kept_elements(arch: Architecture) -> float:

@@ -25,7 +25,7 @@ from computesim.sim.fluid import MeanLengths, mean_lengths
 from computesim.sim.operation import Autoscaler, Operation
 from computesim.sim.records import BIN
 from computesim.sim.runs import Timeline
-from computesim.sim.service import Service, check_service
+from computesim.sim.service import Replicas, Service, check_service
 from computesim.sim.trace import Trace, generate, lognormal
 from computesim.workload.transformer import serving_load
 
@@ -86,7 +86,9 @@ def test_reading_prompts_draws_more_than_decoding_and_less_than_what_was_built()
 @pytest.mark.parametrize("width", [1.0, 7.0, 1000.0])
 def test_energy_is_the_integral_of_power_and_hardly_depends_on_the_intervals(width) -> None:
     trace = generate(3, 200, 4.0, lognormal(500, 0.3), lognormal(200, 0.7))
-    run = simulate_serving(trace, SERVICE, WEIGHTS, 2, operation=Operation(bin_seconds=width))
+    run = simulate_serving(
+        trace, Replicas(SERVICE, WEIGHTS, 2), operation=Operation(bin_seconds=width)
+    )
     assert run.timeline is not None
     power = power_over_time(run.timeline, CHIP, SITE, FOUR, WORK, "fp8")
     joules = sum(power.joules.values())
@@ -95,7 +97,9 @@ def test_energy_is_the_integral_of_power_and_hardly_depends_on_the_intervals(wid
     machine_seconds = 4 * run.replicas["on_seconds"].sum()
     idle = at_the_meter(accelerator_watts(CHIP, 0.0, 0.0, busy=0.0), 0.0)
     assert idle * machine_seconds < joules < DESIGN * SITE.pue * machine_seconds
-    fine = simulate_serving(trace, SERVICE, WEIGHTS, 2, operation=Operation(bin_seconds=0.5))
+    fine = simulate_serving(
+        trace, Replicas(SERVICE, WEIGHTS, 2), operation=Operation(bin_seconds=0.5)
+    )
     assert fine.timeline is not None
     finer = power_over_time(fine.timeline, CHIP, SITE, FOUR, WORK, "fp8")
     assert joules == pytest.approx(sum(finer.joules.values()), rel=0.03)
@@ -107,7 +111,7 @@ def test_a_replica_that_is_switched_off_draws_nothing() -> None:
     joules = []
     for autoscaler in (None, scaler):
         how = Operation(autoscaler=autoscaler, bin_seconds=60.0)
-        run = simulate_serving(trace, SERVICE, WEIGHTS, 4, operation=how)
+        run = simulate_serving(trace, Replicas(SERVICE, WEIGHTS, 4), operation=how)
         assert run.timeline is not None
         power = power_over_time(run.timeline, CHIP, SITE, ONE, WORK, "fp8")
         joules.append(sum(power.joules.values()))
@@ -137,7 +141,8 @@ def test_an_interval_tells_the_bandwidth_that_its_steps_use(rate: float) -> None
     """Steps are not counted in an interval; in the totals of a run they are."""
     trace = generate(3, 300, rate, lognormal(500, 0.3), lognormal(400, 0.5))
     service, table = check_service(paged_service(ONE), ONE.weight_seconds)
-    run = simulate_serving(trace, service, table, 1, operation=Operation(bin_seconds=1e9))
+    pool = Replicas(service, table, 1)
+    run = simulate_serving(trace, pool, operation=Operation(bin_seconds=1e9))
     assert run.timeline is not None
     context = mean_lengths(trace).context
     totals, row = run.replicas[0], run.timeline.bins[0, 0]

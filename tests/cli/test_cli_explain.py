@@ -30,7 +30,7 @@ def test_a_figure_is_walked_back_to_lines_and_sources(command: Command, minimal:
     assert re.search(r"products\.chat\.reasoning_share = 0\.25\s[│ ]*\(input, estimate, ", text)
     assert re.search(r"minimal\.yaml:\d+", text)
     assert "billion tokens/day" in text
-    assert re.search(r"Rests on \d+ inputs, .*, \d+ of them estimates, from \d+ source", text)
+    assert re.search(r"Rests on \d+ inputs .*, \d+ of them estimates, from \d+ source", text)
 
 
 @pytest.mark.parametrize("variable", ["Capex", "Service|standard|TTFT p90", "FLOP"])
@@ -105,11 +105,12 @@ def test_a_pattern_is_a_sum(command: Command, minimal: str) -> None:
 
 def test_of_a_path_that_is_averaged_both_ends_are_printed(command: Command, minimal: str) -> None:
     text = command("explain", minimal, "Supply|Available|Packaging wafers", 2025, *SHORT,
-                   "--set", "supply.packaging={2023: 12000, 2025: 36000}").stdout  # fmt: skip
+                   "--depth", 5, "--set",
+                   "supply.packaging={2023: 12000, 2025: 36000}").stdout  # fmt: skip
     assert "├─ from supply.packaging = " in text
     assert "├─ to supply.packaging = " in text
-    assert "~ supply.lead_time = " in text
-    assert "└─ … 47 points between" in text
+    assert "supply.lead_time = " in text
+    assert re.search(r"└─ … \d+ points between", text)
     assert text.count(" supply.packaging = ") == 2
 
 

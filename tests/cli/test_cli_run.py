@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import Result
 
 from computesim import load_results, load_scenario
@@ -201,3 +202,34 @@ def test_sources_of_a_scenario_and_of_its_results_are_the_same(
         assert source["title"] in text
         assert source["key"] in text
     assert f"{of_results['estimates']} of {of_results['inputs']} inputs" in text
+
+
+def test_a_product_whose_name_holds_a_dot_is_run_and_explained(
+    command: Command, minimal: str, tmp_path: Path
+) -> None:
+    from computesim import load_scenario
+
+    product = next(iter(load_scenario(minimal).products))
+    path = tmp_path / "named.yaml"
+    whole = yaml.safe_load(Path(minimal).read_text(encoding="utf-8"))
+    whole["products"]["gpt-4.1"] = whole["products"][product]
+    path.write_text(yaml.safe_dump(whole), encoding="utf-8")
+    folder = Path(
+        command("run", path, "--out", tmp_path, "--quiet", "--set", "horizon.last_year=2025")
+        .stdout.strip().splitlines()[-1]
+    )  # fmt: skip
+    assert (folder / "results.csv").exists()
+    assert '""gpt-4.1""' in (folder / "tables" / "audit_trail.csv").read_text(encoding="utf-8")
+
+
+def test_results_are_saved_before_anything_explains_them(
+    command: Command, minimal: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("no trail")
+
+    monkeypatch.setattr("computesim.study.explain.trail.audit", broken)
+    with pytest.raises(RuntimeError, match="no trail"):
+        command("run", minimal, "--out", tmp_path, "--set", "horizon.last_year=2025", code=1)
+    assert list(tmp_path.glob("*/results.csv"))
+    assert list(tmp_path.glob("*/manifest.json"))

@@ -32,7 +32,7 @@ def flow(name: str, most: float | np.ndarray, weight: np.ndarray) -> Limit:
 
 def fleet(goodput: np.ndarray, limits: object = (), makers: object = ()) -> list:
     """Buy the fleet of three years."""
-    return build(YEARS, MIXES, [goodput] * 3, demand(), 5.0, None, limits, makers)
+    return build(YEARS, MIXES, [goodput] * 3, demand(), 5.0, None, (*limits, *makers))
 
 
 def of(year, name: str):
@@ -156,7 +156,7 @@ def test_what_a_maker_cannot_ship_the_others_do() -> None:
     goodput = np.array([[1.0], [2.0], [4.0]])
     mixes = np.array([[0.5, 0.25, 0.25]])
     maker = Maker("maker", np.array([30.0]), NVIDIA)
-    (year,) = build([1], mixes, [goodput], [np.array([150.0])], 5.0, makers=[maker])
+    (year,) = build([1], mixes, [goodput], [np.array([150.0])], 5.0, limits=[maker])
     # 20 and 10 of the maker do 60, the other 45 accelerators do 90
     assert year.shipped == pytest.approx([20.0, 45.0, 10.0], rel=1e-5)
     assert not year.allocation.unmet.any()
@@ -170,7 +170,7 @@ def test_where_the_others_cannot_do_the_work_they_do_not_grow_for_it() -> None:
     goodput = np.array([[1.0, 1.0], [1.0, 0.0]])
     maker = Maker("maker", np.array([10.0]), np.array([True, False]))
     mixes = np.array([[0.5, 0.5]])
-    (year,) = build([1], mixes, [goodput], [np.array([5.0, 40.0])], 5.0, makers=[maker])
+    (year,) = build([1], mixes, [goodput], [np.array([5.0, 40.0])], 5.0, limits=[maker])
     assert year.shipped == pytest.approx([10.0, 10.0], rel=1e-4)
     assert of(year, "maker").binding
     assert year.allocation.unmet.any()
@@ -182,7 +182,7 @@ def test_two_makers_that_are_exhausted_leave_the_rest_to_the_third() -> None:
         for i, (n, m) in enumerate((("a", 5.0), ("b", 20.0)))
     ]
     mixes = np.array([[0.4, 0.4, 0.2]])
-    (year,) = build([1], mixes, [np.ones((3, 1))], [np.array([100.0])], 5.0, makers=makers)
+    (year,) = build([1], mixes, [np.ones((3, 1))], [np.array([100.0])], 5.0, limits=makers)
     assert year.shipped == pytest.approx([5.0, 20.0, 75.0], rel=1e-5)
     assert [s.binding for s in year.standings] == [True, True]
 

@@ -24,7 +24,7 @@ def _llama(
 ) -> TrainingStep:
     load = training_load(models["llama-3.1-405b"], 131072 if cp > 1 else 8192)
     layout = TrainingLayout(tp=8, pp=16, dp=dp, cp=cp, vp=4)
-    return training_step(load, machines["h100-sxm"], layout, 16 * 2**20)
+    return training_step(TrainingJob.of(load, machines["h100-sxm"], 16 * 2**20), layout)
 
 
 def test_llama_405b_reaches_its_published_mfu(
@@ -56,7 +56,7 @@ def test_deepseek_v3_takes_its_published_hours(
     arch = models["deepseek-v3"]
     load = training_load(arch, 4096)
     layout = TrainingLayout(pp=16, dp=128, ep=64, recompute="selective")
-    step = training_step(load, machines["h800-sxm"], layout, 15360 * 4096, "fp8")
+    step = training_step(TrainingJob.of(load, machines["h800-sxm"], 15360 * 4096, "fp8"), layout)
     assert step.memory.fits
     assert step.seconds == pytest.approx(19.926, rel=0.05)
     assert step.bubble == pytest.approx(0.103, abs=0.01)
@@ -99,12 +99,10 @@ def test_megatron_throughput_of_2021_within_a_tenth(
     best = min(
         (
             training_step(
-                load,
-                machines["a100-sxm-80gb"],
+                TrainingJob.of(load, machines["a100-sxm-80gb"], batch * 2048),
                 TrainingLayout(
                     tp=tp, pp=pp, dp=n // tp // pp, zero=0, microbatch=microbatch, recompute="full"
                 ),
-                batch * 2048,
             )
             for microbatch in (1, 2, 4, 8)
         ),
@@ -134,7 +132,7 @@ def test_megatron_bridge_throughput(
     measured: float,
 ) -> None:
     load = training_load(models[model], seq_len)
-    step = training_step(load, machines[machine], layout, batch * seq_len, "fp8")
+    step = training_step(TrainingJob.of(load, machines[machine], batch * seq_len, "fp8"), layout)
     assert step.tokens_per_second == pytest.approx(measured, rel=0.10)
 
 
@@ -142,11 +140,11 @@ def test_best_layout_fits_and_is_not_worse_than_the_published_one(
     models: dict[str, Architecture], machines: dict[str, Accelerator]
 ) -> None:
     load = training_load(models["llama-3.1-405b"], 8192)
-    found = best_layout(load, machines["h100-sxm"], 16384, 16 * 2**20)
+    found = best_layout(TrainingJob.of(load, machines["h100-sxm"], 16 * 2**20), 16384)
     assert found.memory.fits
     assert found.layout.n_accelerators <= 16384
     selective = TrainingLayout(tp=8, pp=16, dp=128, vp=4, recompute="selective")
-    published = training_step(load, machines["h100-sxm"], selective, 16 * 2**20)
+    published = training_step(TrainingJob.of(load, machines["h100-sxm"], 16 * 2**20), selective)
     assert published.memory.fits
     assert found.seconds <= published.seconds
     assert 0.38 < found.mfu < 0.48
@@ -159,9 +157,12 @@ def test_best_layout_equals_the_least_of_one_by_one(
     load = training_load(models["llama-3.1-8b"], 8192)
     h100 = machines["h100-sxm"]
     grid = candidates(64, load.n_layers, 0, h100.scaleup_domain, 8192, 128)
-    steps = [training_step(load, h100, grid.at(i), 128 * 8192) for i in range(len(grid.tp))]
+    steps = [
+        training_step(TrainingJob.of(load, h100, 128 * 8192), grid.at(i))
+        for i in range(len(grid.tp))
+    ]
     fitting = [step for step in steps if step.memory.fits]
-    found = best_layout(load, h100, 64, 128 * 8192)
+    found = best_layout(TrainingJob.of(load, h100, 128 * 8192), 64)
     assert found.seconds == pytest.approx(min(step.seconds for step in fitting), rel=1e-12)
 
 
@@ -170,11 +171,11 @@ def test_what_does_not_fit_says_by_how_much(
 ) -> None:
     load = training_load(models["llama-3.1-405b"], 8192)
     with pytest.raises(CapacityError, match=r"does not fit on 64 x h100-sxm in training: \d+"):
-        best_layout(load, machines["h100-sxm"], 64, 2**22)
+        best_layout(TrainingJob.of(load, machines["h100-sxm"], 2**22), 64)
     with pytest.raises(ValueError, match="shorter than a sequence"):
-        best_layout(load, machines["h100-sxm"], 64, 4096)
+        best_layout(TrainingJob.of(load, machines["h100-sxm"], 4096), 64)
     with pytest.raises(CapacityError, match="leaves the scale-up domain"):
-        training_step(load, machines["h100-sxm"], TrainingLayout(tp=16), 2**22)
+        training_step(TrainingJob.of(load, machines["h100-sxm"], 2**22), TrainingLayout(tp=16))
 
 
 def test_mixed_precision_adam_holds_eighteen_bytes_per_parameter(
@@ -185,7 +186,9 @@ def test_mixed_precision_adam_holds_eighteen_bytes_per_parameter(
     load = training_load(models["llama-3.1-8b"], 8192)
     h100 = machines["h100-sxm"]
     for zero, each in ((0, 18), (1, 6 + 12 / 8), (2, 2 + 16 / 8), (3, 18 / 8 + 4 / 32)):
-        memory = training_step(load, h100, TrainingLayout(dp=8, zero=zero), 8 * 8192).memory
+        memory = training_step(
+            TrainingJob.of(load, h100, 8 * 8192), TrainingLayout(dp=8, zero=zero)
+        ).memory
         held = memory.weights + memory.gradients + memory.optimiser
         assert held == pytest.approx(each * load.n_params), zero
 
@@ -196,7 +199,8 @@ def test_recomputation_trades_memory_for_time(
     load = training_load(models["llama-3.1-70b"], 8192)
     steps = [
         training_step(
-            load, machines["h100-sxm"], TrainingLayout(tp=8, pp=4, dp=8, recompute=kind), 2**21
+            TrainingJob.of(load, machines["h100-sxm"], 2**21),
+            TrainingLayout(tp=8, pp=4, dp=8, recompute=kind),
         )
         for kind in ("none", "selective", "full")
     ]
@@ -260,8 +264,8 @@ def test_congestion_never_helps(batch: int, slower: float) -> None:
         nic_bandwidth=5e10,
     )  # fmt: skip
     layout = TrainingLayout(tp=2, pp=4, dp=8, ep=16)
-    free = training_step(LOAD, chip, layout, batch * 4096)
-    congested = training_step(LOAD, chip, layout, batch * 4096, congestion=slower)
+    free = training_step(TrainingJob.of(LOAD, chip, batch * 4096), layout)
+    congested = training_step(TrainingJob.of(LOAD, chip, batch * 4096, congestion=slower), layout)
     assert congested.seconds >= free.seconds
     assert free.seconds >= free.compute_seconds
 
@@ -334,8 +338,10 @@ def test_a_recipe_with_bf16_moments_saves_the_state_it_says(
     load = training_load(models["llama-3.1-8b"], 8192)
     layout = TrainingLayout(dp=4)
     lean = Recipe(gradient_bytes=2.0, optimiser_bytes=8.0)
-    full = training_step(load, machines["h100-sxm"], layout, 2**20).memory
-    less = training_step(load, machines["h100-sxm"], layout, 2**20, recipe=lean).memory
+    full = training_step(TrainingJob.of(load, machines["h100-sxm"], 2**20), layout).memory
+    less = training_step(
+        TrainingJob.of(load, machines["h100-sxm"], 2**20, recipe=lean), layout
+    ).memory
     assert full.gradients == pytest.approx(2 * less.gradients)
     assert full.optimiser == pytest.approx(1.5 * less.optimiser)
 

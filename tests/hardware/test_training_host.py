@@ -69,9 +69,11 @@ def test_the_slowest_of_adam_and_both_crossings_counts() -> None:
 
 def test_bytes_move_to_the_host_and_none_are_lost() -> None:
     load = dense(13e9)
-    kept = training_step(load, H20, TrainingLayout(dp=8, zero=3), 2**20).memory
+    kept = training_step(TrainingJob.of(load, H20, 2**20), TrainingLayout(dp=8, zero=3)).memory
     some, everything = (
-        training_step(load, H20, TrainingLayout(dp=8, zero=3, offload=what), 2**20).memory
+        training_step(
+            TrainingJob.of(load, H20, 2**20), TrainingLayout(dp=8, zero=3, offload=what)
+        ).memory
         for what in OFFLOAD[1:]
     )
     assert kept.host == 0.0
@@ -88,7 +90,8 @@ def test_bytes_move_to_the_host_and_none_are_lost() -> None:
 def test_offloading_saves_memory_and_never_time(dp: int, again: str) -> None:
     steps = [
         training_step(
-            dense(7e9), H20, TrainingLayout(dp=dp, zero=3, recompute=again, offload=what), 2**20
+            TrainingJob.of(dense(7e9), H20, 2**20),
+            TrainingLayout(dp=dp, zero=3, recompute=again, offload=what),
         )
         for what in OFFLOAD
     ]
@@ -102,14 +105,16 @@ def test_auto_leaves_alone_what_fits_and_finds_a_way_where_nothing_does(
     models: dict[str, Architecture],
 ) -> None:
     load = training_load(models["llama-3.1-8b"], 8192)
-    roomy = best_layout(load, H20, 64, 2**21, offload="auto")
-    assert roomy == best_layout(load, H20, 64, 2**21)
+    roomy = best_layout(TrainingJob.of(load, H20, 2**21), 64, offload="auto")
+    assert roomy == best_layout(TrainingJob.of(load, H20, 2**21), 64)
     with pytest.raises(CapacityError, match="does not fit"):
-        best_layout(load, H20, 1, 2**20)
-    tight = best_layout(load, H20, 1, 2**20, offload="auto")
+        best_layout(TrainingJob.of(load, H20, 2**20), 1)
+    tight = best_layout(TrainingJob.of(load, H20, 2**20), 1, offload="auto")
     assert tight.layout.offload == "optimiser"
     assert tight.memory.fits
-    tighter = best_layout(load, replace(H20, memory_bytes=24e9), 1, 2**20, offload="auto")
+    tighter = best_layout(
+        TrainingJob.of(load, replace(H20, memory_bytes=24e9), 2**20), 1, offload="auto"
+    )
     assert tighter.layout.offload == "all"
     assert tighter.seconds > tight.seconds
 
@@ -117,8 +122,8 @@ def test_auto_leaves_alone_what_fits_and_finds_a_way_where_nothing_does(
 def test_deepseek_v3_trains_on_96_h20_as_verl_does(models: dict[str, Architecture]) -> None:
     load = training_load(models["deepseek-v3"], 2048)
     with pytest.raises(CapacityError, match="does not fit"):
-        best_layout(load, H20, 96, 512 * 2048)
-    step = best_layout(load, H20, 96, 512 * 2048, offload="auto")
+        best_layout(TrainingJob.of(load, H20, 512 * 2048), 96)
+    step = best_layout(TrainingJob.of(load, H20, 512 * 2048), 96, offload="auto")
     assert step.layout.offload == "optimiser"
     # 671 billion parameters over 96 accelerators, 30 B each at 35 GB/s
     assert step.host_seconds == pytest.approx(671e9 / 96 * 30 / 35.3e9, rel=0.1)
@@ -126,11 +131,13 @@ def test_deepseek_v3_trains_on_96_h20_as_verl_does(models: dict[str, Architectur
 
 def test_hosts_have_limits_too() -> None:
     small = replace(H20, host_memory=32e9)
-    step = training_step(dense(13e9), small, TrainingLayout(dp=2, offload="optimiser"), 2**20)
+    step = training_step(
+        TrainingJob.of(dense(13e9), small, 2**20), TrainingLayout(dp=2, offload="optimiser")
+    )
     assert not step.memory.fits
     assert step.memory.verdict.endswith("GB of host memory")
     with pytest.raises(CapacityError, match="does not fit"):
-        best_layout(dense(13e9), small, 1, 2**20, offload="auto")
+        best_layout(TrainingJob.of(dense(13e9), small, 2**20), 1, offload="auto")
 
 
 def test_without_a_host_nothing_is_offloaded() -> None:

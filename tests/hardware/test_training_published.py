@@ -10,7 +10,7 @@ from computesim.hardware.efficiency import efficiency
 from computesim.hardware.layout import LayoutGrid, TrainingLayout
 from computesim.hardware.memory import Recipe, TrainingMemory, time_stretch
 from computesim.hardware.parallel import best_layout, training_step
-from computesim.hardware.training_job import pipeline_bubble
+from computesim.hardware.training_job import TrainingJob, pipeline_bubble
 from computesim.hardware.training_wire import Wires, data_seconds
 from computesim.quantities import TrainingLoad
 from computesim.workload.transformer import Architecture, training_load
@@ -51,7 +51,9 @@ def test_iteration_times_of_megatron_table_5_within_five_percent_on_average(
             layout = TrainingLayout(
                 tp=8, pp=pp, vp=vp, zero=0, microbatch=microbatch, recompute=recompute
             )
-            step = training_step(load, machines["a100-sxm-80gb"], layout, batch * 2048)
+            step = training_step(
+                TrainingJob.of(load, machines["a100-sxm-80gb"], batch * 2048), layout
+            )
             errors.append(abs(step.seconds / seconds - 1))
     assert np.mean(errors) < 0.05
     assert max(errors) < 0.10
@@ -80,7 +82,8 @@ def test_zero_3_falls_as_published_when_the_batch_of_a_rank_shrinks(
     layers, d, _ = GPT[name]
     layout = TrainingLayout(dp=n, zero=3, microbatch=microbatch, recompute="full")
     step = training_step(
-        training_load(_gpt(name), 2048), machines["a100-sxm-80gb"], layout, batch * 2048
+        TrainingJob.of(training_load(_gpt(name), 2048), machines["a100-sxm-80gb"], batch * 2048),
+        layout,
     )
     per_token = 96 * layers * d**2 * (1 + 2048 / 6 / d + 51200 / 16 / layers / d)
     # 175B sets the two coefficients of sharded weights, 530B checks them
@@ -93,7 +96,9 @@ def test_strong_scaling_of_mlperf_within_five_points(machines: dict[str, Acceler
     # 8,192 (4,096 sequences); layouts are not in the logs
     load = training_load(_gpt("175B"), 2048)
     few, many = (
-        best_layout(load, machines["h100-sxm"], n, batch * 2048, "fp8").tokens_per_second
+        best_layout(
+            TrainingJob.of(load, machines["h100-sxm"], batch * 2048, "fp8"), n
+        ).tokens_per_second
         for n, batch in ((512, 2048), (8192, 4096))
     )
     assert many / few == pytest.approx(581.2 / 716.2, abs=0.05)
@@ -101,7 +106,9 @@ def test_strong_scaling_of_mlperf_within_five_points(machines: dict[str, Acceler
 
 def _step_per_token(load: TrainingLoad, machine: Accelerator, ep: int, dtype: str) -> float:
     layout = TrainingLayout(dp=64, ep=ep)
-    return 1.0 / training_step(load, machine, layout, 2**22, dtype).tokens_per_second
+    return (
+        1.0 / training_step(TrainingJob.of(load, machine, 2**22, dtype), layout).tokens_per_second
+    )
 
 
 def test_narrow_experts_are_slower_than_wide_ones_of_the_same_flop(
@@ -129,10 +136,10 @@ def test_more_watts_for_the_same_cores_are_faster_at_the_power_limit(
     load = training_load(models["llama-3.1-70b"], 8192)
     machine = machines["gb200"]
     layout = TrainingLayout(tp=2, pp=4, dp=8, vp=5)
-    cool = training_step(load, machine, layout, 2**21, "fp8")
+    cool = training_step(TrainingJob.of(load, machine, 2**21, "fp8"), layout)
     # Megatron-Bridge 26.04, Llama 3 70B, sharded data parallel on 64: 5,243 tokens/s on GB300
     # (1,400 W) against 4,143 on GB200 (1,200 W), the same peak in fp8
-    hot = training_step(load, replace(machine, tdp=1400.0), layout, 2**21, "fp8")
+    hot = training_step(TrainingJob.of(load, replace(machine, tdp=1400.0), 2**21, "fp8"), layout)
     assert 1.03 < cool.seconds / hot.seconds < 5243 / 4143
 
 

@@ -35,12 +35,12 @@ def told() -> Any:
             flop_elasticity=-2.0 / (n + 1) ** 3)
         for goal in (0.7, 0.75) for n in range(25) if n > 2 or goal == 0.7
     ]  # fmt: skip
-    asked = SimpleNamespace(
+    job = SimpleNamespace(
         skill=SimpleNamespace(name="aime-2024"), model=SimpleNamespace(name="deepseek-v3"),
         method="single", objective="power", life=100 * DAY,
     )  # fmt: skip
     return SimpleNamespace(
-        question=SimpleNamespace(asked=asked),
+        question=SimpleNamespace(job=job),
         fitted={"rl_flop": (1e20, 1e22)},
         able=[row()],
         by_requests=volumes,

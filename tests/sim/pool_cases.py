@@ -13,7 +13,7 @@ from computesim.sim.chains import Chains, beam_search, closed_loop, samples, ses
 from computesim.sim.engine import ServingRun, simulate_serving
 from computesim.sim.operation import ROUTINGS, Autoscaler, DecodePool, Operation, PrefixCache
 from computesim.sim.records import FAILURE
-from computesim.sim.service import PROMISE, RECOMPUTE, SWAP, Service
+from computesim.sim.service import PROMISE, RECOMPUTE, SWAP, Replicas, Service
 from computesim.sim.trace import Trace
 
 
@@ -30,9 +30,7 @@ class PoolCase:
         how = {**self.how, **changes}
         return simulate_serving(
             self.trace,
-            self.service,
-            self.weight_seconds,
-            self.n_replicas,
+            Replicas(self.service, self.weight_seconds, self.n_replicas),
             self.routing,
             engine,
             **how,

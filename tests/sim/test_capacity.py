@@ -25,7 +25,7 @@ from computesim.sim.fluid import fluid_rate, mean_lengths, steady_state
 from computesim.sim.pool import Pool
 from computesim.sim.queueing import erlang_c
 from computesim.sim.replicas import fewest, fewest_replicas
-from computesim.sim.service import Service, check_service
+from computesim.sim.service import Replicas, Service, check_service
 from computesim.sim.trace import Blocks, Trace, generate, lognormal, merged, scaled
 from computesim.sim.trial import play
 
@@ -54,11 +54,13 @@ def test_bisection_finds_the_edge_within_its_tolerance() -> None:
 
 
 def test_the_rate_found_is_kept_and_a_higher_one_is_not() -> None:
-    found = max_serving_rate(CHAT, SERVICE, WEIGHTS, 2, LEVEL, tolerance=0.03)
+    found = max_serving_rate(CHAT, Replicas(SERVICE, WEIGHTS, 2), LEVEL, tolerance=0.03)
     assert found.n_runs <= 10
     assert found.run is not None
     assert meets(found.run, LEVEL, found.skip)
-    beyond = simulate_serving(scaled(CHAT, 1.3 * found.rate / CHAT.rate), SERVICE, WEIGHTS, 2)
+    beyond = simulate_serving(
+        scaled(CHAT, 1.3 * found.rate / CHAT.rate), Replicas(SERVICE, WEIGHTS, 2)
+    )
     assert not meets(beyond, LEVEL)
     # what it says of the run is what the run says
     late = found.run.requests[found.skip :]
@@ -68,7 +70,7 @@ def test_the_rate_found_is_kept_and_a_higher_one_is_not() -> None:
 
 def test_a_stricter_level_allows_less_and_an_impossible_one_nothing() -> None:
     rates = [
-        max_serving_rate(CHAT, SERVICE, WEIGHTS, 2, ServiceLevel(ttft, tpot)).rate
+        max_serving_rate(CHAT, Replicas(SERVICE, WEIGHTS, 2), ServiceLevel(ttft, tpot)).rate
         for ttft, tpot in ((1.0, 0.035), (0.5, 0.025), (0.08, 0.025), (0.5, 0.001), (1e-3, 0.025))
     ]
     assert rates[0] > rates[1] > rates[2] > 0.0
@@ -76,13 +78,13 @@ def test_a_stricter_level_allows_less_and_an_impossible_one_nothing() -> None:
 
 
 def test_replicas_share_the_load() -> None:
-    one, four = (max_serving_rate(CHAT, SERVICE, WEIGHTS, n, LEVEL).rate for n in (1, 4))
+    one, four = (max_serving_rate(CHAT, Replicas(SERVICE, WEIGHTS, n), LEVEL).rate for n in (1, 4))
     assert four >= 3.8 * one  # and a little more, for a larger pool is better balanced
 
 
 def test_the_fluid_limit_is_what_a_long_run_does() -> None:
     trace = generate(2, 1500, 3.0, lognormal(400, 0.5, 4000), lognormal(60, 0.6, 400))
-    run = simulate_serving(trace, SERVICE, WEIGHTS, 1)
+    run = simulate_serving(trace, Replicas(SERVICE, WEIGHTS, 1))
     state = steady_state(trace.rate, mean_lengths(trace), SERVICE, WEIGHTS)
     totals = run.replicas[0]
     decoding = totals["decode_tokens"] / run.makespan * state.step_seconds
@@ -142,7 +144,7 @@ def test_a_warm_start_spares_the_filling_up() -> None:
         state = steady_state(trace.rate, mean_lengths(trace), SERVICE, WEIGHTS)
         warm = in_flight(trace, round(state.batch), seed)
         for name, played in (("warm", warm), ("cold", trace)):
-            tpot = simulate_serving(played, SERVICE, WEIGHTS, 1).tpot[-500:]
+            tpot = simulate_serving(played, Replicas(SERVICE, WEIGHTS, 1)).tpot[-500:]
             early[name].append(tpot[:30].mean() / tpot[200:450].mean())
     assert np.mean(early["warm"]) == pytest.approx(1.0, abs=0.01)
     assert np.mean(early["cold"]) < 0.98

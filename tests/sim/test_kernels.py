@@ -11,7 +11,7 @@ from serving_cases import Case, cases
 
 from computesim.errors import SimulationError
 from computesim.sim.engine import simulate_queue, simulate_rollout, simulate_serving
-from computesim.sim.service import Service
+from computesim.sim.service import Replicas, Service
 from computesim.sim.trace import Trace
 
 repeatable = settings(max_examples=120, deadline=None, derandomize=True)
@@ -22,7 +22,10 @@ ASSIGNMENTS = st.sampled_from(["shared-queue", "round-robin", "least-tokens"])
 def both_servings(case: Case, routing: str) -> list:
     return [
         simulate_serving(
-            case.trace, case.service, case.weight_seconds, case.n_replicas, routing, engine
+            case.trace,
+            Replicas(case.service, case.weight_seconds, case.n_replicas),
+            routing,
+            engine,
         )
         for engine in ("numba", "simpy")
     ]
@@ -31,12 +34,10 @@ def both_servings(case: Case, routing: str) -> list:
 def both_rollouts(case: Case, assignment: str, stop_after: int) -> list:
     return [
         simulate_rollout(
-            case.trace.prompt_tokens,
-            case.trace.output_tokens,
-            case.service,
-            case.weight_seconds,
-            case.n_replicas,
-            case.trace.cached_tokens,
+            Trace.at_once(
+                case.trace.prompt_tokens, case.trace.output_tokens, case.trace.cached_tokens
+            ),
+            Replicas(case.service, case.weight_seconds, case.n_replicas),
             assignment,
             stop_after,
             engine,
@@ -104,7 +105,7 @@ def test_a_long_run_crosses_from_compute_to_memory_exactly_as_step_by_step() -> 
     service = Service(1e-3, 1e-6, 2e-2, 1e-5, 1e-9, 3e-6, 1e-5, 100_000, 4, 64)
     trace = Trace(np.zeros(3), [700, 30, 1], [0, 0, 0], [3000, 2000, 2500])
     ours, theirs = (
-        simulate_serving(trace, service, np.full(65, 5e-3), 1, engine=engine)
+        simulate_serving(trace, Replicas(service, np.full(65, 5e-3), 1), engine=engine)
         for engine in ("numba", "simpy")
     )
     assert_close(ours.requests, theirs.requests)
@@ -128,7 +129,7 @@ def test_many_replicas_route_as_the_twin_does() -> None:
     )
     service = Service(2.0**-6, 0.0, 0.0, 2.0**-9, 0.0, 2.0**-12, 0.0, 200, 4, 8)
     ours, theirs = (
-        simulate_serving(trace, service, np.zeros(9), 9, engine=engine)
+        simulate_serving(trace, Replicas(service, np.zeros(9), 9), engine=engine)
         for engine in ("numba", "simpy")
     )
     assert_array_equal(ours.requests, theirs.requests)
@@ -139,7 +140,7 @@ def test_requests_that_never_fit_are_counted_and_refused() -> None:
     service = Service(1.0, 0, 0, 0, 0, 0, 0, 100, 4, 8)
     trace = Trace([0.0, 1.0, 2.0], [90, 100, 50], [0, 0, 0], [10, 1, 51])
     with pytest.raises(SimulationError, match=r"2 of 3 requests never fit.*101 tokens.*100"):
-        simulate_serving(trace, service, np.zeros(9), 2)
+        simulate_serving(trace, Replicas(service, np.zeros(9), 2))
 
 
 @pytest.mark.parametrize(
@@ -155,7 +156,7 @@ def test_requests_that_never_fit_are_counted_and_refused() -> None:
 def test_an_impossible_service_says_what_is_wrong(change, words) -> None:
     service = Service(1.0, 0, 0, 0, 0, 0, 0, 100, 4, 8)._replace(**change)
     with pytest.raises(SimulationError, match=words):
-        simulate_serving(Trace([0.0], [1], [0], [1]), service, np.zeros(9), 1)
+        simulate_serving(Trace([0.0], [1], [0], [1]), Replicas(service, np.zeros(9), 1))
 
 
 def test_impossible_queues_rollouts_and_engines_are_refused() -> None:
@@ -165,8 +166,10 @@ def test_impossible_queues_rollouts_and_engines_are_refused() -> None:
     with pytest.raises(SimulationError, match="one length"):
         simulate_queue([1.0], [1.0, 1.0], 1)
     with pytest.raises(SimulationError, match="stop_after is 3"):
-        simulate_rollout([1, 1], [1, 1], service, np.zeros(9), 1, stop_after=3)
+        simulate_rollout(
+            Trace.at_once([1, 1], [1, 1]), Replicas(service, np.zeros(9), 1), stop_after=3
+        )
     with pytest.raises(SimulationError, match="0 replicas"):
-        simulate_rollout([1, 1], [1, 1], service, np.zeros(9), 0)
+        simulate_rollout(Trace.at_once([1, 1], [1, 1]), Replicas(service, np.zeros(9), 0))
     with pytest.raises(SimulationError, match="unknown engine 'simply'"):
         simulate_queue([1.0], [1.0], 1, engine="simply")

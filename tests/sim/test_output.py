@@ -18,7 +18,7 @@ from computesim.sim.output import (
     time_weighted_mean,
     warm_up_length,
 )
-from computesim.sim.service import Service
+from computesim.sim.service import Replicas, Service
 from computesim.sim.streams import stream
 from computesim.sim.summary import summarise
 from computesim.sim.trace import Trace, bursty_arrivals, generate, lognormal, poisson_arrivals
@@ -28,7 +28,7 @@ SERVICE = Service(1.0, 0, 0, 0, 0, 0, 1.0, 1000, 8, 16)
 
 def run_of_three():
     trace = Trace([0.0, 10.0, 20.0], [4, 4, 4], [0, 0, 0], [1, 3, 5])
-    return simulate_serving(trace, SERVICE, np.zeros(17), 1)
+    return simulate_serving(trace, Replicas(SERVICE, np.zeros(17), 1))
 
 
 def test_latencies_leave_out_the_warm_up_and_requests_of_one_token_from_tpot() -> None:
@@ -135,7 +135,7 @@ def test_requests_that_never_start_are_a_growing_backlog() -> None:
 
 def test_a_summary_adds_up() -> None:
     trace = generate(3, 300, 0.1, lognormal(30, 0.5, 60), lognormal(10, 0.5, 60))
-    run = simulate_serving(trace, SERVICE, np.zeros(17), 2)
+    run = simulate_serving(trace, Replicas(SERVICE, np.zeros(17), 2))
     figures = summarise(run)
     assert_allclose(figures["requests_per_second"] * figures["makespan"], 300)
     assert_allclose(

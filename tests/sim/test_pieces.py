@@ -15,7 +15,7 @@ from computesim.errors import SimulationError
 from computesim.sim.engine import simulate_serving
 from computesim.sim.long import simulate_pieces
 from computesim.sim.operation import Operation
-from computesim.sim.service import Service
+from computesim.sim.service import Replicas, Service
 from computesim.sim.trace import generate, lognormal
 
 SERVICE = Service(2e-3, 0.0, 1e-3, 5e-5, 1e-10, 2e-8, 1e-6, 600_000, 256, 2048)
@@ -57,8 +57,8 @@ def pieces(*cuts: int):
 
 def test_a_trace_in_pieces_gives_what_the_whole_gives() -> None:
     how = Operation(bin_seconds=10.0)
-    whole = simulate_serving(TRACE, SERVICE, WEIGHTS, 3, operation=how)
-    parts = simulate_pieces(pieces(1, 1_000, 4_999), SERVICE, WEIGHTS, 3, operation=how)
+    whole = simulate_serving(TRACE, Replicas(SERVICE, WEIGHTS, 3), operation=how)
+    parts = simulate_pieces(pieces(1, 1_000, 4_999), Replicas(SERVICE, WEIGHTS, 3), operation=how)
     assert_array_equal(parts.requests, whole.requests)
     assert_array_equal(parts.replicas, whole.replicas)
     assert parts.timeline is not None
@@ -72,12 +72,14 @@ def test_a_trace_in_pieces_gives_what_the_whole_gives() -> None:
 ])  # fmt: skip
 def test_pieces_that_do_not_follow_one_another_are_refused(found, said) -> None:
     with pytest.raises(SimulationError, match=said):
-        simulate_pieces(found, SERVICE, WEIGHTS, 3)
+        simulate_pieces(found, Replicas(SERVICE, WEIGHTS, 3))
 
 
 def test_a_piece_with_a_request_that_never_fits_is_refused() -> None:
     with pytest.raises(SimulationError, match="never fit"):
-        simulate_pieces(pieces(2_500), SERVICE._replace(kv_capacity_tokens=4_000), WEIGHTS, 3)
+        simulate_pieces(
+            pieces(2_500), Replicas(SERVICE._replace(kv_capacity_tokens=4_000), WEIGHTS, 3)
+        )
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from computesim.sim.chains import Chains, samples, sessions
 from computesim.sim.engine import ServingRun, simulate_serving
 from computesim.sim.operation import Autoscaler, DecodePool, Operation, PrefixCache
 from computesim.sim.records import FAILURE
-from computesim.sim.service import RECOMPUTE, SWAP, Service
+from computesim.sim.service import RECOMPUTE, SWAP, Replicas, Service
 from computesim.sim.trace import Trace
 
 ENGINES = pytest.mark.parametrize("engine", ["numba", "simpy"])
@@ -30,7 +30,7 @@ def failures(*rows: tuple[float, int, float]) -> np.ndarray:
 
 
 def play(trace: Trace, service: Service, n: int, engine: str, **how) -> ServingRun:
-    return simulate_serving(trace, service, NO_WEIGHTS, n, engine=engine, **how)
+    return simulate_serving(trace, Replicas(service, NO_WEIGHTS, n), engine=engine, **how)
 
 
 def with_two_that_need_all(trace: Trace, time: float, tokens: int) -> Trace:
@@ -258,8 +258,14 @@ def test_of_replicas_that_end_together_the_last_one_has_what_a_stage_has_read(en
     weights = np.append(np.zeros(16), 1.0)
     trace = Trace([0, 0, 1, 2], [1, 16, 1, 10], [0, 0, 0, 9], [1, 1, 1, 1])
     chains = Chains(np.array([-1, 0, 0, 1]), [-1, 0], [0.0, 3.0], [False, False])
-    run = simulate_serving(trace, PLAIN, weights, 2, "prefix-aware", engine, chains,
-                           operation=Operation(local_prefix=True))  # fmt: skip
+    run = simulate_serving(
+        trace,
+        Replicas(PLAIN, weights, 2),
+        "prefix-aware",
+        engine,
+        chains,
+        operation=Operation(local_prefix=True),
+    )
     assert list(run.requests["finish"]) == [1.0, 2.0, 2.0, 6.0]
     assert list(run.requests["replica"]) == [0, 1, 0, 1]
     assert run.requests["cached_tokens"][3] == 9

@@ -11,7 +11,7 @@ from serving_cases import cases
 
 from computesim.sim.engine import simulate_queue, simulate_rollout, simulate_serving
 from computesim.sim.output import number_in_system, time_weighted_mean
-from computesim.sim.service import Service
+from computesim.sim.service import Replicas, Service
 from computesim.sim.trace import Trace
 
 repeatable = settings(max_examples=80, deadline=None, derandomize=True)
@@ -25,7 +25,9 @@ NO_WEIGHTS = np.zeros(17)
 def test_one_request_takes_the_sum_of_its_steps(engine) -> None:
     service = Service(0.5, 0.25, 1.0, 0.5, 0.125, 0.25, 2.0, 1000, 4, 8)
     weights = np.arange(9) / 4
-    run = simulate_serving(Trace([3.0], [11], [2], [3]), service, weights, 1, engine=engine)
+    run = simulate_serving(
+        Trace([3.0], [11], [2], [3]), Replicas(service, weights, 1), engine=engine
+    )
     # 9 prompt tokens in chunks of 8 and 1; then decodes at contexts 11 and 12
     chunk = 8 * 2 + 36
     first_chunk = 0.5 + 0.25 * 8 + max(1.0 + 0.5 * 8 + 0.125 * chunk, 8 / 4)
@@ -47,7 +49,7 @@ def test_one_request_takes_the_sum_of_its_steps(engine) -> None:
 @ENGINES
 def test_short_prompts_share_a_step_and_a_long_one_takes_what_is_left(engine) -> None:
     trace = Trace(np.zeros(3), [6, 6, 30], [0, 0, 0], [1, 2, 1])
-    run = simulate_serving(trace, PLAIN, NO_WEIGHTS, 1, engine=engine)
+    run = simulate_serving(trace, Replicas(PLAIN, NO_WEIGHTS, 1), engine=engine)
     # step 1: 6 + 6 + 4 tokens; step 2: a decode and 15 of 26; step 3: the last 11
     assert list(run.requests["first"]) == [1.0, 1.0, 4.0]
     assert list(run.requests["finish"]) == [1.0, 3.0, 4.0]
@@ -57,7 +59,7 @@ def test_short_prompts_share_a_step_and_a_long_one_takes_what_is_left(engine) ->
 def test_a_step_ends_before_a_request_arrives_and_that_before_a_step_starts(engine) -> None:
     # the first request ends at 1.0, when the second one arrives and joins the next step
     trace = Trace([0.0, 1.0, 1.0], [1, 1, 1], [0, 0, 0], [1, 1, 1])
-    run = simulate_serving(trace, PLAIN, NO_WEIGHTS, 2, engine=engine)
+    run = simulate_serving(trace, Replicas(PLAIN, NO_WEIGHTS, 2), engine=engine)
     assert list(run.requests["replica"]) == [0, 0, 1]  # replica 0 is empty again
     assert list(run.requests["finish"]) == [1.0, 2.0, 2.0]
 
@@ -66,7 +68,7 @@ def test_a_step_ends_before_a_request_arrives_and_that_before_a_step_starts(engi
 def test_a_request_that_fills_the_kv_cache_exactly_is_served_alone(engine) -> None:
     service = PLAIN._replace(kv_capacity_tokens=20)
     trace = Trace(np.zeros(2), [10, 1], [0, 0], [10, 1])
-    run = simulate_serving(trace, service, NO_WEIGHTS, 1, engine=engine)
+    run = simulate_serving(trace, Replicas(service, NO_WEIGHTS, 1), engine=engine)
     assert run.replicas["peak_kv_tokens"][0] == 20
     assert run.requests["first"][1] == run.requests["finish"][0] + 1.0
 
@@ -75,7 +77,7 @@ def test_a_request_that_fills_the_kv_cache_exactly_is_served_alone(engine) -> No
 def test_a_head_that_does_not_fit_holds_up_the_ones_behind_it(engine) -> None:
     service = PLAIN._replace(kv_capacity_tokens=20)
     trace = Trace(np.zeros(3), [5, 15, 1], [0, 0, 0], [5, 5, 1])
-    run = simulate_serving(trace, service, NO_WEIGHTS, 1, engine=engine)
+    run = simulate_serving(trace, Replicas(service, NO_WEIGHTS, 1), engine=engine)
     assert run.requests["first"][1] > run.requests["finish"][0]
     assert run.requests["first"][2] > run.requests["finish"][0]
 
@@ -83,7 +85,7 @@ def test_a_head_that_does_not_fit_holds_up_the_ones_behind_it(engine) -> None:
 @repeatable
 @given(cases())
 def test_all_tokens_that_go_in_come_out(case) -> None:
-    run = simulate_serving(case.trace, case.service, case.weight_seconds, case.n_replicas)
+    run = simulate_serving(case.trace, Replicas(case.service, case.weight_seconds, case.n_replicas))
     fresh = case.trace.prompt_tokens - case.trace.computed_from
     assert run.replicas["prefill_tokens"].sum() == fresh.sum()
     assert run.replicas["decode_tokens"].sum() == (case.trace.output_tokens - 1).sum()
@@ -96,7 +98,7 @@ def test_all_tokens_that_go_in_come_out(case) -> None:
 @repeatable
 @given(cases())
 def test_busy_time_lies_between_the_larger_side_and_the_sum_of_both(case) -> None:
-    run = simulate_serving(case.trace, case.service, case.weight_seconds, case.n_replicas)
+    run = simulate_serving(case.trace, Replicas(case.service, case.weight_seconds, case.n_replicas))
     totals, service = run.replicas, case.service
     tokens = totals["prefill_tokens"] + totals["decode_tokens"]
     base = service.fixed * totals["iterations"] + service.wire * tokens
@@ -110,7 +112,7 @@ def test_busy_time_lies_between_the_larger_side_and_the_sum_of_both(case) -> Non
 @given(cases())
 def test_little_holds_on_every_path(case) -> None:
     """Requests inside, integrated over time, are the sum of their times inside."""
-    run = simulate_serving(case.trace, case.service, case.weight_seconds, case.n_replicas)
+    run = simulate_serving(case.trace, Replicas(case.service, case.weight_seconds, case.n_replicas))
     time, inside = number_in_system(run.requests["arrival"], run.requests["finish"])
     mean = time_weighted_mean(time, inside, 0.0, run.makespan)
     assert_allclose(mean * run.makespan, run.e2e.sum(), rtol=1e-12)
@@ -120,7 +122,7 @@ def test_little_holds_on_every_path(case) -> None:
 
 def test_without_waiting_the_running_batch_is_the_number_inside() -> None:
     trace = Trace(np.zeros(5), np.full(5, 3), np.zeros(5), [1, 4, 9, 2, 7])
-    run = simulate_serving(trace, PLAIN, NO_WEIGHTS, 1)
+    run = simulate_serving(trace, Replicas(PLAIN, NO_WEIGHTS, 1))
     assert run.replicas["batch_seconds"][0] == run.e2e.sum()
     assert run.mean_batch == run.e2e.sum() / run.makespan
 
@@ -150,7 +152,7 @@ def test_replicas_far_apart_in_time_serve_as_if_alone() -> None:
     lengths = np.array([3, 20, 40]), np.array([5, 2, 9])
     apart = Trace([0.0, 1e4, 2e4], lengths[0], [0, 0, 0], lengths[1])
     for n_replicas in (1, 3):
-        run = simulate_serving(apart, PLAIN, NO_WEIGHTS, n_replicas)
+        run = simulate_serving(apart, Replicas(PLAIN, NO_WEIGHTS, n_replicas))
         assert_allclose(run.ttft, np.ceil(lengths[0] / 16))
         assert_allclose(run.tpot, 2.0)
 
@@ -160,19 +162,28 @@ def test_a_batch_at_time_zero_is_a_rollout() -> None:
     prompt, output = rng.integers(1, 60, 40), rng.integers(1, 200, 40)
     service = PLAIN._replace(kv_capacity_tokens=100_000)
     served = simulate_serving(
-        Trace(np.zeros(40), prompt, np.zeros(40), output), service, NO_WEIGHTS, 3, "round-robin"
+        Trace(np.zeros(40), prompt, np.zeros(40), output),
+        Replicas(service, NO_WEIGHTS, 3),
+        "round-robin",
     )
-    rolled = simulate_rollout(prompt, output, service, NO_WEIGHTS, 3, assignment="round-robin")
+    rolled = simulate_rollout(
+        Trace.at_once(prompt, output), Replicas(service, NO_WEIGHTS, 3), assignment="round-robin"
+    )
     assert np.array_equal(rolled.requests["finish"], served.requests["finish"])
     assert rolled.makespan == served.makespan
 
 
 def test_a_partial_rollout_stops_at_the_sequence_that_was_asked_for() -> None:
     output = np.array([5, 50, 500, 7, 70, 700])
-    full = simulate_rollout(np.full(6, 4), output, PLAIN._replace(kv_capacity_tokens=10_000),
-                            NO_WEIGHTS, 2)  # fmt: skip
-    part = simulate_rollout(np.full(6, 4), output, PLAIN._replace(kv_capacity_tokens=10_000),
-                            NO_WEIGHTS, 2, stop_after=4)  # fmt: skip
+    full = simulate_rollout(
+        Trace.at_once(np.full(6, 4), output),
+        Replicas(PLAIN._replace(kv_capacity_tokens=10_000), NO_WEIGHTS, 2),
+    )
+    part = simulate_rollout(
+        Trace.at_once(np.full(6, 4), output),
+        Replicas(PLAIN._replace(kv_capacity_tokens=10_000), NO_WEIGHTS, 2),
+        stop_after=4,
+    )
     assert np.isfinite(part.requests["finish"]).sum() == 4
     assert part.makespan == np.sort(full.requests["finish"])[3]
     cut = np.isinf(part.requests["finish"])
@@ -187,7 +198,7 @@ def test_the_long_tail_of_a_rollout_leaves_replicas_idle() -> None:
     rng = np.random.default_rng(2)
     output = np.minimum(np.exp(rng.normal(5, 1.2, 400)), 20_000).astype(np.int64) + 1
     service = PLAIN._replace(kv_capacity_tokens=1_000_000)
-    run = simulate_rollout(np.full(400, 8), output, service, NO_WEIGHTS, 8)
+    run = simulate_rollout(Trace.at_once(np.full(400, 8), output), Replicas(service, NO_WEIGHTS, 8))
     assert run.utilisation < 0.9
     assert run.replicas["busy_seconds"].max() == run.makespan  # somebody works to the end
     assert run.makespan >= 2.0 * (output.max() - 1)  # a step lasts 2 s for a sequence alone
@@ -199,7 +210,7 @@ def test_a_shared_queue_keeps_grahams_bound() -> None:
     output = np.exp(rng.normal(3, 1, 60)).astype(np.int64) + 1
     service = PLAIN._replace(max_batch=1)
     seconds = 1.0 + 2.0 * (output - 1)
-    run = simulate_rollout(np.full(60, 8), output, service, NO_WEIGHTS, 5)
+    run = simulate_rollout(Trace.at_once(np.full(60, 8), output), Replicas(service, NO_WEIGHTS, 5))
     assert_allclose(run.replicas["busy_seconds"].sum(), seconds.sum())
     assert run.makespan <= seconds.sum() / 5 + (1 - 1 / 5) * seconds.max()
     assert run.makespan >= max(seconds.sum() / 5, seconds.max())
@@ -209,7 +220,7 @@ def test_cached_prompts_of_a_group_save_their_prefill() -> None:
     prompt, output = np.full(8, 500), np.full(8, 10)
     cached = np.where(np.arange(8) % 4 == 0, 0, 500)
     service = PLAIN._replace(kv_capacity_tokens=10_000)
-    run = simulate_rollout(prompt, output, service, NO_WEIGHTS, 1, cached_tokens=cached)
+    run = simulate_rollout(Trace.at_once(prompt, output, cached), Replicas(service, NO_WEIGHTS, 1))
     assert run.replicas["prefill_tokens"].sum() == 2 * 500 + 6 * 1
 
 
@@ -226,7 +237,7 @@ def test_threads_give_what_one_thread_gives() -> None:
             np.zeros(100),
             rng.integers(1, 200, 100),
         )
-        return float(simulate_serving(trace, service, NO_WEIGHTS, 3).e2e.sum())
+        return float(simulate_serving(trace, Replicas(service, NO_WEIGHTS, 3)).e2e.sum())
 
     alone = [play(seed) for seed in range(16)]
     with ThreadPoolExecutor(4) as pool:

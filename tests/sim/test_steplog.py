@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose
 from computesim.errors import SimulationError
 from computesim.sim.engine import simulate_serving
 from computesim.sim.operation import DecodePool, Operation
-from computesim.sim.service import RECOMPUTE, Service
+from computesim.sim.service import RECOMPUTE, Replicas, Service
 from computesim.sim.steplog import logged_serving, prefill_begin
 from computesim.sim.trace import Trace, generate, lognormal
 
@@ -22,8 +22,8 @@ def some() -> Trace:
 
 
 def test_the_steps_add_up_to_what_the_kernel_counts() -> None:
-    log = logged_serving(some(), PLAIN, NO_WEIGHTS, 2)
-    run = simulate_serving(some(), PLAIN, NO_WEIGHTS, 2)
+    log = logged_serving(some(), Replicas(PLAIN, NO_WEIGHTS, 2))
+    run = simulate_serving(some(), Replicas(PLAIN, NO_WEIGHTS, 2))
     for r, totals in enumerate(run.replicas):
         mine = [step for step in log.steps if step.replica == r]
         assert len(mine) == totals["iterations"]
@@ -38,12 +38,12 @@ def test_the_steps_add_up_to_what_the_kernel_counts() -> None:
 def test_a_prompt_is_read_after_the_ones_before_it() -> None:
     # 40 tokens in steps of 16: the second prompt begins in the third step, at 2 s
     trace = Trace([0.0, 0.0, 30.0], [40, 30, 5], [0, 0, 0], [1, 1, 2])
-    begin = prefill_begin(logged_serving(trace, PLAIN, NO_WEIGHTS, 1))
+    begin = prefill_begin(logged_serving(trace, Replicas(PLAIN, NO_WEIGHTS, 1)))
     assert list(begin) == [0.0, 2.0, 30.0]
 
 
 def test_reading_begins_between_arrival_and_first_token() -> None:
-    log = logged_serving(some(), PLAIN, NO_WEIGHTS, 2)
+    log = logged_serving(some(), Replicas(PLAIN, NO_WEIGHTS, 2))
     begin, seen = prefill_begin(log), log.run.requests
     assert np.isfinite(begin).all()
     assert np.all((seen["arrival"] <= begin) & (begin < seen["first"]))
@@ -51,11 +51,13 @@ def test_reading_begins_between_arrival_and_first_token() -> None:
 
 def test_where_steps_do_not_tell_the_begin_it_is_not_made_up() -> None:
     pool = DecodePool(PLAIN, NO_WEIGHTS, 1, 0.5, 0.01)
-    apart = logged_serving(some(), PLAIN, NO_WEIGHTS, 1, operation=Operation(decode_pool=pool))
+    apart = logged_serving(
+        some(), Replicas(PLAIN, NO_WEIGHTS, 1), operation=Operation(decode_pool=pool)
+    )
     assert np.isnan(prefill_begin(apart)).all()
     tight = PLAIN._replace(kv_capacity_tokens=80, when_full=RECOMPUTE)
     crowd = generate(5, 40, 2.0, lognormal(20, 0.3), lognormal(20, 0.3))
-    log = logged_serving(crowd, tight, NO_WEIGHTS, 1)
+    log = logged_serving(crowd, Replicas(tight, NO_WEIGHTS, 1))
     assert log.run.preemptions > 0
     assert np.isnan(prefill_begin(log)).all()
 
@@ -64,4 +66,4 @@ def test_a_long_run_is_refused_before_it_is_played() -> None:
     long = Trace([0.0], [4], [0], [100_000_000])
     service = PLAIN._replace(kv_capacity_tokens=200_000_000)
     with pytest.raises(SimulationError, match=r"100,000,000 steps; at most 50,000"):
-        logged_serving(long, service, NO_WEIGHTS, 1)
+        logged_serving(long, Replicas(service, NO_WEIGHTS, 1))

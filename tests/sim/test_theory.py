@@ -23,7 +23,7 @@ from computesim.sim.queueing import (
     priority_waits,
     processor_sharing_sojourn,
 )
-from computesim.sim.service import Service
+from computesim.sim.service import Replicas, Service
 from computesim.sim.streams import stream
 from computesim.sim.trace import Trace, poisson_arrivals
 
@@ -88,7 +88,7 @@ def test_a_replica_that_serves_one_at_a_time_is_an_mg1_queue() -> None:
         arrival = poisson_arrivals(rate, n, stream(SEED, "arrivals", replication))
         output = stream(SEED, "output_tokens", replication).integers(1, 20, n)
         trace = Trace(arrival, np.ones(n), np.zeros(n), output)
-        run = simulate_serving(trace, service, np.zeros(2), 1)
+        run = simulate_serving(trace, Replicas(service, np.zeros(2), 1))
         waits.append((run.ttft - 1.0)[skip:].mean())
     variation = np.std(np.arange(1, 20)) / 10
     assert_covers(replications(waits, 0.999), mg1_wait(rate, 10.0, variation))
@@ -104,7 +104,7 @@ def test_a_replica_whose_step_grows_with_its_batch_shares_its_processor() -> Non
         size = stream(SEED, "output_tokens", replication).uniform(0, 2, n)
         output = np.rint(size / quantum).astype(np.int64) + 2
         run = simulate_serving(
-            Trace(arrival, np.ones(n), np.zeros(n), output), service, np.zeros(501), 1
+            Trace(arrival, np.ones(n), np.zeros(n), output), Replicas(service, np.zeros(501), 1)
         )
         stretch.append(run.e2e[skip:].mean() / size[skip:].mean())
     # insensitive to the law of the sizes; the quantum of 1/1000 is the only error
@@ -123,7 +123,7 @@ def test_clients_that_wait_for_each_answer_get_the_rate_of_mean_value_analysis()
         pauses = stream(SEED, "think", replication).exponential(think, n)
         chains = sessions(np.arange(n) % clients, pauses)
         trace = Trace(np.zeros(n), np.ones(n), np.zeros(n), output)
-        run = simulate_serving(trace, service, np.zeros(51), 1, chains=chains)
+        run = simulate_serving(trace, Replicas(service, np.zeros(51), 1), chains=chains)
         finish = np.sort(run.requests["finish"])[n // 10 : -n // 10]  # neither filling nor emptying
         rates.append((finish.size - 1) / (finish[-1] - finish[0]) * size.mean())
     assert_covers(replications(rates, 0.999), closed_throughput(clients, think, 1.0))
@@ -138,7 +138,7 @@ def test_urgent_requests_wait_as_cobham_says() -> None:
         output = stream(SEED, "output_tokens", replication).integers(1, 20, n)
         urgent = stream(SEED, "priority", replication).random(n) < 0.5
         trace = Trace(arrival, np.ones(n), np.zeros(n), output)
-        run = simulate_serving(trace, service, np.zeros(2), 1, priority=~urgent)
+        run = simulate_serving(trace, Replicas(service, np.zeros(2), 1), priority=~urgent)
         for lane in (0, 1):
             mine = np.flatnonzero(urgent == (lane == 0))
             waits[lane].append(float((run.ttft - 1.0)[mine[mine >= skip]].mean()))
@@ -158,7 +158,7 @@ def test_a_shared_queue_in_front_of_single_servers_is_erlangs() -> None:
         arrival = poisson_arrivals(rate, n, stream(SEED, "arrivals", replication))
         output = stream(SEED, "output_tokens", replication).geometric(0.1, n)
         trace = Trace(arrival, np.ones(n), np.zeros(n), output)
-        run = simulate_serving(trace, service, np.zeros(2), servers, "shared-queue")
+        run = simulate_serving(trace, Replicas(service, np.zeros(2), servers), "shared-queue")
         waits.append((run.ttft - 1.0)[skip:].mean())
     estimate = replications(waits, 0.999)
     # a geometric law is a little more regular than an exponential one: Kingman's factor

@@ -26,11 +26,11 @@ def load_of(model: str, seq_len: int = 8192) -> TrainingLoad:
 
 @pytest.fixture(scope="module")
 def llama() -> LayoutTable:
-    return rank_layouts(load_of("llama-3.1-405b"), H100, 16384, 16e6)
+    return rank_layouts(TrainingJob.of(load_of("llama-3.1-405b"), H100, 16e6), 16384)
 
 
 def test_the_first_row_is_the_best_layout(llama: LayoutTable) -> None:
-    best = best_layout(load_of("llama-3.1-405b"), H100, 16384, 16e6)
+    best = best_layout(TrainingJob.of(load_of("llama-3.1-405b"), H100, 16e6), 16384)
     assert llama.layout(0) == best.layout
     assert llama.seconds[0] == pytest.approx(best.seconds)
     assert llama.mfu[0] == pytest.approx(best.mfu)
@@ -42,9 +42,9 @@ def test_the_first_row_is_the_best_layout(llama: LayoutTable) -> None:
                                              ("deepseek-v3", "gb200")])  # fmt: skip
 def test_every_row_is_the_step_of_its_layout_alone(model: str, chip: str) -> None:
     load, machine = load_of(model, 4096), CATALOG.accelerator(chip)
-    table = rank_layouts(load, machine, 1024, 8e6)
+    table = rank_layouts(TrainingJob.of(load, machine, 8e6), 1024)
     for row in np.linspace(0, len(table) - 1, 12).astype(int):
-        alone = training_step(load, machine, table.layout(row), 8e6)
+        alone = training_step(TrainingJob.of(load, machine, 8e6), table.layout(row))
         assert table.seconds[row] == pytest.approx(alone.seconds)
         assert table.shortage[row] == pytest.approx(alone.memory.shortage)
         assert table.bubble[row] == pytest.approx(alone.bubble)
@@ -94,20 +94,20 @@ def test_a_slower_twin_names_what_slows_it(llama: LayoutTable) -> None:
 
 def test_a_large_machine_has_over_ten_thousand_layouts() -> None:
     load, chip = load_of("deepseek-v3", 32768), CATALOG.accelerator("gb200")
-    assert len(rank_layouts(load, chip, 16384, 64e6)) > 10_000
+    assert len(rank_layouts(TrainingJob.of(load, chip, 64e6), 16384)) > 10_000
 
 
 def test_accelerators_without_a_network_make_no_large_job() -> None:
     laptop = CATALOG.accelerator("apple-m4")
     with pytest.raises(CapacityError, match="no layout joins 16 x apple-m4"):
-        rank_layouts(load_of("llama-3.1-8b"), laptop, 16, 1e6)
+        rank_layouts(TrainingJob.of(load_of("llama-3.1-8b"), laptop, 1e6), 16)
     with pytest.raises(CapacityError, match="not done in 30 days"):
         smallest_machine(TrainingJob.of(load_of("llama-3.1-8b"), laptop, 1e6), 1e12, 30 * 86400.0)
 
 
 def test_a_step_of_less_than_a_sequence_is_an_error() -> None:
     with pytest.raises(ValueError, match="shorter than a sequence"):
-        rank_layouts(load_of("llama-3.1-8b"), H100, 8, 100.0)
+        rank_layouts(TrainingJob.of(load_of("llama-3.1-8b"), H100, 100.0), 8)
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +152,7 @@ def test_a_deadline_that_no_machine_meets_says_what_the_fastest_takes() -> None:
 
 def test_idle_accelerators_cost_utilisation() -> None:
     load = load_of("llama-3.1-8b")
-    whole, odd = (rank_layouts(load, H100, n, 512 * 8192.0) for n in (64, 65))
+    whole, odd = (rank_layouts(TrainingJob.of(load, H100, 512 * 8192.0), n) for n in (64, 65))
     assert odd.used[0] <= 65
     assert odd.mfu[0] < whole.mfu[0]
 
@@ -162,5 +162,6 @@ def test_a_machine_of_another_memory_fits_other_layouts() -> None:
     small: Accelerator = CATALOG.accelerator("h100-sxm")
     large = CATALOG.accelerator("h200-sxm")
     assert (
-        rank_layouts(load, small, 64, 4e6).n_fitting < rank_layouts(load, large, 64, 4e6).n_fitting
+        rank_layouts(TrainingJob.of(load, small, 4e6), 64).n_fitting
+        < rank_layouts(TrainingJob.of(load, large, 4e6), 64).n_fitting
     )

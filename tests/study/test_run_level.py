@@ -12,6 +12,7 @@ from computesim.catalog.rows import shipped_sources
 from computesim.errors import CapacityError
 from computesim.hardware.parallel import best_layout
 from computesim.hardware.reliability import daly_interval
+from computesim.hardware.training_job import TrainingJob
 from computesim.study.plan.batch import (
     BATCH_SCHEDULES,
     SCHEDULE_SOURCES,
@@ -154,8 +155,8 @@ def llama_3(stages: tuple[BatchStage, ...], n: int = 16384, reliability: Reliabi
             price: float | None = None) -> RunCost:  # fmt: skip
     load = training_load(CATALOG.model("llama-3.1-405b"), 8192)
     return run_cost(
-        lambda batch: best_layout(load, H100, n, batch), Rented(H100, price=price), 15.6e12,
-        load.flop_per_token, stages, reliability,
+        lambda batch: best_layout(TrainingJob.of(load, H100, batch), n),
+        Rented(H100, price=price), 15.6e12, load.flop_per_token, stages, reliability,
     )  # fmt: skip
 
 

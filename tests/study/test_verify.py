@@ -13,6 +13,7 @@ from computesim.catalog import load_catalog
 from computesim.cli import app
 from computesim.hardware.layout import TrainingLayout
 from computesim.hardware.parallel import training_step
+from computesim.hardware.training_job import TrainingJob
 from computesim.study.verify.cases import FORMATS, TRAINING, Case, read_cases, shipped_cases
 from computesim.study.verify.checks import SPLITS, Verification, errors, verify
 from computesim.study.verify.prediction import Verdict
@@ -86,7 +87,8 @@ def test_a_known_layout_is_the_one_that_is_predicted(tmp_path: Path) -> None:
     load = training_load(catalog.model("megatron-175b"), 2048)
     best = min(
         training_step(
-            load, accelerator, TrainingLayout(8, 8, 1, vp=3, zero=z, recompute="full"), 131072.0
+            TrainingJob.of(load, accelerator, 131072.0),
+            TrainingLayout(8, 8, 1, vp=3, zero=z, recompute="full"),
         ).seconds
         for z in (0, 1)
     )

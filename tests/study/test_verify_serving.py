@@ -12,7 +12,7 @@ from computesim.errors import CaseError
 from computesim.hardware.serving_efficiency import ENGINES, GENERAL_ENGINE, KERNELS
 from computesim.sim.chains import closed_loop
 from computesim.sim.engine import simulate_serving
-from computesim.sim.service import Service
+from computesim.sim.service import Replicas, Service
 from computesim.sim.trace import Trace
 from computesim.study.verify.cases import SERVING, Case, read_cases
 from computesim.study.verify.checks import Verification, errors, verify
@@ -114,9 +114,7 @@ def test_the_benchmark_plays_as_the_event_loop_does() -> None:
         # lengths that is the same
         run = simulate_serving(
             Trace(np.zeros(120), prompt, np.zeros(120, np.int64), output),
-            service,
-            table,
-            1,
+            Replicas(service, table, 1),
             chains=closed_loop(120, clients),
         )
         assert ours.seconds == pytest.approx(run.makespan, rel=2e-3)

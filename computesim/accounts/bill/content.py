@@ -15,13 +15,15 @@ import numpy as np
 
 from computesim.accounts.bill.ratios import Ratios, class_of
 from computesim.arrays import Floats
+from computesim.calendar import Constant
 from computesim.fleet.network import Share
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.fabric import Fabric
-from computesim.traced import number
+from computesim.traced import named, number
 
 Amounts = dict[str, Floats]
 _BITS = 8.0
+_TERABIT = Constant(1e12, "bit/s", "Tbit/s")
 
 
 def content(
@@ -54,6 +56,7 @@ def content(
     }
 
 
+@named()
 def racked_watts(accelerator: Accelerator) -> float:
     """Return the watts of an accelerator and its share of the node, nameplate."""
     return accelerator.tdp + accelerator.node_overhead
@@ -78,6 +81,7 @@ def _package(accelerator: Accelerator, ratios: Ratios, year: float) -> Amounts:
     }
 
 
+@named()
 def boards(accelerator: Accelerator, ratios: Ratios) -> Floats:
     """Return the printed circuit boards of an accelerator: its own figure or a share of its price.
 
@@ -95,6 +99,7 @@ def boards(accelerator: Accelerator, ratios: Ratios) -> Floats:
     return ratios.of("pcb-share", accelerator) * accelerator.price
 
 
+@named()
 def _packages(accelerator: Accelerator, ratios: Ratios) -> Floats:
     """Return the packages of one wafer, gross."""
     usual = ratios.first("packages-per-wafer")
@@ -121,17 +126,19 @@ def _rack(accelerator: Accelerator, ratios: Ratios) -> Amounts:
         "Part|Power supplies": supplies * ratios.of("power-supply-price", accelerator),
         "Part|Scale-up fabric": cables * ratios.first("scaleup-cable-price")
         + scaleup_capacity(accelerator, ratios)
-        / 1e12
+        / number(_TERABIT)
         * ratios.first("switch-silicon-price")
         * ratios.first("switch-silicon-margin"),
     }
 
 
+@named()
 def _liquid_share(accelerator: Accelerator, ratios: Ratios) -> float:
     """Return the share of the heat that leaves with liquid; none where it is not known."""
     return number(ratios.other("accelerators", accelerator.name, "liquid_share", np.zeros(3))[1])
 
 
+@named()
 def scaleup_capacity(accelerator: Accelerator, ratios: Ratios) -> float:
     """Return what the switches of the scale-up domain switch for one accelerator, bit/s.
 
@@ -154,7 +161,7 @@ def _silicon(accelerator: Accelerator, share: Share, fabric: Fabric, ratios: Rat
     packet = sum(n for tier, n in share.switches.items() if tier != "Optical circuit")
     out = packet * fabric.switch_radix * fabric.nic_rate * _BITS
     up = scaleup_capacity(accelerator, ratios)
-    price = ratios.first("switch-silicon-price") / 1e12
+    price = ratios.first("switch-silicon-price") / number(_TERABIT)
     return {
         "Bill|Switch silicon|Scale-out": packet * ratios.first("switch-asics", fabric.name),
         "Bill|Switch silicon|Scale-up": ratios.of("scaleup-switches", accelerator),

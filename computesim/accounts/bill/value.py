@@ -112,5 +112,4 @@ def facility(new_watts: float, money: Money, ratios: Ratios) -> Amounts:
 
 
 def _add(found: Amounts, name: str, value: Floats) -> None:
-    """Add to a segment."""
     found[name] = found.get(name, np.zeros(3)) + value

@@ -9,10 +9,11 @@ import numpy as np
 
 from computesim.accounts.cost import tco
 from computesim.arrays import Floats
+from computesim.calendar import HOUR
 from computesim.cells.measured import Task
 from computesim.fleet.year import Year
 from computesim.hardware.power import electricity_cost
-from computesim.traced import dot, number, summed_along, zeros
+from computesim.traced import dot, named, number, summed_along, zeros
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +78,10 @@ def hours(year: Year, cohorts: Sequence[tuple[Year, Floats]]) -> Hours:
             for name, value in tco.fixed_cost(outlay(born, int(index)), terms).items():
                 fixed[name][index] += part[index] * value
     watts, busy = _work(year)
-    return Hours(fixed, watts, busy, electricity_cost(year.around.site, 3600.0))
+    return Hours(fixed, watts, busy, electricity_cost(year.around.site, HOUR))
 
 
+@named()
 def outlay(year: Year, index: int) -> tco.Outlay:
     """Return what accelerator `index` costs with all around it when it is bought in a year."""
     around, price = year.around, year.around.price[index]
@@ -102,7 +104,7 @@ def _work(year: Year) -> tuple[Floats, Floats]:
     for column, task in enumerate(year.tasks):
         units = year.fleet.allocation.units[:, column]
         for index in map(int, np.flatnonzero(units)):
-            worked[index] += units[index] * year.uses[task][index].busy
+            worked[index] += units[index] * year.work.uses[task][index].busy
     at_work = summed_along(year.fleet.allocation.units, axis=1)
     # other AI works its accelerators as the rest does
     share = np.divide(worked, at_work, out=np.zeros_like(worked), where=at_work > 0)
@@ -130,7 +132,7 @@ def task_cost(year: Year, task: Task, hour: Hours) -> TaskCost:
     units = year.fleet.allocation.units[:, year.tasks.index(task)]
     watts = np.zeros_like(units)
     for index in map(int, np.flatnonzero(units)):
-        watts[index] = year.task_draws[task][index].facility
+        watts[index] = year.work.draws[task][index].facility
     operations = hour.fixed["Operations"]
     return TaskCost(
         units=units,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from computesim.accounts.cost.hours import Hours, task_cost
-from computesim.calendar import YEAR
+from computesim.calendar import HOUR, YEAR
 from computesim.cells.jobs import PRETRAINING, RL
 from computesim.cells.measured import Task
 from computesim.fleet.year import Year
-from computesim.traced import number, summed
+from computesim.traced import named, number, summed
 
 
 def rows(year: Year, hour: Hours) -> Iterator[tuple[str, float]]:
@@ -32,7 +32,7 @@ def rows(year: Year, hour: Hours) -> Iterator[tuple[str, float]]:
         if done <= 0 or work <= 0:
             continue
         paid = task_cost(year, task, hour)
-        per_run = work / (done * 3600.0)  # hours in which the group does the work of one run
+        per_run = work / (done * HOUR)  # hours in which the group does the work of one run
         name = f"{task.workload}|{task.part}"
         yield f"Cost of run|{name}", summed(paid.total) * per_run
         yield f"Cost of run|{name}|Capital", summed(paid.capital) * per_run
@@ -61,6 +61,7 @@ def _runs(year: Year) -> dict[Task, float]:
     return work
 
 
+@named()
 def _job_share(year: Year) -> float:
     """Return the share of the accelerators of training that have a job on them."""
     operation = year.operation

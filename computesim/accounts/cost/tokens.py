@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import partial
 
 import numpy as np
 
 from computesim.accounts.cost.hours import Hours, task_cost
-from computesim.calendar import HOURS
+from computesim.calendar import HOUR, HOURS
 from computesim.cells import serving_phases
 from computesim.cells.jobs import ServingDemand
 from computesim.cells.measured import Task
 from computesim.cells.memo import Memo
 from computesim.cells.serving_phases import CACHED, FRESH, KINDS, OUTPUT, Phases
 from computesim.fleet.year import Year
-from computesim.traced import number
+from computesim.traced import Measured, named, number
 from computesim.workload.requests import RequestStream
 
 MILLION = 1e6
@@ -76,7 +75,7 @@ def rows(year: Year, hour: Hours, memo: Memo) -> Iterator[tuple[str, float]]:
         for stream, (usd, watts) in zip(demand.streams, per_stream, strict=True):
             if not usd:
                 continue
-            done = _done(year, demand) * stream.rate / demand.requests * 3600.0
+            done = _done(year, demand) * stream.rate / demand.requests * HOUR
             tokens = {kind: done * count for kind, count in tokens_of(stream).items()}
             products.setdefault(stream.name, Account()).add(usd, tokens, done, watts)
             tiers.setdefault(demand.tier, Account()).add(usd, tokens, done, watts)
@@ -97,6 +96,7 @@ def tokens_of(stream: RequestStream) -> dict[str, float]:
     return {FRESH: stream.prompt_tokens - cached, CACHED: cached, OUTPUT: stream.output_tokens}
 
 
+@named()
 def _done(year: Year, demand: ServingDemand) -> float:
     """Return the requests/s that the pool of a demand serves at the year's end.
 
@@ -125,7 +125,12 @@ def _task(
         phases = memo.get(
             Phases,
             (demand.mix, machine, play, cell.batch),
-            partial(serving_phases.measure, demand, machine, play, cell.batch),
+            serving_phases.measure,
+            demand,
+            machine,
+            play,
+            cell.batch,
+            what=Measured("step model", f"{task.workload} of {task.part} on {machine.name}"),
         )
         for place, shares in enumerate(phases.shares()):
             watts[place] += number(cost.watts[index]) * sum(shares.values())

@@ -16,7 +16,7 @@ from computesim.cells.training import Failures, round_up
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.serving import serving_layout, serving_step
-from computesim.traced import opaque
+from computesim.records import quantity
 from computesim.workload.search import search_cost
 from computesim.workload.transformer import serving_load
 
@@ -29,18 +29,21 @@ LARGEST = 64  #: thousand accelerators of a job, above which a model does not fi
 class RLCell:
     """What one accelerator of an RL job gets done, and where the time of a step goes."""
 
-    steps: float = 0.0  #: RL steps/s per accelerator, failures included; 0: it does not fit
-    step_seconds: float = 0.0  #: wall time of one step of the job, s
-    rollout_seconds: float = 0.0  #: of the rollouts, as if the whole job generated, s
-    learner_seconds: float = 0.0  #: log-probabilities, critic and learner, likewise, s
+    #: RL steps/s per accelerator, failures included; 0: it does not fit
+    steps: float = quantity("1/s", 0.0)
+    step_seconds: float = quantity("s", 0.0)  #: wall time of one step of the job, s
+    #: of the rollouts, as if the whole job generated, s
+    rollout_seconds: float = quantity("s", 0.0)
+    #: log-probabilities, critic and learner, likewise, s
+    learner_seconds: float = quantity("s", 0.0)
     accelerators: int = 0  #: of one job
-    compute: float = 0.0  #: mean of the step, fraction of the dense peak of the executed dtype
-    bandwidth: float = 0.0  #: likewise of the memory bandwidth
-    busy: float = 0.0  #: share of the step in which the accelerators work
-    utilisation: float = 0.0  #: model FLOP of the step over the dense bf16 peak
+    #: mean of the step, fraction of the dense peak of the executed dtype
+    compute: float = quantity("1", 0.0)
+    bandwidth: float = quantity("1", 0.0)  #: likewise of the memory bandwidth
+    busy: float = quantity("1", 0.0)  #: share of the step in which the accelerators work
+    utilisation: float = quantity("1", 0.0)  #: model FLOP of the step over the dense bf16 peak
 
 
-@opaque("simulated", lambda d, a, *_: f"rl cell on {a.name}")
 def measure(demand: RLDemand, accelerator: Accelerator, play: Play, failures: Failures) -> RLCell:
     """Return what one accelerator does in an RL run.
 

@@ -11,6 +11,7 @@ from computesim.cells.rl.replica import batch_seconds, rollout_replica
 from computesim.cells.training import hardware_share
 from computesim.errors import CapacityError
 from computesim.hardware.parallel import TrainingStep, best_layout
+from computesim.hardware.training_job import TrainingJob
 from computesim.workload.transformer import serving_load, training_load
 
 SMALLEST_LEARNER: Final = 8  #: accelerators
@@ -33,6 +34,25 @@ class Learner:
         return compute / slowness(plan), self.step.bandwidth / slowness(plan)
 
 
+def mean_effort(
+    shares: tuple[float, float], efforts: tuple[tuple[float, float], tuple[float, float]]
+) -> tuple[float, float]:
+    """Return compute and bandwidth in use, means over the time of a job.
+
+    Parameters
+    ----------
+    shares : tuple of two float
+        Of the job's time in which engine and learner work, `RLPlan.working`.
+    efforts : tuple of two tuples
+        Compute and bandwidth of both while they work.
+    """
+    compute, bandwidth = (
+        sum(share * effort[kind] for share, effort in zip(shares, efforts, strict=True))
+        for kind in (0, 1)
+    )
+    return compute, bandwidth
+
+
 def learner(plan: RLPlan) -> Learner:
     """Return the seconds of the learner on its accelerators, layout searched.
 
@@ -45,7 +65,9 @@ def learner(plan: RLPlan) -> Learner:
     load = training_load(plan.model, max(seq_len, SHORTEST))
     batch = max(plan.sequences / plan.minibatches * plan.trajectory_tokens, load.seq_len)
     # RL frameworks move optimiser states to the host where they would not fit
-    step = best_layout(load, plan.accelerator, plan.split[1], batch, plan.dtype, offload="auto")
+    step = best_layout(
+        TrainingJob.of(load, plan.accelerator, batch, plan.dtype), plan.split[1], offload="auto"
+    )
     if plan.learner_flop:
         rate = step.mfu * plan.accelerator.peak("bf16") * plan.split[1]
         return Learner(plan.learner_flop / rate * slowness(plan), 0.0, step)

@@ -89,6 +89,17 @@ class RLPlan:
             return self.n_accelerators - half, half
         return self.n_accelerators, self.n_accelerators
 
+    def working(self, generating: float, learning: float) -> tuple[float, float]:
+        """Return the accelerator-time of engine and learner ÷ that of the job.
+
+        Parameters
+        ----------
+        generating, learning : float
+            Shares of a step in which either works.
+        """
+        n_rollout, n_learner = (n / self.n_accelerators for n in self.split)
+        return n_rollout * min(generating, 1.0), n_learner * min(learning, 1.0)
+
     @property
     def colocated(self) -> bool:
         """Whether rollout and learner take turns on the same accelerators."""

@@ -22,7 +22,7 @@ from computesim.sim.engine import (
     simulate_rollout,
     simulate_serving,
 )
-from computesim.sim.service import Records, Service
+from computesim.sim.service import Records, Replicas, Service
 from computesim.sim.streams import stream
 from computesim.sim.trace import Trace
 from computesim.workload.transformer import serving_load
@@ -80,12 +80,10 @@ class RolloutPool:
         """Play one batch on idle replicas; return the run and when each rollout finished."""
         turns = self.in_turns(self.rollouts(np.zeros(self.size), number), number)
         run = simulate_rollout(
-            turns.trace.prompt_tokens,
-            turns.trace.output_tokens,
-            self.service,
-            self.step.weight_seconds,
-            self.played,
-            cached_tokens=turns.trace.cached_tokens,
+            Trace.at_once(
+                turns.trace.prompt_tokens, turns.trace.output_tokens, turns.trace.cached_tokens
+            ),
+            Replicas(self.service, self.step.weight_seconds, self.played),
             engine=self.engine,
             chains=turns.chains if self.plan.turns > 1 else None,
             priority=turns.priority if self.plan.turns > 1 else None,
@@ -104,9 +102,7 @@ class RolloutPool:
         turns = self.in_turns(rollouts, AHEAD, share)
         run = simulate_serving(
             turns.trace,
-            self.service,
-            self.step.weight_seconds,
-            self.played,
+            Replicas(self.service, self.step.weight_seconds, self.played),
             engine=self.engine,
             chains=turns.chains if self.plan.turns > 1 else None,
             priority=turns.priority if self.plan.turns > 1 else None,

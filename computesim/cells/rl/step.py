@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from computesim.cells.rl.cluster import Learner, learner
+from computesim.cells.rl.cluster import Learner, learner, mean_effort
 from computesim.cells.rl.engine import Rollouts, ahead, in_turn
 from computesim.cells.rl.overhead import overhead_seconds, sync_seconds
 from computesim.cells.rl.plan import RLPlan, RLStepTimes
@@ -152,15 +152,12 @@ def _effort(
 ) -> tuple[float, float, float]:
     """Return compute and bandwidth in use, means over the step and the job, and IT watts."""
     machine = plan.accelerator
-    n_rollout, n_learner = (n / plan.n_accelerators for n in plan.split)
-    learning = taught.effort(plan)
-    shares = (n_rollout * min(generated, 1.0), n_learner * min(at_learner, 1.0))
-    efforts = ((made.compute, made.bandwidth), learning)
+    shares = plan.working(generated, at_learner)
+    efforts = ((made.compute, made.bandwidth), taught.effort(plan))
     idle = accelerator_watts(machine, 0.0, 0.0, 0.0)
     watts = idle
     for share, (compute, bandwidth) in zip(shares, efforts, strict=True):
         watts += share * (accelerator_watts(machine, compute, bandwidth) - idle)
-    compute, bandwidth = (
-        sum(s * e[k] for s, e in zip(shares, efforts, strict=True)) for k in (0, 1)
+    return *mean_effort(shares, efforts), cluster_watts(
+        node_watts(machine, watts, min(sum(shares), 1.0))
     )
-    return compute, bandwidth, cluster_watts(node_watts(machine, watts, min(sum(shares), 1.0)))

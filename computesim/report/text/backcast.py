@@ -33,7 +33,6 @@ def backcast_text(backcast: Backcast) -> str:
 
 
 def _row(c: Comparison) -> tuple[str, ...]:
-    """Return one comparison as cells."""
     number = _numbers(c)
     span = "" if c.low is None and c.high is None else _span(number(c.low), number(c.high))
     accepted = "shown only" if c.passed is None else _span(number(c.least), number(c.most))
@@ -58,7 +57,6 @@ def _scale(c: Comparison) -> tuple[float, str]:
 
 
 def _unit(c: Comparison) -> str:
-    """Return the unit of a comparison."""
     return _scale(c)[1]
 
 
@@ -69,17 +67,14 @@ def _numbers(c: Comparison) -> Callable[[float | None], str]:
 
 
 def _span(low: str, high: str) -> str:
-    """Return two ends as one cell."""
     return f"{low}–{high}" if "–" not in (low, high) else f"above {low}" if high == "–" else high
 
 
 def _verdict(passed: bool | None) -> str:
-    """Return pass, MISS or nothing."""
     return "" if passed is None else "pass" if passed else "MISS"
 
 
 def _summary(backcast: Backcast) -> str:
-    """Return how many comparisons pass."""
     s = backcast.summary
     return (
         f"{s['passed']} of {s['judged']} pass, {s['failed']} miss; held out (*): "
@@ -90,7 +85,6 @@ def _summary(backcast: Backcast) -> str:
 
 
 def _misses(backcast: Backcast) -> str:
-    """Return the misses with their notes."""
     rows = [
         f"  {c.quantity}, {c.date}: {rounded(c.ratio)} of published"
         + (f" ({c.note})" if c.note else "")
@@ -100,7 +94,6 @@ def _misses(backcast: Backcast) -> str:
 
 
 def _inputs(backcast: Backcast) -> str:
-    """Return the inputs that were set or fitted with published figures in view."""
     rows = [
         f"  {c.origin:6}  {c.key}: {c.quantity}"
         + (f"; in view: {c.series}" if c.series else "")

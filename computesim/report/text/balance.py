@@ -63,30 +63,29 @@ def balance_text(answer: Balances) -> str:
 
 
 def _question(terms: Terms) -> list[list[str]]:
-    """Return the lines on what is asked."""
-    asked, days = terms.asked, terms.asked.life / DAY
-    skill = asked.skill.name
+    job, days = terms.job, terms.job.life / DAY
+    skill = job.skill.name
     goal = (
-        f"{skill} at {terms.target:.1%}, least {asked.objective}"
+        f"{skill} at {terms.target:.1%}, least {job.objective}"
         if terms.budget is None
         else f"{skill} as good as {_amount(terms.budget, terms)} buys"
     )
-    way = _WAYS[asked.method]
-    if asked.samples > 1:
-        way += f" of at most {asked.samples} samples"
+    way = _WAYS[job.method]
+    if job.samples > 1:
+        way += f" of at most {job.samples} samples"
     rows = [
         ["question", f"{goal}; {way}"],
-        ["served", f"{asked.model.name}: {asked.requests / asked.life * DAY:.3g} requests a day "
-                   f"for {days:.4g} days, {asked.requests:.3g} in all"],
-        ["request", f"{asked.prompt_tokens:,.0f} prompt tokens, {asked.cached_share:.0%} cached; "
-                    f"{asked.length_ratio:.3g} x the tokens of a problem and "
-                    f"{asked.answer_tokens:,.0f} of an answer"],
-        ["paid time", f"{asked.served_on.use:.0%} at full load while serving, "
-                      f"{asked.rl_on.use:.0%} in RL; {3600 * asked.served_on.price:.3g} and "
-                      f"{3600 * asked.rl_on.price:.3g} USD/h"],
+        ["served", f"{job.model.name}: {job.requests / job.life * DAY:.3g} requests a day "
+                   f"for {days:.4g} days, {job.requests:.3g} in all"],
+        ["request", f"{job.prompt_tokens:,.0f} prompt tokens, {job.cached_share:.0%} cached; "
+                    f"{job.length_ratio:.3g} x the tokens of a problem and "
+                    f"{job.answer_tokens:,.0f} of an answer"],
+        ["paid time", f"{job.served_on.use:.0%} at full load while serving, "
+                      f"{job.rl_on.use:.0%} in RL; {3600 * job.served_on.price:.3g} and "
+                      f"{3600 * job.rl_on.price:.3g} USD/h"],
     ]  # fmt: skip
-    if asked.rl_scale != 1 or asked.research:
-        scale = f"{asked.rl_scale:.4g} x that of the skill, research {asked.research:.3g} x"
+    if job.rl_scale != 1 or job.research:
+        scale = f"{job.rl_scale:.4g} x that of the skill, research {job.research:.3g} x"
         rows.append(["RL compute", scale])
     return rows
 
@@ -130,7 +129,7 @@ def _spent() -> Mapping[str, Cell]:
 def _volumes(terms: Terms) -> Mapping[str, Cell]:
     """Return the columns of the table of how the balance moves with the served volume."""
     return {
-        "requests a day": lambda one: f"{one.requests / terms.asked.life * DAY:.3g}",
+        "requests a day": lambda one: f"{one.requests / terms.job.life * DAY:.3g}",
         "": "{0.accelerator}",
         **_CHOICE,
         "spending": lambda one: _amount(one.total, terms),
@@ -161,8 +160,8 @@ def _notes(answer: Balances) -> list[list[str]]:
 
 def _amount(value: float, terms: Terms) -> str:
     """Return spending in the unit of the objective; power as the mean of the life."""
-    if terms.asked.objective == "power":
-        return show(value / terms.asked.life, "W")
+    if terms.job.objective == "power":
+        return show(value / terms.job.life, "W")
     return f"{value:.3g} {terms.unit}"
 
 

@@ -37,7 +37,6 @@ def text(answer: CapacityAnswer) -> str:
 
 
 def _question(answer: CapacityAnswer) -> Iterator[tuple[str, str]]:
-    """Yield the lines on what is asked."""
     question = answer.question
     load = f"{question.rate:.4g} requests/s"
     load = f"{question.clients:,} clients" if question.clients else load

@@ -44,7 +44,6 @@ def comparison_text(runs: Sequence[Results]) -> str:
 
 
 def _ratio(above: float | None, below: float | None) -> float | None:
-    """Return a ratio, None where there is none."""
     return above / below if above is not None and below else None
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from computesim.report.scales import rounded, scaled
@@ -11,11 +12,14 @@ from computesim.report.text.tables import columns
 from computesim.units import number_text
 
 if TYPE_CHECKING:
-    from computesim.study.explain import Explanation, Node
+    from computesim.study.explain import Explanation
+    from computesim.study.explain.formula import Formula
+    from computesim.traced import Traced
 
 WIDTH = 100
 MOST_TERMS = 8  #: of a sum: the largest ones
 MOST_GIVEN = 10
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
 #: units in which a person reads those of the model, and the factor to them
 _READ = {"USD/J": (3.6e6, "USD/kWh"), "gCO2/J": (3.6e6, "gCO2/kWh"), "g/J": (3.6e6, "g/kWh")}
 _RATES = ("FLOP/s", "B/s")
@@ -50,81 +54,92 @@ def quantity(value: float, unit: str) -> str:
     return f"{number_text(value, '1')} {'' if unit == '1' else unit}".strip()
 
 
-def tree_text(root: Node, depth: int, notes: bool = False) -> str:
-    """Return a tree with a line for each node, none wider than 100 columns.
+def tree_text(root: Traced, depth: int, notes: bool = False) -> str:
+    """Return a tree: a line for each node, its formula, and the operands of it by letters.
 
     Parameters
     ----------
-    root : Node
+    root : Traced
     depth : int
         Levels below the root.
     notes : bool
         Print the notes of leaves as well.
     """
-    return "\n".join(_lines(root, "", "", depth, notes, set()))
+    from computesim.study.explain.dimension import dimensions
+
+    writer = _Tree(dimensions([root])[0], notes, set())
+    return "\n".join(writer.lines(root, "", "", depth))
 
 
-def _lines(
-    node: Node, first: str, rest: str, depth: int, notes: bool, seen: set[int]
-) -> Iterator[str]:
-    """Yield the lines of a node and of what is below it; `first` and `rest` lead them."""
-    below = [*node.children, *node.given]
-    again = id(node) in seen and bool(below)
-    cut = bool(below) and depth <= 0 and not again
-    yield from _head(node, first, rest, " (above)" if again else " …" if cut else "")
-    if notes and node.note and not node.children:
-        yield from (f"{rest}    {line}" for line in _wrapped(node.note, WIDTH - len(rest) - 4))
-    if again or cut:
-        return
-    seen.add(id(node))
-    shown, left = _shown(node)
-    for place, (child, label) in enumerate(shown):
-        last = place == len(shown) - 1 and not left
-        mark, lead = ("└─ ", "   ") if last else ("├─ ", "│  ")
-        yield from _lines(child, f"{rest}{mark}{label}", rest + lead, depth - 1, notes, seen)
-    if left:
-        yield f"{rest}└─ {left}"
+@dataclass(frozen=True)
+class _Tree:
+    """What the lines of a tree have in common."""
+
+    units: Mapping[int, str]  #: of nodes that bring none along
+    notes: bool
+    seen: set[int]  #: nodes that have been expanded
+
+    def lines(self, node: Traced, first: str, rest: str, depth: int) -> Iterator[str]:
+        """Yield the lines of a node and of what is below it; `first` and `rest` lead them."""
+        from computesim.study.explain.formula import formula
+
+        below = bool(node.operands or node.given)
+        again = id(node) in self.seen and below
+        cut = below and depth <= 0 and not again
+        yield from self._head(node, first, rest, " (above)" if again else " …" if cut else "")
+        if self.notes and node.note and not node.operands:
+            yield from (f"{rest}    {line}" for line in _wrapped(node.note, WIDTH - len(rest) - 4))
+        if again or cut:
+            return
+        self.seen.add(id(node))
+        each = formula(node)
+        below_it, left = self._shown(each)
+        if node.operation != "mean of a path" and each.written() not in ("", "a"):
+            yield _cut(f"{rest}= {each.written()}")
+        for place, (child, label) in enumerate(below_it):
+            last = place == len(below_it) - 1 and not left
+            mark, lead = ("└─ ", "   ") if last else ("├─ ", "│  ")
+            yield from self.lines(child, f"{rest}{mark}{label}", rest + lead, depth - 1)
+        if left:
+            yield f"{rest}└─ {left}"
+
+    def _shown(self, each: Formula) -> tuple[list[tuple[Traced, str]], str]:
+        """Return the nodes to print below one, each with a label, and what is left out as text."""
+        node = each.node
+        labelled = [(n, f"{name}: ") for n, name in zip(each.operands, LETTERS, strict=False)]
+        rests = [(child, "~ ") for child in each.given[:MOST_GIVEN]]
+        if node.operation == "mean of a path":
+            (first, _), *between, (last, _) = labelled or [(node, "")]
+            return [(first, "from "), (last, "to "), *rests], f"… {len(between)} points between"
+        if node.operation == "sum" and len(each.operands) > MOST_TERMS:
+            ordered = sorted(labelled, key=lambda one: -abs(one[0].value))
+            rest = [n.value for n, _ in ordered[MOST_TERMS - 1 :]]
+            more = len(each.operands) - MOST_TERMS + 1
+            return [*ordered[: MOST_TERMS - 1], *rests], f"… {more} smaller terms" if rest else ""
+        more = len(each.given) - MOST_GIVEN
+        return [*labelled, *rests], f"~ … {more} more" if more > 0 else ""
+
+    def _head(self, node: Traced, first: str, rest: str, end: str) -> Iterator[str]:
+        """Yield a node as a line, or as two where one is too long."""
+        unit = node.unit or self.units[id(node)]
+        said = node.value if isinstance(node.value, str) else quantity(node.value, unit)
+        left, tag = f"{first}{node.name} = {said}", _tag(node, WIDTH)
+        if len(left) + len(tag) + len(end) + 2 <= WIDTH:
+            yield f"{left}  {tag}".rstrip() + end
+            return
+        name = node.name
+        if len(left) > WIDTH:
+            room = max(WIDTH - len(first) - len(said) - 4, 12)
+            name = f"{name[: room - 1]}…"
+        yield _cut(f"{first}{name} = {said}{'' if tag else end}")
+        if tag:
+            yield _cut(f"{rest}    {_tag(node, WIDTH - len(rest) - len(end) - 4)}{end}")
 
 
-def _shown(node: Node) -> tuple[list[tuple[Node, str]], str]:
-    """Return the nodes to print below one, each with a label, and what is left out as text."""
-    if node.operation == "sum" and len(node.children) > MOST_TERMS:
-        ordered = sorted(node.children, key=lambda n: -abs(n.number()))
-        rest = ordered[MOST_TERMS - 1 :]
-        size = quantity(sum(n.number() for n in rest), node.unit)
-        kept = [(child, "") for child in ordered[: MOST_TERMS - 1]]
-        return kept, f"… {len(rest)} smaller terms, together {size}"
-    if node.operation == "mean of a path":
-        first, *between, last = node.children
-        given = [(child, "~ ") for child in node.given]
-        ends = [(first, "from "), (last, "to "), *given]
-        return ends, f"… {len(between)} points between"
-    found = [(child, "") for child in node.children]
-    found += [(child, "~ ") for child in node.given[:MOST_GIVEN]]
-    more = len(node.given) - MOST_GIVEN
-    return found, f"~ … {more} more" if more > 0 else ""
-
-
-def _head(node: Node, first: str, rest: str, end: str) -> Iterator[str]:
-    """Yield a node as a line, or as two where one is too long."""
-    said = node.text if node.value is None else quantity(node.value, node.unit)
-    left = f"{first}{node.name} = {said}"
-    tag = _tag(node, WIDTH)
-    if len(left) + len(tag) + len(end) + 2 <= WIDTH:
-        yield f"{left}  {tag}{end}"
-        return
-    name = node.name
-    if len(left) > WIDTH:
-        room = max(WIDTH - len(first) - len(said) - 4, 12)
-        name = f"{name[: room - 1]}…"
-    yield _cut(f"{first}{name} = {said}")
-    yield _cut(f"{rest}    {_tag(node, WIDTH - len(rest) - len(end) - 4)}{end}")
-
-
-def _tag(node: Node, width: int) -> str:
-    """Return operation, source and origin; of an origin that is too long the end is kept."""
+def _tag(node: Traced, width: int) -> str:
+    """Return kind, source and origin of a leaf; of an origin that is too long the end is kept."""
     told = [part for part in (node.operation, node.source, node.origin) if part]
-    text = f"({', '.join(told)})"
+    text = "" if node.operands else f"({', '.join(told)})"
     spare = len(text) - width
     if node.origin and 0 < spare < len(node.origin) - 8:
         told[-1] = f"…{node.origin[spare + 1 :]}"
@@ -133,7 +148,6 @@ def _tag(node: Node, width: int) -> str:
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    """Return a text as lines."""
     return textwrap.wrap(text, max(width, 24))
 
 
@@ -150,13 +164,13 @@ def explanation_text(found: Explanation, depth: int, notes: bool = False) -> str
     parts = [tree, *_legend(tree)]
     if not found.agrees:
         stored = quantity(found.value, found.unit)
-        parts.append(f"Warning: the results say {stored}; the tree does not know all of the model.")
+        parts.append(f"Warning: the results say {stored}.")
     if found.sources:
         rows = [(f"{n:,}".rjust(5), s.key, s.date, s.title) for s, n in found.sources]
         table = columns([("Cited", "source", "date", "title"), *rows])
         parts.append("\n".join(_cut(line) for line in table.split("\n")))
     parts.append(
-        f"Rests on {found.leaves:,} inputs, catalog figures and coefficients, "
+        f"Rests on {found.leaves:,} inputs and catalog figures, "
         f"{found.estimates:,} of them estimates, from {len(found.sources)} "
         f"source{'s' if len(found.sources) != 1 else ''}."
     )
@@ -175,5 +189,4 @@ def _legend(text: str) -> list[str]:
 
 
 def _cut(line: str) -> str:
-    """Return a line that fits."""
     return line if len(line) <= WIDTH else line[: WIDTH - 1].rstrip() + "…"

@@ -75,7 +75,6 @@ def layout_text(ranked: Ranked) -> str:
 
 
 def _run_rows(run: RunCost) -> list[tuple[str, str]]:
-    """Return the lines on the run."""
     good = run.goodput
     rows = [
         ("run", f"{show(run.tokens)} tokens, {run.flop:.3g} FLOP in "
@@ -133,10 +132,8 @@ def scaling_text(answer: Scalings, files: Sequence[Path] = ()) -> str:
 
 
 def _count(value: float) -> str:
-    """Return a number of accelerators, a dash where there is none."""
     return "-" if math.isnan(value) else f"{value:,.0f}"
 
 
 def _limit(value: float) -> str:
-    """Return a budget in FLOP."""
     return "beyond what was tried" if math.isinf(value) else f"{value:.2g} FLOP"

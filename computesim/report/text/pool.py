@@ -55,7 +55,6 @@ def _asked(answer: PoolAnswer) -> Iterator[Line]:
 
 
 def _cache(answer: PoolAnswer) -> str:
-    """Return what is in the KV cache."""
     step, figures = answer.step, answer.figures
     most = figures.peak_kv_tokens / step.kv_capacity_tokens
     words = f"{step.kv_capacity_tokens:,.0f} tokens a replica, at most {most:.0%} taken; "
@@ -70,7 +69,6 @@ def _cache(answer: PoolAnswer) -> str:
 
 
 def _latencies(answer: PoolAnswer) -> list[list[str]]:
-    """Return the table of latencies."""
     figures, tasks = answer.figures, answer.tasks
     rows = [["", *(f"p{p}" for p in _PERCENTILES), "mean"]]
     for name, key in _LATENCIES:
@@ -84,7 +82,6 @@ def _latencies(answer: PoolAnswer) -> list[list[str]]:
 
 
 def _classes(answer: PoolAnswer) -> list[list[str]]:
-    """Return the table of classes."""
     shown = {f"{name} p{p}": f"{key}_p{p}" for name, key in _LATENCIES for p in (50, 90)}
     rows = [["class", "requests", *shown, "cached"]]
     for name, seen in answer.classes.items():
@@ -115,7 +112,6 @@ def _done(answer: PoolAnswer) -> Iterator[Line]:
 
 
 def _energy(answer: PoolAnswer) -> Iterator[Line]:
-    """Yield the lines on power and energy."""
     energy = answer.energy
     if energy is None:
         return
@@ -128,7 +124,6 @@ def _energy(answer: PoolAnswer) -> Iterator[Line]:
 
 
 def _promise(answer: PoolAnswer) -> Iterator[Line]:
-    """Yield the lines on the service level."""
     f, promise = answer.figures, answer.promise
     if not promise:
         return

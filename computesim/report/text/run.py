@@ -78,7 +78,6 @@ def anchor_text(results: Results) -> str:
 
 
 def _anchor_row(anchor: Anchor) -> list[str]:
-    """Return one line of the comparison with published figures."""
     ours, actual, factor = anchor["ours"], anchor["actual"], anchor["factor"]
     size, unit = scaled(anchor["unit"], max(ours, actual))
     numbers = [rounded(ours / size), rounded(actual / size)]
@@ -164,6 +163,5 @@ def summary_of(results: Results) -> Summary:
 
 
 def _variable(results: Results, name: str) -> Variable:
-    """Return a total with its parts."""
     parts = {child.split("|")[-1]: results.series(child) for child in results.children(name)}
     return Variable(results.unit(name), results.series(name), parts)

@@ -72,15 +72,15 @@ def tables(answer: Any) -> dict[str, list[list[Any]]]:
         Rows below their heads by name of the field; what is no list under an empty name, with
         the units. Empty lists are left out.
     """
-    told, single = units(answer), []
-    found: dict[str, list[list[Any]]] = {}
+    known_units, single = units(answer), []
+    parts: dict[str, list[list[Any]]] = {}
     for name, value in entries(answer):
         if isinstance(value, (list, tuple)) and all(map(_is_record, value)):
             if value:
-                found[name] = record_table(value)
+                parts[name] = record_table(value)
         elif not isinstance(value, Mapping) and not _is_record(value):
-            single.append([name, value, told.get(name, "")])
-    return found | ({"": [["quantity", "value", "unit"], *single]} if single else {})
+            single.append([name, value, known_units.get(name, "")])
+    return parts | ({"": [["quantity", "value", "unit"], *single]} if single else {})
 
 
 def record_table(records: Sequence[object]) -> list[list[Any]]:

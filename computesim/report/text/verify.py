@@ -52,10 +52,9 @@ def error_text(verdict: Verdict, in_points: bool) -> str:
 
 
 def _case_row(verdict: Verdict, kind: str) -> tuple[str, ...]:
-    """Return the row of a case."""
     case, in_points = verdict.case, FORMATS[kind].in_points
-    told = "{:.1f}".format if in_points else short
-    ours = "-" if verdict.predicted is None else told(verdict.predicted)
+    written = "{:.1f}".format if in_points else short
+    ours = "-" if verdict.predicted is None else written(verdict.predicted)
     text = error_text(verdict, in_points)
     return case.text("id"), case.metric, ours, short(case.value), text, case.text("source")
 
@@ -69,19 +68,18 @@ def summary_rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
         `Verification.summary`.
     """
     rows: list[tuple[str, ...]] = [SUMMARY_HEAD]
-    for metric, found in summary.items():
-        rows.append(_summary_row(metric, "all", found))
-        parts = {name: part for name, part in found.items() if isinstance(part, Mapping)}
+    for metric, errors in summary.items():
+        rows.append(_summary_row(metric, "all", errors))
+        parts = {name: part for name, part in errors.items() if isinstance(part, Mapping)}
         rows += [_summary_row(metric, name, part) for name, part in parts.items()]
     return rows
 
 
-def _summary_row(metric: str, split: str, found: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return one row of a summary."""
-    median, p90 = found["median_absolute_error"], found["p90_absolute_error"]
+def _summary_row(metric: str, split: str, errors: Mapping[str, Any]) -> tuple[str, ...]:
+    median, p90 = errors["median_absolute_error"], errors["p90_absolute_error"]
     shares = [f"{100 * x:.1f} %" if x is not None else "-" for x in (median, p90)]
-    bias = percent(found["bias"]) if found["bias"] is not None else "-"
-    return metric, split, str(found["n"]), str(found["n_failed"]), *shares, bias
+    bias = percent(errors["bias"]) if errors["bias"] is not None else "-"
+    return metric, split, str(errors["n"]), str(errors["n_failed"]), *shares, bias
 
 
 def ratio_rows(verification: Verification) -> list[tuple[str, ...]]:
@@ -117,9 +115,9 @@ def quality_summary_rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
     """
     head = ("metric", "cases", "n", "failed", "median", "p90", "bias", "within 3", "within band")
     rows: list[tuple[str, ...]] = [head]
-    for metric, found in summary.items():
-        parts = {name: part for name, part in found.items() if isinstance(part, Mapping)}
-        for split, part in {"all": found, **parts}.items():
+    for metric, errors in summary.items():
+        parts = {name: part for name, part in errors.items() if isinstance(part, Mapping)}
+        for split, part in {"all": errors, **parts}.items():
             named = ("median_absolute_error", "p90_absolute_error", "bias")
             errors = [f"{100 * part[n]:.1f}" if part[n] is not None else "-" for n in named]
             shares = (part["share_within_3_points"], part["share_within_band"])
@@ -157,7 +155,6 @@ def check_rows(checks: Sequence[Check]) -> list[tuple[str, ...]]:
 
 
 def _yes(check: Check) -> str:
-    """Return whether a check holds, in a word."""
     return "yes" if check.holds else "NO"
 
 
@@ -207,13 +204,13 @@ def page(about: str) -> str:
     """
     parts = [about[: about.index("\n## ")]]
     for kind, title in KINDS.items():
-        found = verify(kind)
-        parts += [f"## {title}", "", _table(summary_of(found)), ""]
+        verification = verify(kind)
+        parts += [f"## {title}", "", _table(summary_of(verification)), ""]
         if kind == "quality":
             parts += ["### What OpenAI published about o1", "", _table(o1_rows()), ""]
-        if pairs := ratio_rows(found):
+        if pairs := ratio_rows(verification):
             parts += ["### Gains and scaling", "", _table(pairs), ""]
-        parts += ["### Every case", "", _table(case_rows(found)), ""]
+        parts += ["### Every case", "", _table(case_rows(verification)), ""]
     for name, check in CHECKS.items():
         parts += [f"## {name.capitalize()}", "", _table(check_rows(check())), ""]
     parts += ["## Format of case files", "", _FORMAT]
@@ -225,7 +222,6 @@ def page(about: str) -> str:
 
 
 def _sources() -> list[str]:
-    """Return the bibliography of the shipped cases."""
     lines = []
     for source in cited_sources():
         where = f"<{source.url}>" if source.url else "no address"
@@ -234,7 +230,6 @@ def _sources() -> list[str]:
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table."""
     head, *body = ([cell.replace("|", "\\|") for cell in row] for row in rows)
     lines = [head, ["---"] * len(head), *body]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

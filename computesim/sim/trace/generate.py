@@ -10,7 +10,7 @@ import numpy as np
 
 from computesim.errors import SimulationError
 from computesim.sim.streams import stream
-from computesim.sim.trace.arrivals import Gaps, bursty_arrivals
+from computesim.sim.trace.arrivals import bursty_arrivals
 from computesim.sim.trace.lengths import TokenLaw
 from computesim.sim.trace.requests import Trace
 
@@ -24,7 +24,6 @@ def generate(
     cached_share: float = 0.0,
     variation: float = 1.0,
     replication: int = 0,
-    gaps: Gaps = "gamma",
 ) -> Trace:
     """Return a trace of independent requests.
 
@@ -44,8 +43,6 @@ def generate(
         Coefficient of variation of the gaps between arrivals.
     replication : int
         Number of the replication.
-    gaps : {"gamma", "weibull"}
-        Law of the gaps.
 
     Returns
     -------
@@ -59,7 +56,7 @@ def generate(
         raise SimulationError(f"cached share {cached_share}; expected 0 to 1")
     prompts = prompt.draw(n, stream(seed, "prompt_tokens", replication))
     return Trace(
-        bursty_arrivals(rate, variation, n, stream(seed, "arrivals", replication), gaps),
+        bursty_arrivals(rate, variation, n, stream(seed, "arrivals", replication)),
         prompts,
         np.floor(prompts * cached_share).astype(np.int64),
         output.draw(n, stream(seed, "output_tokens", replication)),

@@ -97,6 +97,18 @@ class Trace:
         """Mean arrivals per second up to the last one."""
         return self.arrival.size / float(self.arrival[-1]) if self.arrival[-1] > 0 else np.inf
 
+    @classmethod
+    def at_once(
+        cls,
+        prompt_tokens: npt.ArrayLike,
+        output_tokens: npt.ArrayLike,
+        cached_tokens: npt.ArrayLike | None = None,
+    ) -> Trace:
+        """Return requests that are all there at time zero; nothing is cached by default."""
+        prompt = np.ascontiguousarray(prompt_tokens, dtype=np.int64)
+        cached = np.zeros_like(prompt) if cached_tokens is None else np.asarray(cached_tokens)
+        return cls(np.zeros(prompt.size), prompt, cached, np.asarray(output_tokens))
+
     def pick(self, index: npt.ArrayLike) -> Trace:
         """Return some of the requests with everything that belongs to them.
 

@@ -203,7 +203,6 @@ def _judged(
     high: float | None,
     sold_units: float | None,
 ) -> Comparison:
-    """Return one comparison."""
     unit = unit_of_variable(check.variable)
     asked = (check.tolerance_kind, check.tolerance)
     least, most, passed = judge(*asked, ours, value, low, high, unit)

@@ -41,7 +41,6 @@ def published(check: Check, catalog: Catalog) -> Published:
 
 
 def _series(name: str, catalog: Catalog, unit: str) -> Published:
-    """Return one published series by date."""
     figures = catalog.series("history", name)
     if name.endswith(QUARTERLY):
         flows = calendar_years({date: figure.number for date, figure in figures.items()})
@@ -101,6 +100,5 @@ def judge(
 
 
 def _quantity(text: str) -> float:
-    """Return a quantity with its unit in base units."""
     number, _, unit = text.strip().partition(" ")
     return float(number) * units.scale(unit or "1")

@@ -83,7 +83,6 @@ def read_table(path: Path) -> tuple[tuple[Check, ...], tuple[Calibrated, ...]]:
 
 
 def _check(row: dict[str, str]) -> Check:
-    """Return one check of its row."""
     first, _, last = row["years"].partition("..")
     return Check(
         quantity=row["quantity"],
@@ -99,7 +98,6 @@ def _check(row: dict[str, str]) -> Check:
 
 
 def _faults(row: dict[str, str], file: str, line: int) -> list[Fault]:
-    """Return what is wrong with a row."""
     found = []
 
     def fault(column: str, accepted: str, hint: str = "") -> None:
@@ -129,7 +127,6 @@ def _faults(row: dict[str, str], file: str, line: int) -> list[Fault]:
 
 
 def _number(text: str) -> float:
-    """Return a number, or not-a-number where the text is none."""
     try:
         return float(text)
     except ValueError:

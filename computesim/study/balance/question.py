@@ -172,7 +172,7 @@ def _unpriced(info: Info) -> Iterator[Complaint]:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Problem:
     """A question with everything looked up."""
 
     questions: list[answers.Question]  #: one for each accelerator
@@ -180,7 +180,7 @@ class Asked:
     budget: float  #: in the unit of the objective, where there is no target
 
 
-def asked_of(question: BalanceQuestion) -> Asked:
+def problem_of(question: BalanceQuestion) -> Problem:
     """Return a question with everything looked up.
 
     Parameters
@@ -191,7 +191,7 @@ def asked_of(question: BalanceQuestion) -> Asked:
     if question.objective == "power":
         budget *= question.life
     questions = [_question(question, name, catalog) for name in question.served_on]
-    return Asked(questions, question.target, budget)
+    return Problem(questions, question.target, budget)
 
 
 def _question(inputs: BalanceQuestion, name: str, catalog: Catalog) -> answers.Question:

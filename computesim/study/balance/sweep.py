@@ -241,13 +241,13 @@ def curves(question: Question, target: float, between: tuple[float, float]) -> l
     known = {t: span for t, span in ends.items() if span is not None}
     if not known:
         return []
-    own, flop = question.outlay.spending(question.objective), question.outlay.spending("flop")
+    spending, flop = question.outlay.spending(question.objective), question.outlay.spending("flop")
     low = max(min(a for a, _ in known.values()), between[0])
     high = max(min(max(b for _, b in known.values()), between[1]), 2.0 * low)
     grid = np.geomspace(low, high, POINTS).tolist()
     rows = []
     for goal in known:
-        for at in frontier(quality, own, goal, grid):
+        for at in frontier(quality, spending, goal, grid):
             if at is not None:
                 traded = exchange(quality, flop, at)
                 request = flop.request(at.tokens, at.samples)

@@ -36,42 +36,42 @@ class Terms:
     """What is asked, on the first machine that can."""
 
     SHOWN: ClassVar = {
-        "skill": "asked.skill.name",
+        "skill": "job.skill.name",
         "target": "target",
         "budget": "budget",
-        "objective": "asked.objective",
+        "objective": "job.objective",
         "unit": "unit",
-        "method": "asked.method",
-        "samples": "asked.samples",
-        "model": "asked.model.name",
-        **{name: f"asked.{name}" for name in (
+        "method": "job.method",
+        "samples": "job.samples",
+        "model": "job.model.name",
+        **{name: f"job.{name}" for name in (
             "requests", "life", "prompt_tokens", "cached_share", "answer_tokens", "length_ratio",
             "rl_scale", "research",
         )},
-        "pretraining": "asked.skill.pretraining_flop",
-        "staleness": "asked.skill.staleness",
-        "tpot": "asked.tpot",
-        "price": "asked.served_on.price",
-        "rl_price": "asked.rl_on.price",
-        "serving_use": "asked.served_on.use",
-        "rl_use": "asked.rl_on.use",
-        "site": "asked.served_on.site.name",
+        "pretraining": "job.skill.pretraining_flop",
+        "staleness": "job.skill.staleness",
+        "tpot": "job.tpot",
+        "price": "job.served_on.price",
+        "rl_price": "job.rl_on.price",
+        "serving_use": "job.served_on.use",
+        "rl_use": "job.rl_on.use",
+        "site": "job.served_on.site.name",
         "highest": "highest",
     }  # fmt: skip
 
-    asked: Question
+    job: Question
     target: float | None  #: accuracy
     budget: float | None  #: in the unit of the objective
 
     @property
     def unit(self) -> str:
         """The unit of spending."""
-        return OBJECTIVES[self.asked.objective]
+        return OBJECTIVES[self.job.objective]
 
     @property
     def highest(self) -> float:
         """The highest accuracy in the room that is searched."""
-        return self.asked.quality.highest()
+        return self.job.quality.highest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +180,8 @@ def of_scenario(scenario: Scenario) -> list[OfLab]:
         With what is wrong with a policy, or if no lab has one.
     """
     if all(lab.policy.kind != LEAST_COST for lab in scenario.labs.values()):
-        told = ("no lab follows the least cost", "`policy: {kind: least_cost, ...}` of a lab")
-        raise ScenarioError([Fault("labs", *told)], scenario.name)
+        fault = ("no lab follows the least cost", "`policy: {kind: least_cost, ...}` of a lab")
+        raise ScenarioError([Fault("labs", *fault)], scenario.name)
     catalog, rows = scenario.catalog(), []
     for year in scenario.years:
         for lab, solved in demand_at(Moment(scenario, catalog, year)).policies.items():

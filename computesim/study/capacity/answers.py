@@ -83,7 +83,6 @@ def capacity(
 
 
 def _screened(one: Candidate) -> dict[str, Any]:
-    """Return a layout that was considered, as plain data."""
     degrees = {name: getattr(one.layout, name) for name in ("tp", "ep", "pp", "dp")}
     return {
         **degrees,

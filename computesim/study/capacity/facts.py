@@ -181,7 +181,6 @@ def fronts(question: CapacityQuestion, tell: Tell | None = None) -> FrontAnswer:
 
 
 def _inputs(question: CapacityQuestion) -> tuple[Question, ServingLoad, list[Machine]]:
-    """Return the requests, the model's load, and the accelerators."""
     demand, catalog = question.demand(), question.tables()
     load = serving_load(catalog.model(question.model), question.dtype, question.kv_dtype)
     return demand, load, [machine_of(catalog, name) for name in question.accelerators]
@@ -194,7 +193,6 @@ def _layouts(question: CapacityQuestion) -> list[ServingLayout] | None:
 
 
 def _question_facts(question: Question, model: str) -> QuestionFacts:
-    """Return what is asked."""
     n = 0 if question.recorded is None else len(question.recorded)
     classes = []
     for one in question.classes:
@@ -207,7 +205,6 @@ def _question_facts(question: Question, model: str) -> QuestionFacts:
 
 
 def _answer_facts(answer: Answer, question: Question) -> AcceleratorAnswer:
-    """Return what is worth telling of one accelerator."""
     percentiles = [
         Percentile(
             kind=question.classes[one.kind].name,
@@ -238,7 +235,6 @@ def _answer_facts(answer: Answer, question: Question) -> AcceleratorAnswer:
 
 
 def _point(p: FrontPoint) -> Point:
-    """Return what is worth telling of a point."""
     return Point(
         accelerator=p.accelerator,
         layout=p.layout,

@@ -153,7 +153,6 @@ def _spread(points: list[_T]) -> list[_T]:
 def _played(
     free: Question, load: ServingLoad, machine: Machine, one: Candidate, clients: int
 ) -> FrontPoint:
-    """Return a point of the front as the simulation finds it."""
     assert one.pool is not None
     assert one.step is not None
     rounds = max(4, min(20, MOST_PLAYED // clients))

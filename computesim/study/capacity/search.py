@@ -212,7 +212,6 @@ class Search:
 
 
 def _at_rate(demand: Demand, rate: float) -> Demand:
-    """Return a demand at another rate."""
     return replace(demand, trace=scaled(demand.trace, rate / demand.trace.rate))
 
 
@@ -233,7 +232,6 @@ def promise_text(question: Question, one: Outcome) -> str:
 
 
 def _counts(need: Sequence[float]) -> tuple[int, ...]:
-    """Return whole replicas."""
     return tuple(max(1, math.ceil(n)) for n in need)
 
 

@@ -5,21 +5,26 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from computesim.catalog.rows import Source
+from computesim.cells.memo import Memo
+from computesim.errors import ComputesimError
 from computesim.results import Results
 from computesim.results.families import VARIABLES
 from computesim.results.variables import VariableError, family, sums
-from computesim.study.explain.node import DEFINITION, FIGURE, INPUT, Node, computed, total, walk
-from computesim.study.explain.registry import ExplainError, explainer_of
-from computesim.study.explain.world import World
+from computesim.scenario import Scenario
+from computesim.study.explain.walked import Figure, walked
+from computesim.traced import Traced, walk
 
-TOLERANCE = 1e-9  #: of a tree that gives the figure of the results
 ESTIMATE = "estimate"
+
+
+class ExplainError(ComputesimError, LookupError):
+    """A figure that cannot be walked back."""
 
 
 class Citation(NamedTuple):
@@ -37,12 +42,12 @@ class Explanation:
     year: int
     value: float  #: as it stands in the results
     unit: str
-    root: Node
+    root: Traced
     sources: tuple[Citation, ...]  #: what the figure rests on, the most cited first
 
     @property
     def leaves(self) -> int:
-        """Inputs, catalog figures and coefficients that the figure rests on; a path counts once."""
+        """Inputs and catalog figures that the figure rests on; a path counts once."""
         return sum(citation.leaves for citation in self.sources)
 
     @property
@@ -53,22 +58,21 @@ class Explanation:
     @property
     def agrees(self) -> bool:
         """Whether the tree gives the figure of the results."""
-        return agree(self.root, self.value)
+        return math.isclose(self.root.value, self.value, rel_tol=1e-12, abs_tol=1e-300)
 
 
-def agree(root: Node, value: float) -> bool:
-    """Tell whether a tree gives a figure."""
-    return math.isclose(root.number(), value, rel_tol=TOLERANCE, abs_tol=1e-300)
-
-
-def explain(worlds: Sequence[World], results: Results, variable: str, year: int) -> Explanation:
+def explain(
+    scenario: Scenario, memo: Memo, results: Results, variable: str, year: int
+) -> Explanation:
     """Return how a figure of the results came about.
 
     Parameters
     ----------
-    worlds : sequence of World
-        One for each replication of the results.
+    scenario : Scenario
+    memo : Memo
+        Measured cells; those of the run that gave the results are not measured again.
     results : Results
+        Of the scenario.
     variable : str
         A name of the results, the group of several (`Power|Facility`), or a pattern
         (`Energy|*inference`) whose members are added up.
@@ -81,35 +85,51 @@ def explain(worlds: Sequence[World], results: Results, variable: str, year: int)
     Raises
     ------
     VariableError, ExplainError
-        If the variable or the year is not there, the members do not add up, or nothing
-        explains them.
+        If the variable or the year is not there, or the members do not add up.
     """
-    found = tree(worlds, results, variable, year)
-    return Explanation(variable, year, *found, _rests_on(found.root, worlds[0]))
+    values = members(results, variable, year)
+    wanted = {(name, year) for name in values}
+    each = [walked(scenario, memo, wanted, k) for k in range(scenario.simulation.replications)]
+    unit = results.unit(next(iter(values)))
+    root = grouped(each, f"{variable} in {year}", unit, [(name, year) for name in values])
+    return Explanation(variable, year, sum(values.values()), unit, root, _rests_on(root, scenario))
 
 
-class Told(NamedTuple):
-    """A figure of the results and its tree."""
+def grouped(
+    each: Sequence[dict[Figure, Traced]], name: str, unit: str, figures: Sequence[Figure]
+) -> Traced:
+    """Return a figure, or the sum of several; the mean over replications where there are any."""
+    roots = []
+    for known in each:
+        nodes = [known[figure] for figure in figures]
+        whole = math.fsum(n.value for n in nodes) if len(nodes) > 1 else nodes[0].value
+        roots.append(nodes[0] if len(nodes) == 1 else Traced(whole, "sum", tuple(nodes)))
+    root = roots[0]
+    if len(roots) > 1:
+        mean = math.fsum(r.value for r in roots) / len(roots)
+        root = Traced(mean, "mean", tuple(roots))
+    if not root.final:
+        root.name, root.unit, root.final = name, unit, True
+    return root
 
-    value: float
-    unit: str
-    root: Node
 
+def members(results: Results, variable: str, year: int) -> dict[str, float]:
+    """Return the figures of a year that a name, a group or a pattern stands for.
 
-def tree(worlds: Sequence[World], results: Results, variable: str, year: int) -> Told:
-    """Return the tree of a figure without its bibliography: see `explain`."""
-    members = _members(results, variable)
+    Raises
+    ------
+    VariableError, ExplainError
+        If there are none, or they do not add up.
+    """
+    names = _members(results, variable)
     if year not in results.years:
         span = f"{results.years[0]}-{results.years[-1]}"
         raise ExplainError(f"the results have no year {year}; they have {span}")
-    values = {name: series[year] for name in members if year in (series := results.series(name))}
+    values = {name: series[year] for name in names if year in (series := results.series(name))}
     if not values:
-        years = sorted({y for name in members for y in results.series(name)})
+        years = sorted({y for name in names for y in results.series(name)})
         raise ExplainError(f"'{variable}' has no value in {year}; it has in {years[0]}-{years[-1]}")
-    trees = [_tree(worlds, name, year, results.unit(name)) for name in values]
-    unit = results.unit(members[0])
-    root = trees[0] if len(trees) == 1 else total(f"{variable} in {year}", unit, trees)
-    return Told(sum(values.values()), unit, root)
+    return values
 
 
 def _members(results: Results, variable: str) -> list[str]:
@@ -157,22 +177,10 @@ def unknown_head(variable: str) -> str:
     return _near(variable, names).strip("()")
 
 
-def _tree(worlds: Sequence[World], variable: str, year: int, unit: str) -> Node:
-    """Return the tree of a variable, the mean over replications where there are several."""
-    make, rest = explainer_of(variable)
-    trees = [make(world, world.road.years.index(year), rest) for world in worlds]
-    name = f"{variable} in {year}"
-    if len(trees) == 1 and trees[0].operation in (INPUT, FIGURE):  # whose own name is its place
-        return computed(name, unit, "sum", trees)
-    if len(trees) == 1:
-        return replace(trees[0], name=name, unit=unit)
-    return computed(name, unit, "mean", trees)
-
-
-def _rests_on(root: Node, world: World) -> tuple[Citation, ...]:
+def _rests_on(root: Traced, scenario: Scenario) -> tuple[Citation, ...]:
     """Return the sources of a tree, those of most leaves first."""
-    known = {source.key: source for source in world.catalog.sources()}
-    leaves = {(n.name, n.source) for n in walk(root) if n.source and n.source != DEFINITION}
+    known = {source.key: source for source in scenario.catalog().sources()}
+    leaves = {(n.name, n.source) for n in walk(root) if n.source in known}
     counted = Counter(source for _, source in leaves)
     ordered = sorted(counted.items(), key=lambda item: (-item[1], item[0]))
     return tuple(Citation(known[key], count) for key, count in ordered if key in known)

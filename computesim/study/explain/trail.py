@@ -1,43 +1,57 @@
-"""Trees as data: rows of a table in which every expression names its operands, and JSON."""
+"""Trees as data: rows of a table in which every formula names its operands, and JSON."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from computesim.cells.memo import Memo
 from computesim.results import Results, written_whole
 from computesim.results.variables import VariableError
-from computesim.study.explain.figure import agree, tree
-from computesim.study.explain.node import (
-    CONSTANT,
-    FIGURE,
-    INPUT,
-    WORD,
-    Node,
-    walk,
-)
-from computesim.study.explain.operations import MEANINGS
-from computesim.study.explain.registry import ExplainError
-from computesim.study.explain.world import World
+from computesim.scenario import Scenario
+from computesim.study.explain.dimension import dimensions
+from computesim.study.explain.figure import ExplainError, grouped, members
+from computesim.study.explain.formula import Formula, formula
+from computesim.study.explain.walked import walked
+from computesim.traced import CONSTANT, Traced
 
 COLUMNS = (
     *("id", "kind", "name", "value", "unit", "operation", "expression", "rests_on"),
     *("source", "origin", "note"),
 )
-_SIGNS = {"sum": " + ", "product": " * ", "quotient": " / ", "difference": " - ", "power": " ^ "}
-_KINDS = {INPUT: "input", WORD: "input", FIGURE: "input", CONSTANT: "constant"}
+_KINDS = {"input": "input", "catalog figure": "input", CONSTANT: "constant"}
 
 
-def rows(roots: Sequence[Node], given: bool = True) -> Iterator[tuple[object, ...]]:
+def shown(roots: Sequence[Traced], given: bool = True) -> list[Formula]:
+    """Return every node that is shown below some roots, with its formula, each once.
+
+    Parameters
+    ----------
+    roots : sequence of Traced
+        Figures of the results.
+    given : bool
+        Follow what leaves rest on as well, not only operands.
+    """
+    found: dict[int, Formula] = {}
+    waiting = list(reversed(roots))
+    while waiting:
+        node = waiting.pop()
+        if id(node) not in found:
+            found[id(node)] = formula(node)
+            below = [*found[id(node)].operands, *(found[id(node)].given if given else ())]
+            waiting += reversed(below)
+    return list(found.values())
+
+
+def rows(roots: Sequence[Traced], given: bool = True) -> Iterator[tuple[object, ...]]:
     """Yield one row for each node below some roots, shared nodes once.
 
     Parameters
     ----------
-    roots : sequence of Node
+    roots : sequence of Traced
         Figures of the results.
     given : bool
         Follow what leaves rest on as well, not only operands.
@@ -48,20 +62,20 @@ def rows(roots: Sequence[Node], given: bool = True) -> Iterator[tuple[object, ..
         In the order of `COLUMNS`. `kind` is final, derived, input, constant, or that of the leaf
         (simulated, training or step model, linear program); `#7` stands for the node of that id.
     """
-    nodes = _ordered(roots, given)
-    ids = {id(node): number for number, node in enumerate(nodes, 1)}
-    ends = {id(root) for root in roots}
-    for node in nodes:
-        rests = [f"#{ids[id(n)]}" for n in node.given if id(n) in ids]
+    formulas = shown(roots, given)
+    ids = {id(each.node): f"#{number}" for number, each in enumerate(formulas, 1)}
+    units, _ = dimensions(roots)
+    for number, each in enumerate(formulas, 1):
+        node = each.node
         yield (
-            ids[id(node)],
-            _kind(node, id(node) in ends),
+            number,
+            kind(node),
             node.name,
-            node.text if node.value is None else node.value,
-            node.unit,
+            node.value,
+            node.unit or units[id(node)],
             node.operation,
-            expression(node.operation, [f"#{ids[id(child)]}" for child in node.children]),
-            " ".join(rests),
+            each.written(ids),
+            " ".join(ids[id(n)] for n in each.given if id(n) in ids),
             node.source,
             node.origin,
             node.note,
@@ -69,18 +83,19 @@ def rows(roots: Sequence[Node], given: bool = True) -> Iterator[tuple[object, ..
 
 
 def audit(
-    world: World, results: Results, variables: Sequence[str], year: int
+    scenario: Scenario, memo: Memo, results: Results, variables: Sequence[str], year: int
 ) -> list[tuple[object, ...]]:
     """Return the audit trail of some figures as a table with a heading, operands only.
 
     Parameters
     ----------
-    world : World
-        The first replication; where its figure is not that of the results (several replications,
-        or a part of the model that no explainer knows), the note gives theirs.
+    scenario : Scenario
+    memo : Memo
     results : Results
+        Of the scenario. Where it has several replications the trail is that of the first, and
+        the note gives the figure of the results.
     variables : sequence of str
-        Names and groups; those that the results lack, or that nothing explains, are left out.
+        Names and groups; those that the results lack are left out.
     year : int
 
     Returns
@@ -88,13 +103,28 @@ def audit(
     list of tuple
         `COLUMNS`, then a row for each node.
     """
-    roots = []
+    told: dict[str, dict[str, float]] = {}
     for variable in variables:
         with suppress(VariableError, ExplainError):
-            value, _, root = tree([world], results, variable, year)
-            told = "" if agree(root, value) else f"{value!r} in the results"
-            roots.append(replace(root, note=told))
+            told[variable] = members(results, variable, year)
+    known = walked(scenario, memo, {(name, year) for names in told.values() for name in names})
+    roots = []
+    for variable, values in told.items():
+        unit = results.unit(next(iter(values)))
+        root = grouped([known], f"{variable} in {year}", unit, [(name, year) for name in values])
+        value = sum(values.values())
+        root.note = (
+            "" if abs(root.value - value) <= 1e-12 * abs(value) else f"{value!r} in the results"
+        )
+        roots.append(root)
     return [COLUMNS, *rows(roots, given=False)]
+
+
+def kind(node: Traced) -> str:
+    """Return what a node is in an audit trail."""
+    if node.final:
+        return "final"
+    return "derived" if node.operands else _KINDS.get(node.operation, node.operation)
 
 
 def write_table(path: Path, table: Iterable[Sequence[object]]) -> Path:
@@ -104,70 +134,47 @@ def write_table(path: Path, table: Iterable[Sequence[object]]) -> Path:
     return path
 
 
-def _ordered(roots: Sequence[Node], given: bool) -> list[Node]:
-    """Return all nodes below some roots once."""
-    found: dict[int, Node] = {}
-    for root in roots:
-        if id(root) not in found:
-            found |= {id(node): node for node in walk(root, given)}
-    return list(found.values())
-
-
-def _kind(node: Node, final: bool) -> str:
-    """Return what a node is in an audit trail."""
-    if final:
-        return "final"
-    return "derived" if node.children else _KINDS.get(node.operation, node.operation)
-
-
-def expression(operation: str, operands: Sequence[str]) -> str:
-    """Return an operation with its operands as a formula; nothing for a leaf."""
-    if not operands:
-        return ""
-    if operation in _SIGNS:
-        return _SIGNS[operation].join(operands)
-    return f"{operation}({', '.join(operands)})"
-
-
-def as_data(root: Node, depth: int) -> dict[str, Any]:
+def as_data(root: Traced, depth: int) -> dict[str, Any]:
     """Return a tree as plain data.
 
     Parameters
     ----------
-    root : Node
+    root : Traced
     depth : int
         Levels below the root.
 
     Returns
     -------
     dict
-        `children` are the operands, `given` what a leaf rests on; a node that came before is
-        `{"see": id}`, and one at the last level says how many nodes it has `below`.
+        `children` are the operands of the `formula`, `given` what a node rests on besides; a node
+        that came before is `{"see": id}`, and one at the last level says how many nodes it has
+        `below`.
     """
-    return _data(root, depth, {})
+    return _data(root, depth, {}, dimensions([root])[0])
 
 
-def _data(node: Node, depth: int, seen: dict[int, int]) -> dict[str, Any]:
+def _data(node: Traced, depth: int, seen: dict[int, int], units: dict[int, str]) -> dict[str, Any]:
     """Return a node and what is below it."""
     if id(node) in seen:
         return {"see": seen[id(node)], "name": node.name}
-    facts: Mapping[str, Any] = {
+    each = formula(node)
+    facts = {
         "name": node.name,
-        "value": node.text if node.value is None else node.value,
-        "unit": node.unit,
+        "value": node.value,
+        "unit": node.unit or ("" if isinstance(node.value, str) else units[id(node)]),
         "operation": node.operation,
-        "meaning": MEANINGS.get(node.operation),
+        "formula": each.written(),
         "source": node.source,
         "origin": node.origin,
         "note": node.note,
     }
-    found: dict[str, Any] = {k: v for k, v in facts.items() if v not in ("", None)}
-    below = [*node.children, *node.given]
+    told: dict[str, Any] = {k: v for k, v in facts.items() if v != ""}
+    below = [*each.operands, *each.given]
     if below and depth <= 0:
-        return {**found, "below": len(below)}
+        return {**told, "below": len(below)}
     seen[id(node)] = len(seen) + 1
-    found = {"id": seen[id(node)], **found}
-    for key, nodes in (("children", node.children), ("given", node.given)):
+    told = {"id": seen[id(node)], **told}
+    for key, nodes in (("children", each.operands), ("given", each.given)):
         if nodes:
-            found[key] = [_data(child, depth - 1, seen) for child in nodes]
-    return found
+            told[key] = [_data(child, depth - 1, seen, units) for child in nodes]
+    return told

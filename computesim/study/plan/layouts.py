@@ -13,7 +13,6 @@ from computesim.arrays import Floats
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.layout import LayoutGrid, TrainingLayout
-from computesim.hardware.memory import Recipe
 from computesim.hardware.training_job import TrainingJob
 from computesim.quantities import TrainingLoad
 from computesim.records import quantity
@@ -184,34 +183,14 @@ class LayoutTable:
             )
 
 
-def rank_layouts(
-    load: TrainingLoad,
-    accelerator: Accelerator,
-    n_accelerators: int,
-    batch_tokens: float,
-    dtype: str = "bf16",
-    recipe: Recipe | None = None,
-    congestion: float = 1.0,
-    offload: str = "auto",
-) -> LayoutTable:
+def rank_layouts(job: TrainingJob, n_accelerators: int, offload: str = "auto") -> LayoutTable:
     """Return all candidate layouts of a job, ranked.
 
     Parameters
     ----------
-    load : TrainingLoad
-        The model and its sequence length.
-    accelerator : Accelerator
-        The machine.
+    job : TrainingJob
     n_accelerators : int
         At hand; a layout may leave some of them idle, which its MFU pays for.
-    batch_tokens : float, token
-        Tokens of one optimiser step.
-    dtype : str
-        Of the matrix multiplications.
-    recipe : Recipe, optional
-        Bytes per parameter and the price of recomputation.
-    congestion : float
-        Share of the NIC rate that the fabric delivers, above 0 to 1.
     offload : str
         auto tries host memory where nothing fits without; see `TrainingJob.layouts`.
 
@@ -230,7 +209,7 @@ def rank_layouts(
     All candidates are evaluated at once in numpy; the first row is that of
     `hardware.parallel.best_layout`.
     """
-    job = TrainingJob.of(load, accelerator, batch_tokens, dtype, recipe, congestion)
+    accelerator = job.accelerator
     limit = reach(accelerator)
     if n_accelerators > limit:
         raise CapacityError(

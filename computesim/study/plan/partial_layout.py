@@ -10,6 +10,7 @@ from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.layout import MOST_EP, RECOMPUTE, TrainingLayout, expert_degrees
 from computesim.hardware.parallel import TrainingStep, best_layout, training_step
+from computesim.hardware.training_job import TrainingJob
 from computesim.quantities import TrainingLoad
 
 LARGEST_TP: Final = 16
@@ -53,9 +54,11 @@ def step_of(
         If no layout agrees with what is known.
     """
     if all(known.get(name) is None for name in DEGREES):
-        return best_layout(load, accelerator, n_accelerators, batch_tokens, dtype)
+        return best_layout(TrainingJob.of(load, accelerator, batch_tokens, dtype), n_accelerators)
     steps = [
-        training_step(load, accelerator, layout, _whole(batch_tokens, layout, load), dtype)
+        training_step(
+            TrainingJob.of(load, accelerator, _whole(batch_tokens, layout, load), dtype), layout
+        )
         for layout in _agreeing(load, accelerator, n_accelerators, batch_tokens, known)
     ]
     if not steps:
@@ -130,10 +133,8 @@ def _interleaves(n_layers: int, pp: int) -> list[int]:
 
 
 def _powers(largest: int) -> list[int]:
-    """Return 1, 2, 4 … up to `largest`."""
     return [2**i for i in range(max(largest, 1).bit_length())]
 
 
 def _shown(known: Known) -> str:
-    """Return the known degrees in words."""
     return ", ".join(f"{name} {known[name]}" for name in DEGREES if known.get(name) is not None)

@@ -82,7 +82,9 @@ def plan(question: PlanQuestion, catalog: Catalog) -> Plan:
     count = _machine(run) if question.deadline else question.count
     assert count is not None
     table = rank_layouts(
-        run.load, run.chip, count, run.batch, question.dtype, offload=question.offload
+        TrainingJob.of(run.load, run.chip, run.batch, question.dtype),
+        count,
+        offload=question.offload,
     )
     fits, timed = table.n_fitting > 0, run.tokens is not None
     return Plan(
@@ -98,7 +100,6 @@ def plan(question: PlanQuestion, catalog: Catalog) -> Plan:
 
 
 def _looked_up(question: PlanQuestion, catalog: Catalog) -> _Run:
-    """Look everything up."""
     model, chip = catalog.model(question.model), catalog.accelerator(question.accelerator)
     load = training_load(model, question.seq_len)
     tokens = question.tokens
@@ -117,7 +118,6 @@ def _looked_up(question: PlanQuestion, catalog: Catalog) -> _Run:
 
 
 def _job(run: _Run, count: int) -> Job:
-    """Return what is planned."""
     question = run.question
     law = "power law" if question.batch_tokens is None else "option"
     return Job(
@@ -135,7 +135,6 @@ def _job(run: _Run, count: int) -> Job:
 
 
 def _notes(run: _Run, table: LayoutTable) -> list[str]:
-    """Return what a reader of the table should know."""
     question, context = run.question, run.catalog.model(run.question.model).context_length
     notes = []
     if table.n_fitting and table.grid.offload[0] and question.offload == "auto":
@@ -154,7 +153,6 @@ def _notes(run: _Run, table: LayoutTable) -> list[str]:
 
 
 def _machine(run: _Run) -> int:
-    """Return the accelerators of the smallest machine that meets the deadline."""
     question = run.question
     assert run.tokens is not None
     assert question.deadline is not None
@@ -172,7 +170,9 @@ def _cost(run: _Run, count: int) -> RunCost:
     assert run.tokens is not None
     return run_cost(
         lambda batch: best_layout(
-            run.load, run.chip, count, batch, question.dtype, offload=question.offload
+            TrainingJob.of(run.load, run.chip, batch, question.dtype),
+            count,
+            offload=question.offload,
         ),
         Rented(run.chip, question.dtype, run.catalog.site(question.site), _rent(run)),
         run.tokens,
@@ -183,7 +183,6 @@ def _cost(run: _Run, count: int) -> RunCost:
 
 
 def _rent(run: _Run) -> float | None:
-    """Return the rent of an accelerator, USD/s, where the catalog has one."""
     name = run.catalog.resolve("accelerators", run.question.accelerator)
     for price in ("rental", "rental_three_years"):
         if run.catalog.has("prices", name, price):

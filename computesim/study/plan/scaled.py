@@ -158,10 +158,8 @@ def _pipelines(n_layers: int) -> Iterator[tuple[int, int]]:
 
 
 def _divisors(n: int) -> list[int]:
-    """Return the divisors of a number, rising."""
     return [d for d in range(1, n + 1) if n % d == 0]
 
 
 def _powers(largest: int) -> list[int]:
-    """Return 1, 2, 4 … up to `largest`."""
     return [2**i for i in range(largest.bit_length()) if 2**i <= largest]

@@ -165,8 +165,12 @@ def latency_floor(n_layers: Floats, accelerator: Accelerator, microbatches: floa
     ------
     The latency wall of Erdil and Schneider-Joseph 2024 (arXiv 2411.01137); α: measured NCCL.
     """
-    own = efficiency(accelerator)
-    alpha = own.collective_latency if accelerator.scaleup_domain > 1 else 6 * own.nic_latency
+    coefficients = efficiency(accelerator)
+    alpha = (
+        coefficients.collective_latency
+        if accelerator.scaleup_domain > 1
+        else 6 * coefficients.nic_latency
+    )
     return np.asarray(n_layers * max(microbatches, 1.0) * _SYNCS * alpha, dtype=np.float64)
 
 

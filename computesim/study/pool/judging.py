@@ -73,7 +73,6 @@ def simulated(question: PoolQuestion) -> tuple[PoolAnswer, Played]:
 
 
 def _answer(question: PoolQuestion, pool: Pool, played: Played) -> PoolAnswer:
-    """Return what is worth telling of a run, energy left out."""
     requests, run, skip = played.inputs.requests, played.run, played.inputs.skip
     last = _observed_until(played)
     end = float("inf") if requests.recorded else last  # a recording is judged to its end
@@ -157,7 +156,6 @@ def _goodput(
 def _verdict(
     question: PoolQuestion, figures: PoolFigures, classes: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return what was promised and whether it is kept; nothing where nothing was."""
     terms: dict[str, Any] = {}
     is_kept = not figures.saturated
     for name in ("ttft", "tpot"):
@@ -172,7 +170,6 @@ def _verdict(
 
 
 def _tasks(played: Played, warm_up: float) -> TaskFigures | dict[str, float]:
-    """Return how long tasks of several requests take, where there are any."""
     requests = played.inputs.requests
     if requests.task is None:
         return {}
@@ -190,7 +187,6 @@ def _tasks(played: Played, warm_up: float) -> TaskFigures | dict[str, float]:
 
 
 def _pool_facts(question: PoolQuestion, pool: Pool, played: Played) -> PoolFacts:
-    """Return what serves, and how."""
     layout, serving = pool.layout, question.serving
     return PoolFacts(
         pool.model, pool.load.weight_dtype, pool.chip.name, pool.replicas, pool.prefill_replicas,
@@ -200,10 +196,9 @@ def _pool_facts(question: PoolQuestion, pool: Pool, played: Played) -> PoolFacts
 
 
 def _step_facts(pool: Pool, played: Played) -> StepFacts:
-    """Return what a step takes, and what a replica holds."""
     step, trace = pool.step, played.inputs.requests.trace
     context = mean_lengths(trace).context
-    capacity = played.inputs.service.kv_capacity_tokens
+    capacity = played.inputs.replicas.service.kv_capacity_tokens
     batch = math.floor(max(1.0, min(float(step.max_batch), capacity / context)))
     decoding = played.inputs.operation.decode_pool
     cache = played.inputs.operation.prefix_cache
@@ -223,7 +218,6 @@ def _step_facts(pool: Pool, played: Played) -> StepFacts:
 
 
 def _request_facts(requests: Requests) -> RequestFacts:
-    """Return what is asked."""
     trace = requests.trace
     lengths = (trace.prompt_tokens, trace.cached_tokens, trace.output_tokens)
     means = (float(tokens.mean()) for tokens in lengths)
@@ -231,7 +225,6 @@ def _request_facts(requests: Requests) -> RequestFacts:
 
 
 def _power(pool: Pool, played: Played, site: Site) -> PowerTimeline:
-    """Return the watts of a pool over time."""
     assert played.run.timeline is not None
     work = token_work(pool.load, mean_lengths(played.inputs.requests.trace))
     return power_over_time(
@@ -240,7 +233,6 @@ def _power(pool: Pool, played: Played, site: Site) -> PowerTimeline:
 
 
 def _energy(power: PowerTimeline, figures: PoolFigures, site: str) -> Energy:
-    """Return what a pool draws: of the whole run, and while requests arrive."""
     watts = power.mean_watts(figures.warm_up, figures.observed_until)
     rates = figures.output_tokens_per_second, figures.requests_per_second
     token, request = (watts / rate if rate else float("inf") for rate in rates)

@@ -90,7 +90,6 @@ def operation_of(
 def _prefix_cache(
     serving: Serving, requests: Requests, capacity: float, load: ServingLoad
 ) -> PrefixCache | None:
-    """Return the prefix cache in blocks of the trace."""
     if not serving.caches_prefixes:
         return None
     cache, blocks = serving.prefix_cache, requests.trace.blocks

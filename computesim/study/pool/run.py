@@ -19,7 +19,7 @@ from computesim.sim.capacity import in_flight
 from computesim.sim.engine import ServingRun, simulate_serving
 from computesim.sim.fluid import mean_lengths, steady_state
 from computesim.sim.operation import DecodePool, Operation, draw_failures
-from computesim.sim.service import Service, check_service
+from computesim.sim.service import Replicas, Service, check_service
 from computesim.sim.trace import Trace
 from computesim.study.pool.operation import operation_of, routing_of, service_of, transfer
 from computesim.study.pool.question import PoolQuestion
@@ -55,9 +55,7 @@ class Inputs:
 
     requests: Requests
     trace: Trace  #: of the requests, behind those that are in flight at the start
-    service: Service
-    weight_seconds: Floats
-    n_replicas: int
+    replicas: Replicas
     routing: Any
     operation: Operation
 
@@ -68,7 +66,7 @@ class Inputs:
 
     def keywords(self) -> dict[str, Any]:
         """Return the arguments of `sim.engine.simulate_serving` but the engine."""
-        names = ("trace", "service", "weight_seconds", "n_replicas", "routing", "operation")
+        names = ("trace", "replicas", "routing", "operation")
         chains, priority = self.requests.chains, self.requests.priority
         return {n: getattr(self, n) for n in names} | {"chains": chains, "priority": priority}
 
@@ -109,7 +107,6 @@ def pool_of(question: PoolQuestion, catalog: Catalog, trace: Trace) -> Pool:
 def _best_layout(
     question: PoolQuestion, load: ServingLoad, chip: Accelerator, trace: Trace
 ) -> ServingLayout:
-    """Return the best layout for requests of mean length that holds the longest one."""
     tpot = min(question.promise.tpot.values(), default=_LAYOUT_TPOT)
     longest = float((trace.prompt_tokens + trace.output_tokens).max())
     layout = serving_layout(load, chip, mean_lengths(trace).context, tpot)
@@ -140,11 +137,10 @@ def inputs_of(question: PoolQuestion, pool: Pool, requests: Requests) -> Inputs:
     operation = operation_of(question, requests, raw.kv_capacity_tokens, pool.load, decoding)
     n = pool.prefill_replicas or pool.replicas
     routing = routing_of(serving, requests)
-    return Inputs(requests, trace, service, table, n, routing, operation)
+    return Inputs(requests, trace, Replicas(service, table, n), routing, operation)
 
 
 def _decode_pool(pool: Pool, service: Service, table: Floats) -> DecodePool | None:
-    """Return the replicas that decode what others have read."""
     if not pool.prefill_replicas:
         return None
     fixed, per_token = transfer(pool.load, pool.chip, pool.layout)
@@ -183,13 +179,12 @@ def play(question: PoolQuestion, pool: Pool, requests: Requests) -> Played:
 
 
 def _play(inputs: Inputs, question: PoolQuestion) -> Played:
-    """Simulate a pool, with failures to the end of the run."""
     engine: Any = question.engine
     failing = question.serving.failures
     if not failing:
         return Played(inputs, simulate_serving(**inputs.keywords(), engine=engine))
     decoding, trace = inputs.operation.decode_pool, inputs.trace
-    n = inputs.n_replicas + (decoding.n_replicas if decoding else 0)
+    n = inputs.replicas.n + (decoding.n_replicas if decoding else 0)
     horizon = 2.0 * float(trace.arrival[-1]) + 3600.0
     while n * horizon / failing.mtbf < _MOST_FAILURES:
         failures = draw_failures(n, failing.mtbf, failing.repair, horizon, question.seed)

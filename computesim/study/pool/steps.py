@@ -43,9 +43,8 @@ def write_chrome_trace(path: Path, played: Played) -> Path:
 
 
 def _names(log: StepLog, pools: tuple[str, ...], played: Played) -> Iterator[Event]:
-    """Yield the names of replicas; each is a process of the viewer."""
     for r in range(log.run.replicas.size):
-        kind = pools[int(r >= played.inputs.n_replicas)]
+        kind = pools[int(r >= played.inputs.replicas.n)]
         name = f"replica {r}" + ("" if kind == "all" else f" ({kind})")
         yield {"ph": "M", "name": "process_name", "pid": r, "tid": 0, "args": {"name": name}}
         yield {"ph": "M", "name": "process_sort_index", "pid": r, "tid": 0,
@@ -54,7 +53,6 @@ def _names(log: StepLog, pools: tuple[str, ...], played: Played) -> Iterator[Eve
 
 
 def _steps(log: StepLog) -> Iterator[Event]:
-    """Yield complete events of the steps, and counters of what is in them."""
     for step in log.steps:
         place = {"pid": step.replica, "tid": 0, "ts": step.begin * _MICRO}
         tokens = {"decoding": step.decoding, "prompt_tokens": step.prompt_tokens}
@@ -66,7 +64,6 @@ def _steps(log: StepLog) -> Iterator[Event]:
 
 
 def _spans(log: StepLog) -> Iterator[Event]:
-    """Yield nested asynchronous spans of the requests: queued, prefill, decode."""
     begin = prefill_begin(log)
     for i, request in enumerate(log.run.requests):
         arrival, first, finish = (float(request[n]) for n in ("arrival", "first", "finish"))

@@ -82,7 +82,6 @@ def requests_of(question: PoolQuestion, context: int) -> Requests:
 
 
 def _trace(question: PoolQuestion, context: int) -> Trace:
-    """Return recorded requests, or drawn ones."""
     traffic, seed = question.traffic, question.seed
     if source := traffic.trace:
         file = Path(source.file)
@@ -140,19 +139,16 @@ def _patterned(trace: Trace, question: PoolQuestion) -> Requests:
 
 
 def _kinds(trace: Trace, requests: Requests) -> Ints | None:
-    """Return the class of each request, copies included."""
     if trace.kind is None or len(requests.trace) == len(trace) or requests.task is None:
         return trace.kind
     return trace.kind[requests.task]
 
 
 def _names(trace: Trace, kinds: Ints) -> tuple[str, ...]:
-    """Return the names of the classes."""
     return trace.kind_names or tuple(map(str, range(int(kinds.max()) + 1)))
 
 
 def _faults(question: PoolQuestion, requests: Requests) -> Iterator[Fault]:
-    """Yield what these requests cannot be asked."""
     traffic, names = question.traffic, requests.kind_names
     if traffic.turns is None and requests.task_name == "session":
         patterns = {"clients": traffic.clients, "samples": traffic.samples > 1,

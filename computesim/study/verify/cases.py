@@ -131,7 +131,6 @@ _PUBLISHED = {"value": Column("number", True, least=1e-12), "source": _TEXT}
 
 
 def _metric(*words: str) -> dict[str, Column]:
-    """Return the metric column of a kind."""
     return {"metric": Column("word", True, words=words), **_PUBLISHED}
 
 
@@ -301,7 +300,6 @@ def shipped_cases(form: CaseFormat) -> list[Case]:
 
 
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield the lines of a CSV file with their numbers."""
     reader = csv.reader(io.StringIO(_text(path), newline=""))
     try:
         for cells in reader:
@@ -312,7 +310,6 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _text(path: Path) -> str:
-    """Return the text of a file, gzipped or not."""
     data = path.read_bytes()
     try:
         plain = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
@@ -336,7 +333,6 @@ def _header_faults(
 
 
 def _cell_faults(row: Mapping[str, str], form: CaseFormat, file: str, line: int) -> Iterator[Fault]:
-    """Yield what is wrong in one row."""
     for name, column in form.columns.items():
         text = row.get(name, "")
         wrong = column.fault(text) if text or column.required else None
@@ -345,7 +341,6 @@ def _cell_faults(row: Mapping[str, str], form: CaseFormat, file: str, line: int)
 
 
 def _is_number(text: str) -> bool:
-    """Tell whether a text is a number."""
     try:
         float(text)
     except ValueError:

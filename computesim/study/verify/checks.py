@@ -59,7 +59,6 @@ class Verification:
         return {**found, "known_layout": self._errors(told)} if told else found
 
     def _errors(self, verdicts: Sequence[Verdict]) -> dict[str, Any]:
-        """Return the errors of some verdicts, and of their splits."""
         parts = {s: [v for v in verdicts if v.case.text("held_out") == s] for s in SPLITS}
         if both := [v for v in verdicts if v.held_out is not None]:
             parts = dict(zip(SPLITS, (both, [v.left_out() for v in both]), strict=True))
@@ -105,7 +104,6 @@ def _errors_in_points(verdicts: Sequence[Verdict]) -> dict[str, Any]:
 
 
 def _statistics(found: Sequence[float | None]) -> dict[str, Any]:
-    """Return count, failures, median and p90 of absolute errors, and their bias."""
     signed = [error for error in found if error is not None]
     size = sorted(map(abs, signed))
     return {
@@ -118,7 +116,6 @@ def _statistics(found: Sequence[float | None]) -> dict[str, Any]:
 
 
 def _quantile(ordered: Sequence[float], share: float) -> float:
-    """Return a quantile of ordered numbers, interpolated linearly."""
     place = share * (len(ordered) - 1)
     low = int(place)
     high = min(low + 1, len(ordered) - 1)

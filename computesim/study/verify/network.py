@@ -36,7 +36,6 @@ def predict(case: Case, catalog: Catalog) -> Prediction:
 
 
 def _value(metric: str, bill: FabricBill, planes: int) -> float:
-    """Return a metric of a bill."""
     if metric == "transceivers_per_accelerator":
         return bill.transceivers_per_accelerator
     # one cable carries the links of all planes

@@ -168,7 +168,6 @@ def _root(rising: Callable[[float], float], share: float) -> float:
 
 
 def _effort(case: Case, given: list[Case], known: Coefficients) -> float:
-    """Return accuracy at a chain length."""
     guess = GUESS.get(case.text("benchmark"), 0.0)
     curve = {"midpoint": _known(known, "midpoint"), "slope": _known(known, "slope")}
     told = known.get(f"ceiling {case.text('model')}")
@@ -181,7 +180,6 @@ def _effort(case: Case, given: list[Case], known: Coefficients) -> float:
 
 
 def _loss(case: Case, given: list[Case], known: Coefficients) -> float:
-    """Return accuracy at a pretraining loss."""
     names = ("midpoint", "slope", "ceiling")
     midpoint, slope, ceiling = (_known(known, name) for name in names)
     guess = GUESS.get(case.text("benchmark"), 0.0)
@@ -221,7 +219,6 @@ def _rating(case: Case, given: list[Case], known: Coefficients) -> float:
 
 
 def _known(known: Coefficients, name: str) -> float:
-    """Return a coefficient."""
     if name not in known:
         raise ValueError(f"no coefficient '{name}'; fitted are: {', '.join(known) or 'none'}")
     return known[name]

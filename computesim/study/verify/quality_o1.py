@@ -94,7 +94,6 @@ def _gpqa(samples: Mapping[str, float]) -> list[Figure]:
 
 
 def _codeforces() -> list[Figure]:
-    """Return percentiles, by the law of DeepSeek's ratings."""
     known = shipped_fits()["rating", "codeforces"].known
     return [
         _figure(
@@ -108,5 +107,4 @@ def _codeforces() -> list[Figure]:
 
 
 def _figure(name: str, ours: float, published: float, held_out: str) -> Figure:
-    """Return a figure in percent."""
     return Figure(name, 100 * ours, 100 * published, held_out)

@@ -59,7 +59,6 @@ class RLPredictor:
         return Prediction(_value(case, times), _described(plan, times), held_out)
 
     def _times(self, plan: RLPlan) -> RLStepTimes:
-        """Return the step of a plan, simulated if it is new."""
         if plan not in self._steps:
             self._steps[plan] = rl_step_times(plan)
         return self._steps[plan]
@@ -130,7 +129,6 @@ def _has(case: Case, part: str, algorithms: tuple[str, ...]) -> bool:
 
 
 def _samples(case: Case) -> tuple[int, int]:
-    """Return the rollouts of a step and of a prompt."""
     prompts, group = case.count("prompts_per_step"), case.count("group_size")
     samples = case.count("samples_per_step")
     if samples is None:
@@ -141,7 +139,6 @@ def _samples(case: Case) -> tuple[int, int]:
 
 
 def _lengths(case: Case, mean_share: float) -> tuple[float, float]:
-    """Return the mean and the largest output."""
     mean, cap = case.number("mean_output_tokens"), case.number("max_output_tokens")
     if mean is None:
         mean = USUAL_OUTPUT if cap is None else mean_share * cap
@@ -162,7 +159,6 @@ def _split(case: Case) -> tuple[int, int]:
 
 
 def _value(case: Case, times: RLStepTimes) -> float:
-    """Return a metric of a step."""
     if case.metric == "step_seconds":
         return times.step_seconds
     if case.metric == "rollout_fraction":
@@ -176,7 +172,6 @@ def _value(case: Case, times: RLStepTimes) -> float:
 
 
 def _described(plan: RLPlan, times: RLStepTimes) -> str:
-    """Return placement and lengths in words."""
     shared = "all take turns" if plan.colocated else f"{times.n_learner} learn"
     return (
         f"{times.replicas} replicas of {times.replica_accelerators}, {shared}, outputs of "

@@ -94,7 +94,6 @@ class ServingPredictor:
         return self._played[asked]
 
     def _play(self, asked: Benchmark) -> Played:
-        """Return what the clients of a benchmark see."""
         key = (asked.load, asked.machine.name, asked.layout, asked.engine)
         if key not in self._steps:
             step = serving_step(asked.load, asked.machine, asked.layout, engine=asked.engine)
@@ -158,7 +157,6 @@ def benchmark_of(case: Case, catalog: Catalog) -> Benchmark:
 
 
 def _length(case: Case, column: str) -> int:
-    """Return a whole number that a case must tell."""
     number = case.count(column)
     if number is None:
         raise ValueError(f"{column} is empty")
@@ -237,7 +235,6 @@ def measured(case: Case, asked: Benchmark, played: Played) -> float:
 
 
 def _described(asked: Benchmark, played: Played) -> str:
-    """Return the layout, the dtypes and the running sequences in words."""
     degrees = {"tp": asked.layout.tp, "pp": asked.layout.pp, "dp": asked.layout.dp}
     degrees["ep"] = asked.layout.ep
     words = " ".join(f"{name} {n}" for name, n in degrees.items() if n > 1) or "tp 1"

@@ -23,7 +23,7 @@ from computesim.sim.queueing import (
     processor_sharing_sojourn,
 )
 from computesim.sim.records import FAILURE
-from computesim.sim.service import RECOMPUTE, Service
+from computesim.sim.service import RECOMPUTE, Replicas, Service
 from computesim.sim.streams import stream
 from computesim.sim.trace import Trace, poisson_arrivals
 
@@ -90,7 +90,7 @@ def kernels() -> list[Check]:
         return {"mean start, s": run.start.mean(), "mean sojourn, s": run.sojourn.mean()}
 
     def serving(engine: Engine) -> dict[str, float]:
-        run = simulate_serving(trace, service, weights, 3, "shortest-queue", engine)
+        run = simulate_serving(trace, Replicas(service, weights, 3), "shortest-queue", engine)
         return {"mean first token, s": run.ttft.mean(), "mean answer, s": run.e2e.mean()}
 
     def pool(engine: Engine) -> dict[str, float]:
@@ -98,9 +98,7 @@ def kernels() -> list[Check]:
         roomy = service._replace(block_tokens=4, when_full=RECOMPUTE, kv_capacity_tokens=120)
         run = simulate_serving(
             trace,
-            roomy,
-            weights,
-            2,
+            Replicas(roomy, weights, 2),
             "two-choices",
             engine,
             chains=sessions(np.arange(60) % 20, np.full(60, 0.05)),
@@ -114,7 +112,9 @@ def kernels() -> list[Check]:
 
     def rollout(engine: Engine) -> dict[str, float]:
         run = simulate_rollout(
-            trace.prompt_tokens, trace.output_tokens, service, weights, 3, engine=engine
+            Trace.at_once(trace.prompt_tokens, trace.output_tokens),
+            Replicas(service, weights, 3),
+            engine=engine,
         )
         return {"makespan, s": run.makespan}
 
@@ -176,12 +176,12 @@ def sharing() -> list[Check]:
         arrival = poisson_arrivals(rate, n, stream(SEED, "arrivals", replication))
         size = stream(SEED, "output_tokens", replication).uniform(0, 2, n)
         output = np.rint(size / quantum).astype(np.int64) + 2
-        run = simulate_serving(Trace(arrival, one, none, output), even, np.zeros(501), 1)
+        run = simulate_serving(Trace(arrival, one, none, output), Replicas(even, np.zeros(501), 1))
         shared.append(float(run.e2e[150:].mean() / size[150:].mean()))
         pauses = stream(SEED, "think", replication).exponential(2.0, n)
         chains = sessions(np.arange(n) % clients, pauses)
         trace = Trace(np.zeros(n), one, none, output)
-        run = simulate_serving(trace, even, np.zeros(501), 1, chains=chains)
+        run = simulate_serving(trace, Replicas(even, np.zeros(501), 1), chains=chains)
         finish = np.sort(run.requests["finish"])[n // 10 : -n // 10]  # the loop is full
         closed.append((finish.size - 1) / float(finish[-1] - finish[0]) * float(size.mean()))
     theory = processor_sharing_sojourn(rate, 1.0, 1.0), closed_throughput(clients, 2.0, 1.0)
@@ -207,7 +207,7 @@ def priorities() -> list[Check]:
         steps = stream(SEED, "output_tokens", replication).integers(1, 20, n)
         lane = (stream(SEED, "priority", replication).random(n) < 0.5).astype(np.int64)
         trace = Trace(arrival, np.ones(n, np.int64), np.zeros(n, np.int64), steps)
-        run = simulate_serving(trace, single, np.zeros(2), 1, priority=lane)
+        run = simulate_serving(trace, Replicas(single, np.zeros(2), 1), priority=lane)
         for k in (0, 1):
             waits[k].append(float((run.ttft - 1.0)[skip:][lane[skip:] == k].mean()))
     variation = float(np.std(np.arange(1, 20)) / 10)

@@ -78,7 +78,6 @@ class Predictor:
 
 
 def _played(case: Case, catalog: Catalog) -> tuple[_Job, TrainingStep]:
-    """Return the job of a case and its step."""
     job = _job(case, catalog)
     degrees = ("tp", "pp", "dp", "ep", "cp", "vp", "micro_batch", "zero")
     known: dict[str, int | str | None] = {name: case.count(name) for name in degrees}
@@ -92,14 +91,12 @@ def _played(case: Case, catalog: Catalog) -> tuple[_Job, TrainingStep]:
 
 
 def _load(case: Case, catalog: Catalog) -> TrainingLoad:
-    """Return what a token of the case asks for."""
     model = catalog.model(case.text("model"))
     seq_len = case.count("seq_len") or int(min(model.context_length or 2048, USUAL_SEQ_LEN))
     return training_load(model, seq_len, mtp=case.text("mtp") != "no")
 
 
 def _job(case: Case, catalog: Catalog) -> _Job:
-    """Return the case with its gaps filled."""
     load, accelerator = _load(case, catalog), catalog.accelerator(case.text("accelerator"))
     tokens = case.number("tokens")
     n = case.count("n_accelerators") or _product(case) or _usual_size(load, accelerator, tokens)
@@ -158,7 +155,6 @@ def dtype_of(case: Case, column: str = "dtype") -> str:
 
 
 def _value(metric: str, job: _Job, step: TrainingStep, catalog: Catalog) -> float:
-    """Return a metric of a step."""
     rate = step.tokens_per_second
     if metric == "tokens_per_s_per_accelerator":
         return rate
@@ -185,7 +181,6 @@ def _hardware_flop(job: _Job, step: TrainingStep) -> float:
 
 
 def _failures(catalog: Catalog) -> Failures:
-    """Return how often clusters fail, by the catalog."""
     names = ("failures_per_node_day", "restart", "checkpoint_interval", "checkpoint_stall")
     per_second, *rest = (catalog.value("reliability", "cluster", name) for name in names)
     return Failures(per_second * 86400.0, *rest)
