@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from computesim.workload.architecture import Architecture
 
 _T = TypeVar("_T")
-PACKAGE: Final = Path(__file__).parents[1]
 _NAMING: Final = ("label", "aliases")  #: rows that nothing is computed from
 
 

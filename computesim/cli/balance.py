@@ -32,7 +32,7 @@ OTHERS = aliases(
 
 def scenario_answered(
     subject: str, overrides: Sequence[str], said: Mapping[Alias, Any], out: Path | None,
-    as_json: bool, **_: Any,
+    quiet: bool, as_json: bool,
 ) -> bool:  # fmt: skip
     """Print what the labs of a scenario decide by year, if that is what is asked.
 
@@ -46,7 +46,7 @@ def scenario_answered(
         Options of a skill, which would not count.
     out : Path or None
         Likewise.
-    as_json : bool
+    quiet, as_json : bool
     """
     from computesim import load_scenario
     from computesim.errors import Fault, FaultyInputError
