@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -59,7 +60,7 @@ class _Findings:
     """What one kind of verification says."""
 
     data: dict[str, Any]
-    tables: list[list[tuple[str, ...]]]
+    tables: Sequence[Sequence[Sequence[str]]]
     holds: bool = True
 
     def text(self, name: str) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from computesim.report.text.tables import table
 from computesim.study.verify.cases import FORMATS, cited_sources
 from computesim.study.verify.checks import Verification, verify
 from computesim.study.verify.prediction import Verdict
@@ -13,6 +14,8 @@ from computesim.study.verify.ratios import ratios
 from computesim.study.verify.sim import CHECKS, Check
 
 SUMMARY_HEAD: Final = ("metric", "cases", "n", "failed", "median", "p90", "bias")
+IN_POINTS: Final = ("within 3", "within band")
+SIZES: Final = ("median_absolute_error", "p90_absolute_error")
 KINDS: Final = {
     "training": "Training",
     "serving": "Serving",
@@ -59,29 +62,6 @@ def _case_row(verdict: Verdict, kind: str) -> tuple[str, ...]:
     return case.text("id"), case.metric, ours, short(case.value), text, case.text("source")
 
 
-def summary_rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """Return count, failures, median, p90 and bias by metric and split, below a head.
-
-    Parameters
-    ----------
-    summary : mapping
-        `Verification.summary`.
-    """
-    rows: list[tuple[str, ...]] = [SUMMARY_HEAD]
-    for metric, errors in summary.items():
-        rows.append(_summary_row(metric, "all", errors))
-        parts = {name: part for name, part in errors.items() if isinstance(part, Mapping)}
-        rows += [_summary_row(metric, name, part) for name, part in parts.items()]
-    return rows
-
-
-def _summary_row(metric: str, split: str, errors: Mapping[str, Any]) -> tuple[str, ...]:
-    median, p90 = errors["median_absolute_error"], errors["p90_absolute_error"]
-    shares = [f"{100 * x:.1f} %" if x is not None else "-" for x in (median, p90)]
-    bias = percent(errors["bias"]) if errors["bias"] is not None else "-"
-    return metric, split, str(errors["n"]), str(errors["n_failed"]), *shares, bias
-
-
 def ratio_rows(verification: Verification) -> list[tuple[str, ...]]:
     """Return gains and scaling, ours and theirs, below a head; empty where there are none.
 
@@ -105,57 +85,52 @@ def o1_rows() -> list[tuple[str, ...]]:
     return [("figure of o1's post", "ours", "theirs", "error", "held out"), *rows]
 
 
-def quality_summary_rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """Return errors in points by metric and split, below a head.
-
-    Parameters
-    ----------
-    summary : mapping
-        `Verification.summary` of quality.
-    """
-    head = ("metric", "cases", "n", "failed", "median", "p90", "bias", "within 3", "within band")
-    rows: list[tuple[str, ...]] = [head]
-    for metric, errors in summary.items():
-        parts = {name: part for name, part in errors.items() if isinstance(part, Mapping)}
-        for split, part in {"all": errors, **parts}.items():
-            named = ("median_absolute_error", "p90_absolute_error", "bias")
-            errors = [f"{100 * part[n]:.1f}" if part[n] is not None else "-" for n in named]
-            shares = (part["share_within_3_points"], part["share_within_band"])
-            inside = [f"{100 * x:.0f} %" if x is not None else "-" for x in shares]
-            rows.append((metric, split, str(part["n"]), str(part["n_failed"]), *errors, *inside))
-    return rows
-
-
 def summary_of(verification: Verification) -> list[tuple[str, ...]]:
-    """Return the summary of a verification, in points where its values are percent.
+    """Return count, failures, errors and bias by metric and split, below a head.
 
     Parameters
     ----------
     verification : Verification
+        Errors are in points where its values are percent.
     """
     in_points = FORMATS[verification.kind].in_points
-    return (quality_summary_rows if in_points else summary_rows)(verification.summary)
+    rows: list[tuple[str, ...]] = [SUMMARY_HEAD + (IN_POINTS if in_points else ())]
+    for metric, whole in verification.summary.items():
+        parts = {name: part for name, part in whole.items() if isinstance(part, Mapping)}
+        for split, part in {"all": whole, **parts}.items():
+            cells = _in_points(part) if in_points else _in_percent(part)
+            rows.append((metric, split, str(part["n"]), str(part["n_failed"]), *cells))
+    return rows
 
 
-def check_rows(checks: Sequence[Check]) -> list[tuple[str, ...]]:
+def _in_percent(part: Mapping[str, Any]) -> Iterator[str]:
+    for name in SIZES:
+        yield f"{100 * part[name]:.1f} %" if part[name] is not None else "-"
+    yield percent(part["bias"]) if part["bias"] is not None else "-"
+
+
+def _in_points(part: Mapping[str, Any]) -> Iterator[str]:
+    for name in (*SIZES, "bias"):
+        yield f"{100 * part[name]:.1f}" if part[name] is not None else "-"
+    for name in ("share_within_3_points", "share_within_band"):
+        yield f"{100 * part[name]:.0f} %" if part[name] is not None else "-"
+
+
+def check_rows(checks: Sequence[Check]) -> list[list[str]]:
     """Return ours, theirs and error of checks, below a head.
 
     Parameters
     ----------
     checks : sequence of Check
     """
-    head = ("check", "ours", "theirs", "error", "holds", "source")
-    return [
-        head,
-        *(
-            (c.name, short(c.ours), short(c.theirs), percent(c.relative_error), _yes(c), c.source)
-            for c in checks
-        ),
-    ]
-
-
-def _yes(check: Check) -> str:
-    return "yes" if check.holds else "NO"
+    return table(checks, {
+        "check": "{0.name}",
+        "ours": lambda c: short(c.ours),
+        "theirs": lambda c: short(c.theirs),
+        "error": lambda c: percent(c.relative_error),
+        "holds": lambda c: "yes" if c.holds else "NO",
+        "source": "{0.source}",
+    })  # fmt: skip
 
 
 def short(value: float) -> str:

@@ -17,14 +17,14 @@ from computesim.study.verify.cases import (
     read_cases,
     shipped_cases,
 )
-from computesim.study.verify.prediction import Prediction, Verdict
+from computesim.study.verify.prediction import Verdict
 
 SPLITS: Final = ("fit", "held-out")  #: values of the column `held_out` of training cases
 
 CURVES: Final = ("coverage", "consensus")  #: metrics that are points of one curve over samples
 CLOSE: Final = 3.0  #: points within which a quality is well predicted
 
-Predict = Callable[[Case, Catalog], "Prediction"]
+Predict = Callable[[Case, Catalog], Verdict]
 Told = Callable[[int, int, str], None]
 
 
@@ -188,18 +188,8 @@ def _predictor(kind: str, rows: Sequence[Case], shipped: bool) -> Predict:
 def _judged(case: Case, catalog: Catalog, predict: Predict) -> Verdict:
     """Return the verdict on a case; what cannot be predicted says why."""
     try:
-        prediction = predict(case, catalog)
+        return predict(case, catalog)
     except CatalogError as error:
         return Verdict(case, error="; ".join(f"{f.found} {f.hint}".strip() for f in error.faults))
     except (CapacityError, SimulationError, ValueError) as error:
         return Verdict(case, error=str(error))
-    return Verdict(
-        case,
-        prediction.value,
-        "",
-        prediction.note,
-        prediction.held_out,
-        prediction.band,
-        prediction.extrapolated,
-        prediction.told,
-    )

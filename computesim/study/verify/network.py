@@ -5,10 +5,10 @@ from __future__ import annotations
 from computesim.catalog import Catalog
 from computesim.hardware.fabric import FabricBill, fabric_bill
 from computesim.study.verify.cases import Case
-from computesim.study.verify.prediction import Prediction
+from computesim.study.verify.prediction import Verdict
 
 
-def predict(case: Case, catalog: Catalog) -> Prediction:
+def predict(case: Case, catalog: Catalog) -> Verdict:
     """Return the prediction for a network case.
 
     Parameters
@@ -19,7 +19,7 @@ def predict(case: Case, catalog: Catalog) -> Prediction:
 
     Returns
     -------
-    Prediction
+    Verdict
 
     Raises
     ------
@@ -32,7 +32,8 @@ def predict(case: Case, catalog: Catalog) -> Prediction:
     told = case.count("tiers")
     if told is not None and told != bill.tiers:
         raise ValueError(f"{bill.tiers} tiers hold so many accelerators, the case tells {told}")
-    return Prediction(_value(case.metric, bill, fabric.planes), f"{topology}, {bill.tiers} tiers")
+    note = f"{topology}, {bill.tiers} tiers"
+    return Verdict(case, _value(case.metric, bill, fabric.planes), note=note)
 
 
 def _value(metric: str, bill: FabricBill, planes: int) -> float:

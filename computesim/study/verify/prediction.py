@@ -10,25 +10,13 @@ from computesim.study.verify.cases import Case, CaseFormat
 
 
 @dataclass(frozen=True, slots=True)
-class Prediction:
-    """What the model says about a case."""
-
-    value: float  #: in the unit of the metric
-    note: str = ""  #: what the model chose where the case was silent
-    held_out: float | None = None  #: with coefficients that were fitted without the case's model
-    band: tuple[float, float] | None = None  #: where 80 % of measurements lie
-    extrapolated: bool = False  #: outside of what the coefficients were fitted to
-    told: int = 0  #: given rows of the same series that it rests on
-
-
-@dataclass(frozen=True, slots=True)
 class Verdict:
     """A case with its prediction, or with the reason why there is none."""
 
     case: Case
     predicted: float | None = None
     error: str = ""  #: why there is no prediction
-    note: str = ""
+    note: str = ""  #: what the model chose where the case was silent
     held_out: float | None = None  #: prediction of a calibration without the case's model
     band: tuple[float, float] | None = None  #: where 80 % of measurements lie
     extrapolated: bool = False  #: outside of what the coefficients were fitted to

@@ -9,7 +9,7 @@ from typing import Self
 
 from computesim.catalog import Catalog
 from computesim.study.verify.cases import Case
-from computesim.study.verify.prediction import Prediction
+from computesim.study.verify.prediction import Verdict
 from computesim.study.verify.quality_fit import Fit, read_fits
 from computesim.study.verify.quality_laws import (
     given_of,
@@ -42,7 +42,7 @@ class QualityPredictor:
         """
         return cls(given_of(cases))
 
-    def predict(self, case: Case, catalog: Catalog) -> Prediction:
+    def predict(self, case: Case, catalog: Catalog) -> Verdict:
         """Return the prediction for a case, in percent, with its 80 % interval.
 
         Parameters
@@ -53,7 +53,7 @@ class QualityPredictor:
 
         Returns
         -------
-        Prediction
+        Verdict
 
         Raises
         ------
@@ -70,7 +70,9 @@ class QualityPredictor:
         outside = fit.extrapolated(x)
         note = f"x {x:g} outside of the fitted {low:g} to {high:g}" if outside else ""
         band = fit.band(percent, case.number("problems"))
-        return Prediction(percent(fit.known), note, band=band, extrapolated=outside, told=len(told))
+        return Verdict(
+            case, percent(fit.known), note=note, band=band, extrapolated=outside, told=len(told)
+        )
 
 
 def fit_of(case: Case) -> Fit:

@@ -10,7 +10,7 @@ from computesim.cells.rl.framework import Calibration, calibration_of
 from computesim.cells.rl.step import RLPlan, RLStepTimes, rl_step_times
 from computesim.errors import CapacityError
 from computesim.study.verify.cases import Case
-from computesim.study.verify.prediction import Prediction
+from computesim.study.verify.prediction import Verdict
 from computesim.study.verify.training import dtype_of
 
 # what a case does not tell; all of them estimates
@@ -33,7 +33,7 @@ class RLPredictor:
     leave_out: bool = False  #: predict also with coefficients fitted without the case's model
     _steps: dict[RLPlan, RLStepTimes] = field(default_factory=dict)
 
-    def predict(self, case: Case, catalog: Catalog) -> Prediction:
+    def predict(self, case: Case, catalog: Catalog) -> Verdict:
         """Return the prediction for a case.
 
         Parameters
@@ -43,7 +43,7 @@ class RLPredictor:
 
         Returns
         -------
-        Prediction
+        Verdict
 
         Raises
         ------
@@ -56,7 +56,8 @@ class RLPredictor:
         if self.leave_out:
             without = calibration_of(plan.accelerator, plan.model.name)
             held_out = _value(case, self._times(plan_of(case, catalog, without)))
-        return Prediction(_value(case, times), _described(plan, times), held_out)
+        note = _described(plan, times)
+        return Verdict(case, _value(case, times), note=note, held_out=held_out)
 
     def _times(self, plan: RLPlan) -> RLStepTimes:
         if plan not in self._steps:

@@ -18,7 +18,7 @@ from computesim.quantities import ServingLoad
 from computesim.sim.service import Service
 from computesim.study.verify.cases import Case
 from computesim.study.verify.closed_loop import ROUNDS, Played, play
-from computesim.study.verify.prediction import Prediction
+from computesim.study.verify.prediction import Verdict
 from computesim.study.verify.training import dtype_of
 from computesim.workload.architecture import Architecture
 from computesim.workload.transformer import serving_load
@@ -57,7 +57,7 @@ class ServingPredictor:
     _played: dict[Benchmark, Played] = field(default_factory=dict)
     _steps: dict[tuple[object, ...], tuple[Service, np.ndarray]] = field(default_factory=dict)
 
-    def predict(self, case: Case, catalog: Catalog) -> Prediction:
+    def predict(self, case: Case, catalog: Catalog) -> Verdict:
         """Return the prediction for a case.
 
         Parameters
@@ -67,7 +67,7 @@ class ServingPredictor:
 
         Returns
         -------
-        Prediction
+        Verdict
             With the band in which four of five measurements of models that were not fitted lie.
 
         Raises
@@ -78,9 +78,8 @@ class ServingPredictor:
         asked = benchmark_of(case, catalog)
         value = measured(case, asked, self.played(asked))
         low, high = BANDS[case.metric]
-        return Prediction(
-            value, _described(asked, self._played[asked]), band=(low * value, high * value)
-        )
+        note = _described(asked, self._played[asked])
+        return Verdict(case, value, note=note, band=(low * value, high * value))
 
     def played(self, asked: Benchmark) -> Played:
         """Return what the clients of a benchmark see, played if it is new.

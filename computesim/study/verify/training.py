@@ -14,7 +14,7 @@ from computesim.hardware.parallel import TrainingStep
 from computesim.quantities import DTYPE_BYTES, TrainingLoad
 from computesim.study.plan.partial_layout import described, step_of
 from computesim.study.verify.cases import Case
-from computesim.study.verify.prediction import Prediction
+from computesim.study.verify.prediction import Verdict
 from computesim.workload.architecture import Architecture
 from computesim.workload.pretraining import hardware_flop_per_token
 from computesim.workload.transformer import training_load
@@ -50,7 +50,7 @@ class Predictor:
 
     _steps: dict[tuple[str, ...], tuple[_Job, TrainingStep]] = field(default_factory=dict)
 
-    def predict(self, case: Case, catalog: Catalog) -> Prediction:
+    def predict(self, case: Case, catalog: Catalog) -> Verdict:
         """Return the prediction for a case.
 
         Parameters
@@ -60,7 +60,7 @@ class Predictor:
 
         Returns
         -------
-        Prediction
+        Verdict
 
         Raises
         ------
@@ -68,13 +68,13 @@ class Predictor:
             If there is none, with the reason.
         """
         if case.metric == "flop_per_token":
-            return Prediction(_load(case, catalog).flop_per_token)
+            return Verdict(case, _load(case, catalog).flop_per_token)
         own = {"id", "metric", "value", "source", "note", "held_out"}
         key = tuple(text for name, text in case.cells.items() if name not in own)
         if key not in self._steps:
             self._steps[key] = _played(case, catalog)
         job, step = self._steps[key]
-        return Prediction(_value(case.metric, job, step, catalog), described(step))
+        return Verdict(case, _value(case.metric, job, step, catalog), note=described(step))
 
 
 def _played(case: Case, catalog: Catalog) -> tuple[_Job, TrainingStep]:
