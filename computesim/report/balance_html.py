@@ -9,7 +9,7 @@ from typing import Any
 from computesim.records import entries
 from computesim.report.balance_figures import balance_charts
 from computesim.report.export import draw
-from computesim.report.page import figure, page, section, table
+from computesim.report.page import figure, page, table
 from computesim.report.scales import rounded
 from computesim.report.text.tables import tables, write_table
 from computesim.results.files import write_text
@@ -53,10 +53,8 @@ def balance_html(answer: Balances) -> str:
         '<div class="kind">Compute demand of AI: the balance of RL and inference</div>'
         f"<h1>{escape(title)}</h1>"
     )
-    body = "\n".join(section(*part) for part in parts)
-    contents = [(key, heading) for key, heading, _ in parts]
     foot = "<p>computesim balance; method and limits: docs/balance.md</p>"
-    return page(f"{title} – computesim", top, contents, body, foot)
+    return page(f"{title} – computesim", top, parts, foot)
 
 
 def _answer(answer: Balances) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from computesim.report.comparison import comparison_charts, labels
-from computesim.report.page import figure, page, section, table
+from computesim.report.page import figure, page, table
 from computesim.report.scales import rounded, scaled
 from computesim.report.sourcing import run_name
 from computesim.report.tables import SUMMARY_VARIABLES
@@ -116,8 +116,4 @@ def comparison_html(runs: Sequence[Results]) -> str:
             ("inputs", "Inputs that differ", table(["Input", *names], _escaped(differing)))
         )
     foot = "<br>".join(escape(run_name(run)) for run in runs)
-    body = "\n".join(section(*part) for part in parts)
-    contents = [(key, heading) for key, heading, _ in parts]
-    return page(
-        f"{' · '.join(names)} – computesim", _header(runs), contents, body, f"<p>{foot}</p>"
-    )
+    return page(f"{' · '.join(names)} – computesim", _header(runs), parts, f"<p>{foot}</p>")

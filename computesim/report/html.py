@@ -17,7 +17,6 @@ from computesim.report.page import (
     link,
     page,
     prose,
-    section,
     summary_table,
     table,
 )
@@ -211,14 +210,6 @@ def report_html(results: Results) -> str:
         HTML with plotly.js, style and numbers inside (about 5 MB).
     """
     parts = _parts(results)
-    contents = [(key, heading) for key, heading, _ in parts]
-    body = "\n".join(
-        [
-            _warnings(results),
-            cards(key_figures(results)),
-            _reference(results),
-            *(section(*part) for part in parts),
-        ]
-    )
+    lead = (_warnings(results), cards(key_figures(results)), _reference(results))
     title = results.manifest.get("title") or results.scenario
-    return page(f"{title} – computesim", _header(results), contents, body, _footer(results))
+    return page(f"{title} – computesim", _header(results), parts, _footer(results), *lead)

@@ -127,9 +127,22 @@ def section(key: str, title: str, *parts: str) -> str:
     return f'<section id="{key}"><h2>{escape(title)}</h2>\n{body}\n</section>' if body else ""
 
 
-def page(title: str, top: str, contents: Sequence[tuple[str, str]], body: str, foot: str) -> str:
-    """Return a whole page that needs nothing from outside."""
-    listed = "".join(f'<li><a href="#{key}">{escape(name)}</a></li>' for key, name in contents)
+def page(title: str, top: str, parts: Sequence[tuple[str, str, str]], foot: str, *lead: str) -> str:
+    """Return a whole page that needs nothing from outside.
+
+    Parameters
+    ----------
+    title : str
+    top : str
+        The header, HTML like all that follows.
+    parts : sequence of tuple of str
+        Key, heading and content of each section.
+    foot : str
+    *lead : str
+        What stands above the sections.
+    """
+    listed = "".join(f'<li><a href="#{key}">{escape(name)}</a></li>' for key, name, _ in parts)
+    body = "\n".join([*lead, *(section(*part) for part in parts)])
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
