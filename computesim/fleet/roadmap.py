@@ -50,7 +50,7 @@ def roadmap(scenario: Scenario, catalog: Catalog) -> Roadmap:
         shares.append(mix)
     sold = {name for mix in shares for name, share in mix.items() if share > 0}
     machines = sorted(
-        (catalog.accelerator(name) for name in sold), key=lambda a: (a.release_year, a.name)
+        (catalog.accelerator(name) for name in sorted(sold)), key=lambda a: (a.release_year, a.name)
     )
     mixes = np.array([[mix.get(a.name, 0.0) for a in machines] for mix in shares])
     mixes /= summed_along(mixes, axis=1)[:, None]
