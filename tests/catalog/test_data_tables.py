@@ -25,7 +25,7 @@ from computesim.catalog.rows import (
 #: sources that no table cites: of batch schedules, and of a coefficient of `hardware/efficiency.py`
 REFERENCE = frozenset({"gpt-3", "zero-offload"})
 #: files of the folder with columns of their own, read by the command of their name
-OF_COMMANDS = frozenset({"backcast"})
+OF_COMMANDS = frozenset({"backcast", "variables"})  # tables that hold no cited figures
 SOURCES = shipped_sources()
 ROWS = {table: list(read_rows(DATA / f"{table}.csv")) for table in TABLES}
 

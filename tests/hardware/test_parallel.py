@@ -351,7 +351,9 @@ def test_memory_moves_what_a_step_counts_and_a_larger_microbatch_reads_weights_l
 ) -> None:
     chip, load = machines["h100-sxm"], training_load(models["llama-3.1-8b"], 4096)
     small, large = (
-        training_step(load, chip, TrainingLayout(tp=4, dp=2, microbatch=b), 4096 * 64)
+        training_step(
+            TrainingJob.of(load, chip, 4096 * 64), TrainingLayout(tp=4, dp=2, microbatch=b)
+        )
         for b in (1, 8)
     )
     moved = large.bandwidth * large.seconds * chip.memory_bandwidth
