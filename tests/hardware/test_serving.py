@@ -248,9 +248,9 @@ def test_more_sequences_and_longer_contexts_are_never_faster(
     step = _step()
     assert step.decode_seconds(batch + 1, context) >= step.decode_seconds(batch, context)
     assert step.decode_seconds(batch, context * more) >= step.decode_seconds(batch, context)
-    assert step.steady_seconds(batch, context * more, 500) >= step.steady_seconds(
-        batch, context, 500
-    )
+    rounding = 1.0 - 1e-12  # contexts that differ in the last digit are equally fast
+    longer = step.steady_seconds(batch, context * more, 500)
+    assert longer >= rounding * step.steady_seconds(batch, context, 500)
 
 
 def test_the_bytes_of_a_step_are_those_of_weights_and_cache(
