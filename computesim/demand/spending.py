@@ -96,10 +96,6 @@ class Outlay:
         ----------
         objective : str
             A key of `OBJECTIVES`.
-
-        Returns
-        -------
-        Spending
         """
         if objective == "flop":
             rl = self.run_flop * (1.0 + self.research * self.research_efficiency)

@@ -26,10 +26,6 @@ def balance_charts(answer: Balances) -> list[Chart]:
     ----------
     answer : Balances
         With curves.
-
-    Returns
-    -------
-    list of Chart
     """
     rows = answer.by_requests
     names = list(dict.fromkeys(row.accelerator for row in rows))

@@ -58,10 +58,6 @@ def max_rate(
         Where to look. The ends are tried only if the search runs into them.
     tolerance : float
         Relative width at which the search ends.
-
-    Returns
-    -------
-    RateSearch
     """
     if not 0.0 < low < high < np.inf or tolerance <= 0.0:
         raise SimulationError(f"cannot search between {low} and {high} within {tolerance}")
@@ -100,10 +96,6 @@ def highest_rate(
         Relative width at which the search ends.
     engine : {"numba", "simpy"}
         The compiled kernel or its twin.
-
-    Returns
-    -------
-    RateSearch
     """
     if demand.clients:
         raise SimulationError("a closed loop has no rate to search")
@@ -175,10 +167,6 @@ def max_serving_rate(
     judged : float
         Share of the arrivals that are judged, the first ones: those at the end of a trace decode
         while nobody joins any more, faster than in the steady state.
-
-    Returns
-    -------
-    RateSearch
 
     Notes
     -----

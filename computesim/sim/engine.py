@@ -64,10 +64,6 @@ def simulate_queue(
     engine : {"numba", "simpy"}
         The compiled kernel or its twin.
 
-    Returns
-    -------
-    QueueRun
-
     Raises
     ------
     SimulationError
@@ -118,10 +114,6 @@ def simulate_serving(
         Prefix cache, separate decode replicas, autoscaler, failures, timeline.
     stop_after : int, optional
         Stop when so many requests are finished; all of them by default.
-
-    Returns
-    -------
-    ServingRun
 
     Raises
     ------
@@ -178,10 +170,6 @@ def simulate_rollout(
         The turns of an agent follow one another, with the seconds of its tools between them.
     priority : array_like of int, shape (n,), optional
         0 goes first; all the same by default.
-
-    Returns
-    -------
-    RolloutRun
 
     Raises
     ------

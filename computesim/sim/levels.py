@@ -46,10 +46,6 @@ def tightest(levels: Sequence[ServiceLevel]) -> ServiceLevel:
     ----------
     levels : sequence of ServiceLevel
         At least one.
-
-    Returns
-    -------
-    ServiceLevel
     """
     least = {name: min(getattr(level, name) for level in levels) for name in METRICS}
     return ServiceLevel(**least, share=max(level.share for level in levels))
@@ -62,10 +58,6 @@ def experienced(requests: Records) -> Latencies:
     ----------
     requests : ndarray of records.OUTCOME
         Those to look at.
-
-    Returns
-    -------
-    Latencies
     """
     later = requests["output_tokens"] - 1.0
     long = later > 0
@@ -124,10 +116,6 @@ def meets(run: ServingRun, level: ServiceLevel, skip: int = 0, end: int | None =
     end : int, optional
         First request that is not judged, counted like `skip`; all are by default. The backlog is
         judged over all arrivals.
-
-    Returns
-    -------
-    bool
     """
     seen = latencies(run, skip, end=end)
     for name in METRICS:
@@ -144,10 +132,6 @@ def broken(values: Sequence[Outcome]) -> list[Outcome]:
     ----------
     values : sequence of Outcome
         Of a run.
-
-    Returns
-    -------
-    list of Outcome
     """
     missed = [one for one in values if not one.kept]
     return sorted(missed, key=lambda one: -one.value / one.limit)

@@ -42,10 +42,6 @@ def latencies(
         End of the observation: later arrivals are left out, what happens later is infinite.
     end : int, optional
         First request that is left out at the end; none by default.
-
-    Returns
-    -------
-    Latencies
     """
     requests = by_arrival(run.requests)
     arrived = int(np.searchsorted(requests["arrival"], until, "right"))
@@ -82,10 +78,6 @@ def times_of(requests: Records, until: float = np.inf) -> Latencies:
         Requests that were sent, at least one.
     until : float, s
         End of the observation: what happens later is infinite.
-
-    Returns
-    -------
-    Latencies
     """
     if requests.size == 0:
         raise SimulationError("no request is left after the warm-up")
@@ -219,10 +211,6 @@ def saturated(arrival: Floats, start: Floats, growth: float = 0.05) -> bool:
     growth : float
         Share of the arrivals that may add to the backlog.
 
-    Returns
-    -------
-    bool
-
     Notes
     -----
     An overloaded system keeps the share ``1 - 1/ρ`` of its arrivals waiting, a stable one keeps
@@ -279,10 +267,6 @@ def batch_means(values: npt.ArrayLike, batches: int = 20, level: float = 0.95) -
         Batches whose means are taken to be independent.
     level : float
         Probability that the interval covers the mean.
-
-    Returns
-    -------
-    Estimate
 
     Source
     ------

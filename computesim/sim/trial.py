@@ -70,10 +70,6 @@ def play(
         How many times faster the requests come.
     engine : {"numba", "simpy"}
         The compiled kernel or its twin.
-
-    Returns
-    -------
-    Trial
     """
     if demand.clients:
         return _closed(demand, pool, counts, engine)

@@ -84,10 +84,6 @@ def least(quality: Quality, spending: Spending, target: float) -> Balance:
     target : float
         Accuracy, above 0 and below 1.
 
-    Returns
-    -------
-    Balance
-
     Raises
     ------
     UnreachableError
@@ -108,10 +104,6 @@ def best(quality: Quality, spending: Spending, budget: float) -> Balance:
     spending : Spending
     budget : float
         In the unit of the spending.
-
-    Returns
-    -------
-    Balance
 
     Raises
     ------
@@ -139,10 +131,6 @@ def made(
     tokens : float, token
         Of a response.
     samples : int
-
-    Returns
-    -------
-    Balance
     """
     return Balance(
         rl_flop,

@@ -92,10 +92,6 @@ def exchange(quality: Quality, spending: Spending, at: Balance) -> Exchange:
     at : Balance
         The point; its samples stay.
 
-    Returns
-    -------
-    Exchange
-
     Notes
     -----
     With elasticities ``e_C`` and ``e_T`` of the accuracy of one response, ``d ln T / d ln C`` is

@@ -63,10 +63,6 @@ def parameter_count(arch: Architecture) -> ParameterCount:
     ----------
     arch : Architecture
 
-    Returns
-    -------
-    ParameterCount
-
     Notes
     -----
     Matrices and norms; biases, attention sinks and the vectors of Mamba layers (below 0.1 %)

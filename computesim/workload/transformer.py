@@ -186,10 +186,6 @@ def serving_load(
     dense_dtype : str
         Of all weights but the routed experts; `weight_dtype` if empty.
 
-    Returns
-    -------
-    ServingLoad
-
     Notes
     -----
     Attention FLOP are those of prefill. Decoding latent attention takes more
@@ -237,10 +233,6 @@ def training_load(arch: Architecture, seq_len: int, mtp: bool = True) -> Trainin
     seq_len : int, token
     mtp : bool
         Train the prediction layers too.
-
-    Returns
-    -------
-    TrainingLoad
 
     Notes
     -----

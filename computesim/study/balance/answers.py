@@ -47,10 +47,6 @@ class Rollouts:
         Parameters
         ----------
         model : Architecture
-
-        Returns
-        -------
-        RLDemand
         """
         cap = max(self.cap, self.response_tokens)
         law = lognormal_length(self.response_tokens, self.spread, cap)
@@ -168,10 +164,6 @@ def solve(question: Question, target: float | None = None, budget: float = 0.0) 
     budget : float
         In the unit of the objective (`OBJECTIVES`), over the life of the model.
 
-    Returns
-    -------
-    Answer
-
     Raises
     ------
     UnreachableError
@@ -233,10 +225,6 @@ def bill(question: Question, balance: Balance) -> Bill:
     ----------
     question : Question
     balance : Balance
-
-    Returns
-    -------
-    Bill
     """
     outlay, c, t, k = question.outlay, balance.rl_flop, balance.tokens, balance.samples
     spent = {}

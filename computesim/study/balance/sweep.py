@@ -91,10 +91,6 @@ def by_requests(
     target : float
     factors : sequence of float
         Of the requests.
-
-    Returns
-    -------
-    list
     """
     varied = (question.changed(requests=f * question.requests) for f in factors)
     return [row(solve(one, target), one) for one in varied]
@@ -111,10 +107,6 @@ def by_price(
         Its objective is `cost`; both prices together change nothing but the total.
     target : float
     factors : sequence of float
-
-    Returns
-    -------
-    list
     """
     rows = []
     for factor in factors:
@@ -166,10 +158,6 @@ def by_budget(
         In the unit of the objective.
     factors : sequence of float
         Of the budget; those that do not suffice are left out.
-
-    Returns
-    -------
-    list
     """
     spending = question.outlay.spending(question.objective)
     rows = []
@@ -194,10 +182,6 @@ def by_hardware(
         Accuracy; None for the best of the budget.
     budget : float
         In the unit of the objective.
-
-    Returns
-    -------
-    list of Balanced and Unable
 
     Raises
     ------

@@ -103,10 +103,6 @@ def performance(
         Replicas of each kind.
     trial : Trial
         Of this demand on these replicas.
-
-    Returns
-    -------
-    Performance
     """
     done, lengths = throughput(trial), mean_lengths(demand.trace)
     bins = spent(demand, pool, counts, trial)

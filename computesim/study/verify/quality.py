@@ -51,10 +51,6 @@ class QualityPredictor:
         catalog : Catalog
             Not asked: the coefficients are those of `calibration/quality.csv`.
 
-        Returns
-        -------
-        Verdict
-
         Raises
         ------
         ValueError
