@@ -8,7 +8,8 @@ from pathlib import Path
 
 from computesim.report.chart import Chart, Series
 from computesim.report.theme import CYCLE
-from computesim.study.capacity.facts import FrontAnswer, Point
+from computesim.study.capacity.facts import FrontAnswer
+from computesim.study.capacity.front import Point
 
 _STEPS = 24  #: of the axis
 
