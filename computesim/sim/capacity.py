@@ -12,24 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from computesim.errors import SimulationError
-from computesim.sim.demand import Demand, in_flight, step_limit
-from computesim.sim.engine import Engine, ServingRun
+from computesim.sim.demand import Demand, step_limit
+from computesim.sim.engine import Engine
 from computesim.sim.fluid import mean_lengths
-from computesim.sim.levels import ServiceLevel, meets
+from computesim.sim.levels import ServiceLevel
 from computesim.sim.pool import Pool
+from computesim.sim.runs import ServingRun
 from computesim.sim.service import Replicas, check_service
 from computesim.sim.trace import Trace
 from computesim.sim.trial import Trial, play
-
-__all__ = [
-    "RateSearch",
-    "ServiceLevel",
-    "highest_rate",
-    "in_flight",
-    "max_rate",
-    "max_serving_rate",
-    "meets",
-]
 
 
 @dataclass(frozen=True, slots=True)

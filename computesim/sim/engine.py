@@ -32,18 +32,6 @@ from computesim.sim.runs import QueueRun, RolloutRun, ServingRun
 from computesim.sim.service import Replicas, check_service, service_rows
 from computesim.sim.trace import Trace
 
-__all__ = [
-    "Assignment",
-    "Engine",
-    "QueueRun",
-    "RolloutRun",
-    "Routing",
-    "ServingRun",
-    "simulate_queue",
-    "simulate_rollout",
-    "simulate_serving",
-]
-
 Engine = Literal["numba", "simpy"]
 Assignment = Literal["round-robin", "least-tokens", "shared-queue"]
 

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from computesim.arrays import Floats
-from computesim.sim.service import PROMISE, Service
+from computesim.sim.records import PROMISE
+from computesim.sim.service import Service
 from computesim.sim.trace import Trace
 
 

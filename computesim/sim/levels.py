@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from computesim.arrays import Floats, Ints
-from computesim.sim.engine import ServingRun
 from computesim.sim.output import Latencies, latencies, quantile, saturated
 from computesim.sim.records import Records
+from computesim.sim.runs import ServingRun
 
 METRICS: Final = ("ttft", "tpot", "e2e")
 

@@ -15,8 +15,8 @@ import numpy.typing as npt
 from computesim.arrays import Floats
 from computesim.errors import SimulationError
 from computesim.quantities import Estimate
-from computesim.sim.engine import ServingRun
 from computesim.sim.records import Records
+from computesim.sim.runs import ServingRun
 
 
 class Latencies(NamedTuple):

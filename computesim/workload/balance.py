@@ -21,20 +21,7 @@ from itertools import pairwise
 from typing import Final
 
 from computesim.errors import UnreachableError
-from computesim.workload.room import TIGHT, Quality, Room, room_of, zero_of
-
-__all__ = [
-    "Balance",
-    "Quality",
-    "Room",
-    "Spending",
-    "best",
-    "chain",
-    "least",
-    "made",
-    "room_of",
-    "span",
-]
+from computesim.workload.room import TIGHT, Quality, zero_of
 
 POINTS: Final = 24  #: of a scan, before the best of it are refined
 

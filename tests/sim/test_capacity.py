@@ -11,17 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from computesim.errors import SimulationError
-from computesim.sim.capacity import (
-    ServiceLevel,
-    highest_rate,
-    in_flight,
-    max_rate,
-    max_serving_rate,
-    meets,
-)
-from computesim.sim.demand import Demand, step_limit
+from computesim.sim.capacity import highest_rate, max_rate, max_serving_rate
+from computesim.sim.demand import Demand, in_flight, step_limit
 from computesim.sim.engine import simulate_serving
 from computesim.sim.fluid import fluid_rate, mean_lengths, steady_state
+from computesim.sim.levels import ServiceLevel, meets
 from computesim.sim.pool import Pool
 from computesim.sim.queueing import erlang_c
 from computesim.sim.replicas import fewest, fewest_replicas

@@ -14,7 +14,7 @@ from computesim import load_catalog
 from computesim.hardware.power import node_watts, power_fit
 from computesim.hardware.serving import ServingLayout, serving_layouts
 from computesim.sim.levels import ServiceLevel
-from computesim.sim.service import RECOMPUTE
+from computesim.sim.records import RECOMPUTE
 from computesim.sim.trace import Trace
 from computesim.study.capacity.answers import Answer, Goal, capacity, layout_text
 from computesim.study.capacity.demand import Question, RequestClass, of_recorded

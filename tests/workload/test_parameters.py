@@ -5,12 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from computesim.workload.transformer import (
-    Architecture,
-    expected_experts,
-    parameter_count,
-    weight_bytes,
-)
+from computesim.workload.architecture import Architecture
+from computesim.workload.parameters import expected_experts, parameter_count, weight_bytes
 
 # model, total (billions), active (billions or None), which embeddings `active` counts.
 # Hugging Face safetensors totals where the card rounds: Llama, Qwen3, Mixtral, gpt-oss;

@@ -16,11 +16,12 @@ from computesim.demand.spending import OBJECTIVES, Hired, Outlay
 from computesim.errors import UnreachableError
 from computesim.lengths import lognormal_length, representative_lengths
 from computesim.workload.architecture import Architecture
-from computesim.workload.balance import Balance, Quality, Spending, best, least, room_of
+from computesim.workload.balance import Balance, Spending, best, least
 from computesim.workload.iso_quality import Exchange, exchange
 from computesim.workload.post_training import rl_step
 from computesim.workload.requests import RequestStream
 from computesim.workload.rl_recipe import RLRecipe, Schedule
+from computesim.workload.room import Quality, room_of
 from computesim.workload.skill import Skill
 from computesim.workload.skill_range import Assessed, SkillRange
 

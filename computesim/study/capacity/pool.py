@@ -17,7 +17,8 @@ from computesim.sim.demand import Demand
 from computesim.sim.fluid import MeanLengths, mean_lengths
 from computesim.sim.levels import Outcome, broken
 from computesim.sim.pool import Pool
-from computesim.sim.service import PROMISE, check_service
+from computesim.sim.records import PROMISE
+from computesim.sim.service import check_service
 from computesim.sim.trial import play
 from computesim.study.capacity.demand import few_of_each
 

@@ -15,10 +15,11 @@ from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.serving import ServingLayout, StepModel, serving_layout, serving_step
 from computesim.hardware.speculation import Speculation, speculative
 from computesim.quantities import ServingLoad
-from computesim.sim.capacity import in_flight
-from computesim.sim.engine import ServingRun, simulate_serving
+from computesim.sim.demand import in_flight
+from computesim.sim.engine import simulate_serving
 from computesim.sim.fluid import mean_lengths, steady_state
 from computesim.sim.operation import DecodePool, Operation, draw_failures
+from computesim.sim.runs import ServingRun
 from computesim.sim.service import Replicas, Service, check_service
 from computesim.sim.trace import Trace
 from computesim.study.pool.operation import operation_of, routing_of, service_of, transfer

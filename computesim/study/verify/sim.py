@@ -22,8 +22,8 @@ from computesim.sim.queueing import (
     priority_waits,
     processor_sharing_sojourn,
 )
-from computesim.sim.records import FAILURE
-from computesim.sim.service import RECOMPUTE, Replicas, Service
+from computesim.sim.records import FAILURE, RECOMPUTE
+from computesim.sim.service import Replicas, Service
 from computesim.sim.streams import stream
 from computesim.sim.trace import Trace, poisson_arrivals
 
