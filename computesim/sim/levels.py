@@ -51,14 +51,8 @@ def tightest(levels: Sequence[ServiceLevel]) -> ServiceLevel:
     return ServiceLevel(**least, share=max(level.share for level in levels))
 
 
-def experienced(requests: Records) -> Latencies:
-    """Return the latencies of some requests, in any order; infinite where one did not end.
-
-    Parameters
-    ----------
-    requests : ndarray of records.OUTCOME
-        Those to look at.
-    """
+def _experienced(requests: Records) -> Latencies:
+    """Return the latencies of some requests, in any order; infinite where one did not end."""
     later = requests["output_tokens"] - 1.0
     long = later > 0
     with np.errstate(invalid="ignore"):
@@ -94,7 +88,7 @@ def outcomes(
     found = []
     for number, level in enumerate(levels):
         mine = requests if len(levels) == 1 or kind is None else requests[kind == number]
-        seen = experienced(mine)._asdict()
+        seen = _experienced(mine)._asdict()
         found += [
             Outcome(number, name, quantile(seen[name], level.share), getattr(level, name))
             for name in METRICS

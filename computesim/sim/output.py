@@ -43,24 +43,15 @@ def latencies(
     end : int, optional
         First request that is left out at the end; none by default.
     """
-    requests = by_arrival(run.requests)
+    requests = _by_arrival(run.requests)
     arrived = int(np.searchsorted(requests["arrival"], until, "right"))
     return times_of(requests[skip : arrived if end is None else min(end, arrived)], until)
 
 
-def by_arrival(requests: Records) -> Records:
-    """Return requests in order of arrival, those that were never sent left out.
+def _by_arrival(requests: Records) -> Records:
+    """Return requests in order of arrival (the same array if they are), those never sent left out.
 
     Requests that follow others (`chains`) need not arrive in the order of the trace.
-
-    Parameters
-    ----------
-    requests : ndarray of records.OUTCOME, shape (n,)
-
-    Returns
-    -------
-    ndarray of records.OUTCOME, shape (m,)
-        The same array where it is in order.
     """
     arrival = requests["arrival"]
     if arrival.size == 0 or (arrival[-1] < np.inf and np.all(arrival[1:] >= arrival[:-1])):

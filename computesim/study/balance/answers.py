@@ -182,7 +182,7 @@ def solve(question: Question, target: float | None = None, budget: float = 0.0) 
         bill(question, balance),
         exchange(quality, flop, balance),
         exchange(quality, spending, balance),
-        next_point(question, balance),
+        _next_point(question, balance),
         question.known.assess(balance.rl_flop, balance.tokens, balance.samples, question.method),
     )
 
@@ -198,18 +198,10 @@ def _afforded(question: Question, spending: Spending, budget: float) -> Balance:
         raise UnreachableError("budget", budget / per, error.limit / per, unit) from error
 
 
-def next_point(question: Question, balance: Balance) -> float | None:
-    """Return what one more point of accuracy costs beyond a balance.
+def _next_point(question: Question, balance: Balance) -> float | None:
+    """Return what one more point of accuracy costs beyond a balance, in the unit of the objective.
 
-    Parameters
-    ----------
-    question : Question
-    balance : Balance
-
-    Returns
-    -------
-    float or None
-        In the unit of the objective; None where it is out of reach.
+    None where it is out of reach.
     """
     spending = question.outlay.spending(question.objective)
     try:

@@ -116,16 +116,11 @@ def _best_layout(
     return serving_layout(load, chip, longest, tpot)
 
 
-def inputs_of(question: PoolQuestion, pool: Pool, requests: Requests) -> Inputs:
+def _inputs_of(question: PoolQuestion, pool: Pool, requests: Requests) -> Inputs:
     """Return what the simulation of a pool is called with, failures and timeline left out.
 
-    Parameters
-    ----------
-    question : PoolQuestion
-    pool : Pool
-    requests : Requests
-        Drawn requests that do not wait for others meet a pool in its steady state, all others
-        an empty one.
+    Drawn requests that do not wait for others meet a pool in its steady state, all others an empty
+    one.
     """
     raw, serving = as_service(pool.step), question.serving
     adapted = service_of(serving, raw, pool.load, pool.chip, pool.layout)
@@ -167,7 +162,7 @@ def play(question: PoolQuestion, pool: Pool, requests: Requests) -> Played:
     SimulationError
         If a timeline would have too many intervals, or failures let nothing come to an end.
     """
-    inputs = inputs_of(question, pool, requests)
+    inputs = _inputs_of(question, pool, requests)
     if not question.timeline:
         return _play(inputs, question)
     makespan = _play(inputs, question).run.makespan
