@@ -16,8 +16,8 @@ from computesim.study.balance.whole import Balances
 MARKED: Final = 5  #: volumes whose optimum is marked on a curve
 TALLEST: Final = 300.0  #: times the shortest chain of a curve, above which it is not drawn
 LEAST: Final = 1e-3  #: elasticity below which nothing is exchanged any more
-#: objective -> words, unit, size of the unit
 _LINES: Final = partial(Chart, kind="lines", log_y=True)
+#: objective -> words, unit, size of the unit
 _UNITS: Final = {"flop": ("FLOP", 1.0), "cost": ("USD", 1.0), "power": ("mean MW", 1e6)}
 
 

@@ -9,9 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from computesim.arrays import Floats, Ints
-from computesim.sim.output import Latencies, latencies, quantile, saturated
+from computesim.sim.output import Latencies, quantile
 from computesim.sim.records import Records
-from computesim.sim.runs import ServingRun
 
 METRICS: Final = ("ttft", "tpot", "e2e")
 
@@ -94,29 +93,6 @@ def outcomes(
             for name in METRICS
         ]
     return found
-
-
-def meets(run: ServingRun, level: ServiceLevel, skip: int = 0, end: int | None = None) -> bool:
-    """Tell whether a run keeps a service level and does not build up a backlog.
-
-    Parameters
-    ----------
-    run : ServingRun
-        A run.
-    level : ServiceLevel
-        What has to be kept.
-    skip : int
-        Requests of the warm-up, left out.
-    end : int, optional
-        First request that is not judged, counted like `skip`; all are by default. The backlog is
-        judged over all arrivals.
-    """
-    seen = latencies(run, skip, end=end)
-    for name in METRICS:
-        if quantile(getattr(seen, name), level.share) > getattr(level, name):
-            return False
-    rest = run.requests[skip:]
-    return not saturated(rest["arrival"], rest["first"])
 
 
 def broken(values: Sequence[Outcome]) -> list[Outcome]:
