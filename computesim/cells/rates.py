@@ -83,6 +83,10 @@ def rl_pace(demand: RLDemand, accelerator: Accelerator) -> Pace:
         `RLDemand.job` of one step.
     accelerator : Accelerator
 
+    Returns
+    -------
+    Pace
+
     Raises
     ------
     CapacityError
@@ -160,6 +164,10 @@ class ServingPaces:
         ----------
         tokens : float, token
             Of the output of one sample.
+
+        Returns
+        -------
+        Pace
         """
         x, at = np.log(self.tokens), math.log(tokens)
         columns = zip(*((p.per_second, p.compute, p.bandwidth) for p in self.first), strict=True)

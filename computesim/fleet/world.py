@@ -109,6 +109,10 @@ def simulate(
     replication : int
     progress : callable, optional
         Called with steps done, steps in all, and what is being done.
+
+    Returns
+    -------
+    World
     """
     road = roadmap(scenario, catalog)
     moments = [Moment(scenario, catalog, year) for year in road.years]

@@ -78,6 +78,10 @@ def explain(
         (`Energy|*inference`) whose members are added up.
     year : int
 
+    Returns
+    -------
+    Explanation
+
     Raises
     ------
     VariableError, ExplainError
