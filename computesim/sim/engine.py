@@ -32,18 +32,6 @@ from computesim.sim.runs import QueueRun, RolloutRun, ServingRun
 from computesim.sim.service import Replicas, check_service, service_rows
 from computesim.sim.trace import Trace
 
-__all__ = [
-    "Assignment",
-    "Engine",
-    "QueueRun",
-    "RolloutRun",
-    "Routing",
-    "ServingRun",
-    "simulate_queue",
-    "simulate_rollout",
-    "simulate_serving",
-]
-
 Engine = Literal["numba", "simpy"]
 Assignment = Literal["round-robin", "least-tokens", "shared-queue"]
 
@@ -63,10 +51,6 @@ def simulate_queue(
         Servers, at least one.
     engine : {"numba", "simpy"}
         The compiled kernel or its twin.
-
-    Returns
-    -------
-    QueueRun
 
     Raises
     ------
@@ -118,10 +102,6 @@ def simulate_serving(
         Prefix cache, separate decode replicas, autoscaler, failures, timeline.
     stop_after : int, optional
         Stop when so many requests are finished; all of them by default.
-
-    Returns
-    -------
-    ServingRun
 
     Raises
     ------
@@ -178,10 +158,6 @@ def simulate_rollout(
         The turns of an agent follow one another, with the seconds of its tools between them.
     priority : array_like of int, shape (n,), optional
         0 goes first; all the same by default.
-
-    Returns
-    -------
-    RolloutRun
 
     Raises
     ------

@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from computesim.arrays import Floats, Ints
-from computesim.sim.engine import ServingRun
-from computesim.sim.output import Latencies, latencies, quantile, saturated
+from computesim.sim.output import Latencies, quantile
 from computesim.sim.records import Records
 
 METRICS: Final = ("ttft", "tpot", "e2e")
@@ -46,27 +45,13 @@ def tightest(levels: Sequence[ServiceLevel]) -> ServiceLevel:
     ----------
     levels : sequence of ServiceLevel
         At least one.
-
-    Returns
-    -------
-    ServiceLevel
     """
     least = {name: min(getattr(level, name) for level in levels) for name in METRICS}
     return ServiceLevel(**least, share=max(level.share for level in levels))
 
 
-def experienced(requests: Records) -> Latencies:
-    """Return the latencies of some requests, in any order; infinite where one did not end.
-
-    Parameters
-    ----------
-    requests : ndarray of records.OUTCOME
-        Those to look at.
-
-    Returns
-    -------
-    Latencies
-    """
+def _experienced(requests: Records) -> Latencies:
+    """Return the latencies of some requests, in any order; infinite where one did not end."""
     later = requests["output_tokens"] - 1.0
     long = later > 0
     with np.errstate(invalid="ignore"):
@@ -102,39 +87,12 @@ def outcomes(
     found = []
     for number, level in enumerate(levels):
         mine = requests if len(levels) == 1 or kind is None else requests[kind == number]
-        seen = experienced(mine)._asdict()
+        seen = _experienced(mine)._asdict()
         found += [
             Outcome(number, name, quantile(seen[name], level.share), getattr(level, name))
             for name in METRICS
         ]
     return found
-
-
-def meets(run: ServingRun, level: ServiceLevel, skip: int = 0, end: int | None = None) -> bool:
-    """Tell whether a run keeps a service level and does not build up a backlog.
-
-    Parameters
-    ----------
-    run : ServingRun
-        A run.
-    level : ServiceLevel
-        What has to be kept.
-    skip : int
-        Requests of the warm-up, left out.
-    end : int, optional
-        First request that is not judged, counted like `skip`; all are by default. The backlog is
-        judged over all arrivals.
-
-    Returns
-    -------
-    bool
-    """
-    seen = latencies(run, skip, end=end)
-    for name in METRICS:
-        if quantile(getattr(seen, name), level.share) > getattr(level, name):
-            return False
-    rest = run.requests[skip:]
-    return not saturated(rest["arrival"], rest["first"])
 
 
 def broken(values: Sequence[Outcome]) -> list[Outcome]:
@@ -144,10 +102,6 @@ def broken(values: Sequence[Outcome]) -> list[Outcome]:
     ----------
     values : sequence of Outcome
         Of a run.
-
-    Returns
-    -------
-    list of Outcome
     """
     missed = [one for one in values if not one.kept]
     return sorted(missed, key=lambda one: -one.value / one.limit)

@@ -47,23 +47,8 @@ def serve(
 
     Parameters
     ----------
-    requests : ndarray of records.REQUEST, shape (n,)
-        Lengths, and arrivals of those that follow none. `first`, `finish`, `generated`,
-        `replica` and `cached_tokens` are filled in.
-    fresh : ndarray of int32, shape (f,)
-        Requests that follow none, by arrival; empty if these are all, in order.
-    services : ndarray of service.SERVICE, shape (k,)
-        Step times and limits of the kinds of replicas.
-    weight_seconds : ndarray of float64, shape (k, widest budget + 1), s
-        Seconds of reading the weights in a step of T tokens.
-    rules : ndarray of records.RULES, shape (1,)
-        How the pool is run.
-    replicas : ndarray of records.REPLICA, shape (r,)
-        `kind`, `pool`, `hands_over` and `state` given; the totals are filled in.
-    lanes : ndarray of records.LANE, shape (r · lanes,)
-        Not used: the twin has queues of its own.
-    extras : records.Extras or None
-        What only some rules need.
+    requests, fresh, services, weight_seconds, rules, replicas, lanes, extras
+        As for `kernels.serve`; `lanes` is not used: the twin has queues of its own.
     log : list, optional
         Filled with (replica, begin, seconds, decoding sequences, prompt tokens) of each step.
 

@@ -54,10 +54,6 @@ def read_trace(
     factor : float
         How many times faster the requests come than they did.
 
-    Returns
-    -------
-    Trace
-
     Raises
     ------
     CaseError
@@ -85,10 +81,6 @@ def read_recording(
         Span of time to keep.
     factor : float
         How many times faster the requests come than they did.
-
-    Returns
-    -------
-    Recording
 
     Raises
     ------

@@ -141,10 +141,6 @@ def verify(
     told : callable, optional
         Called with cases done, cases in all and the present one.
 
-    Returns
-    -------
-    Verification
-
     Raises
     ------
     CaseError

@@ -41,10 +41,6 @@ class RLPredictor:
         case : Case
         catalog : Catalog
 
-        Returns
-        -------
-        Verdict
-
         Raises
         ------
         CatalogError, CapacityError, SimulationError, ValueError

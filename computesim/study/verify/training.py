@@ -58,10 +58,6 @@ class Predictor:
         case : Case
         catalog : Catalog
 
-        Returns
-        -------
-        Verdict
-
         Raises
         ------
         CatalogError, CapacityError, ValueError
