@@ -49,10 +49,6 @@ def pareto(points: Sequence[tuple[float, float, _T]]) -> list[_T]:
     ----------
     points : sequence of (float, float, T)
         Two numbers, both the better the greater, and what they belong to.
-
-    Returns
-    -------
-    list of T
     """
     found: list[_T] = []
     most = -np.inf

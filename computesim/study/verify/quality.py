@@ -43,18 +43,9 @@ class QualityPredictor:
         return cls(given_of(cases))
 
     def predict(self, case: Case, catalog: Catalog) -> Verdict:
-        """Return the prediction for a case, in percent, with its 80 % interval.
+        """Return the verdict on a case in percent, with its 80 % interval: see `checks.Predict`.
 
-        Parameters
-        ----------
-        case : Case
-        catalog : Catalog
-            Not asked: the coefficients are those of `calibration/quality.csv`.
-
-        Raises
-        ------
-        ValueError
-            If no coefficients were fitted for the benchmark, or a given row is missing.
+        The catalog is not asked: the coefficients are those of `calibration/quality.csv`.
         """
         fit, told = _fit_of(case), self.given.get(series_of(case), [])
         samples = shipped_fits()["samples", "all"].known if law_of(case) == "verifier" else {}
