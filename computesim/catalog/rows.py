@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from computesim import units
 from computesim.errors import CatalogError, Fault
-from computesim.traced import Traced, leaf
+from computesim.traced import Cited, Traced, leaf
 
 COLUMNS: Final = (
     "name",
@@ -100,8 +100,8 @@ class Figure:
 
         def made() -> Traced:
             unit = units.base(self.unit)
-            return Traced(number, "catalog figure", name=name, unit=unit, source=self.source,
-                          origin=shown_place(*self.place), note=self.note)  # fmt: skip
+            cited = Cited(self.source, shown_place(*self.place), self.note)
+            return Traced(number, "catalog figure", name=name, unit=unit, cited=cited)
 
         return leaf(number, made)
 

@@ -18,7 +18,7 @@ from computesim.scenario.shapes import Case
 from computesim.scenario.show import Row, describe
 from computesim.scenario.values import INPUT, Address, Choice, Mix, Value
 from computesim.scenario.yaml_loader import Key, Place, dotted, split
-from computesim.traced import Traced, leaf
+from computesim.traced import Cited, Traced, leaf
 
 if TYPE_CHECKING:
     from computesim.catalog import Catalog
@@ -141,9 +141,8 @@ class Scenario(Tree):
         origin = str(self.origin(key))
 
         def made() -> Traced:
-            note = "a setting of the run"
-            return Traced(setting, INPUT, name=key, unit="1", source=DEFINITION, origin=origin,
-                          note=note)  # fmt: skip
+            cited = Cited(DEFINITION, origin, "a setting of the run")
+            return Traced(setting, INPUT, name=key, unit="1", cited=cited)
 
         return leaf(setting, made)
 

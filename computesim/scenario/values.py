@@ -17,7 +17,7 @@ from computesim.scenario.shapes import (
     Shape,
     position,
 )
-from computesim.traced import Traced, conditions, leaf, plain
+from computesim.traced import Cited, Traced, conditions, leaf, plain
 
 INPUT = "input"  #: the operation of what is read of a scenario
 
@@ -41,9 +41,7 @@ def _leaf(value: Value | Choice, reading: float | str, unit: str, year: float) -
         INPUT,
         name=value.place.key,
         unit=unit,
-        source=value.source or "estimate",
-        origin=value.place.origin,
-        note=value.note,
+        cited=Cited(value.source or "estimate", value.place.origin, value.note),
         given=conditions(year),
     )
 

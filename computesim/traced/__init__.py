@@ -49,6 +49,7 @@ from computesim.traced.formulas import (
 )
 from computesim.traced.node import (
     CONSTANT,
+    Cited,
     Traced,
     Word,
     leaf,
@@ -63,6 +64,7 @@ from computesim.traced.parts import inside, plain
 
 __all__ = [
     "CONSTANT",
+    "Cited",
     "Measured",
     "Traced",
     "Word",

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 import numpy as np
 
 from computesim.records import units
-from computesim.traced.node import Traced, on, reading, steering
+from computesim.traced.node import Cited, Traced, on, reading, steering
 from computesim.traced.parts import inside, parts, plain, rebuilt
 
 T = TypeVar("T")
@@ -164,10 +164,10 @@ def measured(what: Measured, act: Callable[..., T], *args: Any) -> T:
     with reading() as read:
         result = act(*plain(args))
     given = (*conditions(args), *read.values())
-    origin = f"{act.__module__.replace('.', '/')}.py"
+    cited = Cited(origin=f"{act.__module__.replace('.', '/')}.py")
 
     def leaf(value: float, label: str, unit: str) -> Traced:
-        return Traced(value, what.kind, name=label, unit=unit, origin=origin, given=given)
+        return Traced(value, what.kind, name=label, unit=unit, cited=cited, given=given)
 
     return cast("T", lifted(result, leaf, what.name, what.unit))
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 
@@ -100,6 +100,17 @@ def leaf(value: T, make: Callable[[], Traced]) -> T:
     return value
 
 
+class Cited(NamedTuple):
+    """Where a leaf comes from."""
+
+    source: str = ""  #: key of the source
+    origin: str = ""  #: file and line
+    note: str = ""
+
+
+UNCITED = Cited()
+
+
 class Traced:
     """A number with the operation and the operands that gave it.
 
@@ -115,8 +126,8 @@ class Traced:
     operands : tuple of Traced
     name, unit : str
         Empty for a step of a formula.
-    source, origin, note : str
-        Of a leaf: key of the source, file and line, remark.
+    cited : Cited
+        Of a leaf.
     given : tuple of Traced
         What a leaf that was measured or solved rests on.
     """
@@ -132,14 +143,12 @@ class Traced:
         *,
         name: str = "",
         unit: str = "",
-        source: str = "",
-        origin: str = "",
-        note: str = "",
+        cited: Cited = UNCITED,
         given: tuple[Traced, ...] = (),
     ) -> None:
         self.value, self.operation, self.operands = value, operation, operands
-        self.name, self.unit, self.source = name, unit, source
-        self.origin, self.note, self.given = origin, note, given
+        self.name, self.unit, self.given = name, unit, given
+        self.source, self.origin, self.note = cited
         self.final = False  #: whether it is a figure of the results
 
     def replaced(self, value: float) -> Traced:

@@ -14,7 +14,7 @@ from computesim.fleet.world import World, simulate
 from computesim.fleet.year import Year
 from computesim.results.variables import unit_of
 from computesim.scenario import Scenario
-from computesim.traced import CONSTANT, Traced, tracing
+from computesim.traced import CONSTANT, Cited, Traced, tracing
 
 Figure = tuple[str, int]  #: variable and year
 #: fields that say where something stands, not what it is
@@ -61,7 +61,7 @@ def _root(variable: str, year: int, value: object) -> Traced:
     """Return the value of a row as a node with the name and unit of its variable."""
     name, unit = f"{variable} in {year}", unit_of(variable)
     if not isinstance(value, Traced):
-        value = Traced(value, CONSTANT, name=name, unit=unit, note="as the model has it")
+        value = Traced(value, CONSTANT, cited=Cited(note="as the model has it"))
     elif value.name or not value.operands:  # it is something else already
         value = Traced(value.value, "sum", (value,))
     value.name, value.unit, value.final = name, unit, True
