@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from computesim.arrays import Floats, Ints
 from computesim.sim.engine import ServingRun
-from computesim.sim.output import Latencies, latencies, quantile, saturated
+from computesim.sim.output import latencies, quantile, saturated, times_of
 from computesim.sim.records import Records
 
 METRICS: Final = ("ttft", "tpot", "e2e")
@@ -55,31 +55,6 @@ def tightest(levels: Sequence[ServiceLevel]) -> ServiceLevel:
     return ServiceLevel(**least, share=max(level.share for level in levels))
 
 
-def experienced(requests: Records) -> Latencies:
-    """Return the latencies of some requests, in any order; infinite where one did not end.
-
-    Parameters
-    ----------
-    requests : ndarray of records.OUTCOME
-        Those to look at.
-
-    Returns
-    -------
-    Latencies
-    """
-    later = requests["output_tokens"] - 1.0
-    long = later > 0
-    with np.errstate(invalid="ignore"):
-        decoding = np.where(
-            np.isinf(requests["finish"]), np.inf, requests["finish"] - requests["first"]
-        )
-    return Latencies(
-        requests["first"] - requests["arrival"],
-        decoding[long] / later[long],
-        requests["finish"] - requests["arrival"],
-    )
-
-
 def outcomes(
     requests: Records, levels: Sequence[ServiceLevel], kind: Ints | None = None
 ) -> list[Outcome]:
@@ -102,7 +77,7 @@ def outcomes(
     found = []
     for number, level in enumerate(levels):
         mine = requests if len(levels) == 1 or kind is None else requests[kind == number]
-        seen = experienced(mine)._asdict()
+        seen = times_of(mine)._asdict()
         found += [
             Outcome(number, name, quantile(seen[name], level.share), getattr(level, name))
             for name in METRICS

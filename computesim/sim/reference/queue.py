@@ -9,22 +9,7 @@ from computesim.sim.reference.events import Process
 
 
 def queue(arrival: Floats, service: Floats, servers: int, start: Floats, finish: Floats) -> int:
-    """Fill in start and finish of each job and return their number.
-
-    Parameters
-    ----------
-    arrival, service : ndarray of float64, shape (n,), s
-        Arrivals, not decreasing, and service times.
-    servers : int
-        Servers, at least one.
-    start, finish : ndarray of float64, shape (n,), s
-        Filled in.
-
-    Returns
-    -------
-    int
-        Jobs served.
-    """
+    """Fill in start and finish of each job and return their number, see `kernels.queue.queue`."""
     env = simpy.Environment()
     staff = simpy.Resource(env, capacity=servers)
 

@@ -39,38 +39,13 @@ def serve(
     weight_seconds: Floats,
     rules: Records,
     replicas: Records,
-    lanes: Records,
     extras: Extras | None,
     log: list[tuple[Any, ...]] | None = None,
 ) -> float:
     """Play requests on replicas until `stop_after` of them are finished, and return the time.
 
-    Parameters
-    ----------
-    requests : ndarray of records.REQUEST, shape (n,)
-        Lengths, and arrivals of those that follow none. `first`, `finish`, `generated`,
-        `replica` and `cached_tokens` are filled in.
-    fresh : ndarray of int32, shape (f,)
-        Requests that follow none, by arrival; empty if these are all, in order.
-    services : ndarray of service.SERVICE, shape (k,)
-        Step times and limits of the kinds of replicas.
-    weight_seconds : ndarray of float64, shape (k, widest budget + 1), s
-        Seconds of reading the weights in a step of T tokens.
-    rules : ndarray of records.RULES, shape (1,)
-        How the pool is run.
-    replicas : ndarray of records.REPLICA, shape (r,)
-        `kind`, `pool`, `hands_over` and `state` given; the totals are filled in.
-    lanes : ndarray of records.LANE, shape (r · lanes,)
-        Not used: the twin has queues of its own.
-    extras : records.Extras or None
-        What only some rules need.
-    log : list, optional
-        Filled with (replica, begin, seconds, decoding sequences, prompt tokens) of each step.
-
-    Returns
-    -------
-    float, s
-        When the last step ended.
+    All but the last argument are those of `kernels.serve.serve`. The log is filled with (replica,
+    begin, seconds, decoding sequences, prompt tokens) of each step.
     """
     pool = Pool(requests, services, weight_seconds, rules[0], replicas, extras, log)
     return pool.play(fresh if fresh.size else np.arange(requests.size))
