@@ -55,7 +55,7 @@ benchmark: $(VENV)/.tests ## the kernels against their SimPy twins, answers agai
 	$(BIN)/python benchmarks/bench_answers.py
 
 docs: $(VENV)/.tests ## regenerate the generated pages of docs/
-	$(BIN)/python -m computesim.docs
+	$(BIN)/python -m tools.pages.docs
 
 hooks: $(VENV)/.tests ## check style and types before every commit
 	$(PIP) --editable '.[tests,hooks]'

@@ -27,7 +27,8 @@ from computesim.results import Results, Row, unit_of
 from computesim.results.variables import WORKLOADS
 from computesim.scenario import load_scenario
 from computesim.study.plan.layouts import rank_layouts
-from computesim.workload.balance import Quality, Spending, least, room_of
+from computesim.workload.balance import Spending, least
+from computesim.workload.room import Quality, room_of
 from computesim.workload.skill import skill_named
 from computesim.workload.transformer import serving_load, training_load
 

@@ -21,12 +21,14 @@ from pathlib import Path
 from against_cpp import compare, compiler
 from apart import SERVICE, WEIGHTS, first_calls, run_apart
 
-from computesim.sim.capacity import ServiceLevel, max_serving_rate
+from computesim.sim.capacity import max_serving_rate
 from computesim.sim.chains import closed_loop
 from computesim.sim.engine import simulate_queue, simulate_rollout, simulate_serving
+from computesim.sim.levels import ServiceLevel
 from computesim.sim.operation import Operation
 from computesim.sim.output import quantile, saturated
-from computesim.sim.service import RECOMPUTE, Replicas
+from computesim.sim.records import RECOMPUTE
+from computesim.sim.service import Replicas
 from computesim.sim.streams import stream
 from computesim.sim.trace import Trace, generate, lognormal, poisson_arrivals, read_trace
 

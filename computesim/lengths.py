@@ -178,10 +178,6 @@ def lognormal(
         Standard deviation of ln tokens.
     cap, least : float, token
         Longest and shortest length.
-
-    Returns
-    -------
-    LengthLaw
     """
     return LengthLaw((1.0,), (math.log(mean) - spread**2 / 2,), (spread,), cap, least)
 
@@ -198,10 +194,6 @@ def lognormal_length(mean: float, spread: float, cap: float = math.inf) -> Lengt
         Standard deviation of ln tokens.
     cap : float, token
         Longest output; must exceed the mean.
-
-    Returns
-    -------
-    LengthLaw
     """
     if mean <= 0:
         raise ValueError(f"a mean length of {mean:g} tokens is not positive")
@@ -217,10 +209,6 @@ def scaled(law: LengthLaw, factor: float) -> LengthLaw:
     law : LengthLaw
     factor : float
         Effort, or growth over years: ``growth_per_year ** years``.
-
-    Returns
-    -------
-    LengthLaw
     """
     shift = math.log(factor)
     return replace(law, log_means=tuple(m + shift for m in law.log_means))
@@ -233,10 +221,6 @@ def with_mean(law: LengthLaw, mean: float) -> LengthLaw:
     ----------
     law : LengthLaw
     mean : float, token
-
-    Returns
-    -------
-    LengthLaw
 
     Raises
     ------

@@ -33,10 +33,6 @@ def project(
         Called with steps done, steps in all, and what is being done.
     memo : Memo, optional
         Where measured cells are kept; by default under the user's cache directory.
-
-    Returns
-    -------
-    Results
     """
     started = time.perf_counter()
     catalog = scenario.catalog()

@@ -18,8 +18,8 @@ import pytest
 from typer.testing import CliRunner
 
 from computesim.cli import app
-from computesim.docs import pages
 from computesim.scenario import shipped_scenarios
+from tools.pages.docs import pages
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -1,1 +1,1 @@
-"""Calibration scripts, outside the wheel: they write tables that the package ships."""
+"""Outside the wheel: calibrations write tables that the package ships, `pages` writes docs/."""

@@ -22,7 +22,7 @@ Pairs = Iterator[tuple[str, float]]
 def rows(world: World) -> Yearly:
     """Yield devices, their work, energy and content in every year."""
     devices = world.scenario.devices
-    return (figures(devices, year.demand, year.year) for year in world.years)
+    return (_figures(devices, year.demand, year.year) for year in world.years)
 
 
 def remarks(world: World) -> list[str]:
@@ -73,22 +73,9 @@ def in_use(devices: Devices, year: int) -> float:
     return found
 
 
-def figures(devices: Devices, demand: Demand, year: int) -> Pairs:
+def _figures(devices: Devices, demand: Demand, year: int) -> Pairs:
     """Yield names and numbers of one year.
 
-    Parameters
-    ----------
-    devices : Devices
-    demand : Demand
-        Its tokens on devices, per day.
-    year : int
-
-    Yields
-    ------
-    tuple of str and float
-
-    Notes
-    -----
     Decoding takes ``output · parameters · bits / 8 / (bandwidth · share)`` seconds, reading
     ``prompt · 2 · parameters / (NPU · share)``. Devices needed are these seconds of a day over the
     time for which a user lets the model work.

@@ -25,25 +25,14 @@ class Hardware:
     per_usd: float
 
 
-def hardware_index(world: World) -> list[Hardware]:
-    """Return the progress of hardware by year, a chained index.
+def _hardware_index(world: World) -> list[Hardware]:
+    """Return the progress of hardware by year, a chained index that begins with 1.
 
-    Parameters
-    ----------
-    world : World
-
-    Returns
-    -------
-    list of Hardware
-        From the first year, 1, to the last in which this can be told: it ends before a year whose
-        work the mix of the year before cannot do at all.
-
-    Notes
-    -----
-    Each link asks how many accelerators of last year's mix do the work of one of this year's, at
-    this year's models, lengths and service levels: ``Σ_w D[w] / (m' G)[w]`` over ``Σ_w D[w] /
-    (m G)[w]`` for demands D, goodput G and mixes m' and m, over the tasks w that both can do.
-    Software and algorithms are in both and cancel. USD are those of the accelerators.
+    It ends before a year whose work the mix of the year before cannot do at all. Each link asks
+    how many accelerators of last year's mix do the work of one of this year's, at this year's
+    models, lengths and service levels: ``Σ_w D[w] / (m' G)[w]`` over ``Σ_w D[w] / (m G)[w]`` for
+    demands D, goodput G and mixes m' and m, over the tasks w that both can do. Software and
+    algorithms are in both and cancel. USD are those of the accelerators.
     """
     index, years, mixes = [Hardware(1.0, 1.0)], world.years, world.road.mixes
     for t in range(1, len(years)):
@@ -71,7 +60,7 @@ def _link(year: Year, before: Floats, now: Floats) -> float | None:
 
 def rows(world: World) -> Yearly:
     """Yield the progress of every year, its parts apart."""
-    for year, hardware in zip_longest(world.years, hardware_index(world)):
+    for year, hardware in zip_longest(world.years, _hardware_index(world)):
         pairs = dict(_software(year.demand.progress))
         if hardware is not None:
             pairs["Hardware|Per accelerator"] = hardware.per_accelerator

@@ -29,10 +29,6 @@ def accelerator(name: str, figures: Figures) -> Accelerator:
     figures : mapping of str to Figure
         By parameter; bandwidths that count both directions are halved.
 
-    Returns
-    -------
-    Accelerator
-
     Raises
     ------
     CatalogError

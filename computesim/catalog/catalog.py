@@ -50,10 +50,6 @@ class Catalog:
         name : str
             `h100-sxm`, or an alias such as `h100`.
 
-        Returns
-        -------
-        Accelerator
-
         Raises
         ------
         CatalogError
@@ -89,10 +85,6 @@ class Catalog:
         table, name, parameter : str
         as_of : str, optional
             Vintage; the latest one if not given.
-
-        Returns
-        -------
-        Figure
 
         Raises
         ------
@@ -246,10 +238,6 @@ def load_catalog(overlay: str | Path | None = None) -> Catalog:
     ----------
     overlay : str or Path, optional
         Folder with tables of the same names and columns as those of the package.
-
-    Returns
-    -------
-    Catalog
 
     Raises
     ------

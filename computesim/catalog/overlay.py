@@ -133,10 +133,6 @@ def row_faults(table: str, row: Row, sources: Mapping[str, Source]) -> Iterator[
     row : Row
     sources : mapping of str to Source
         Keys that the row may cite.
-
-    Yields
-    ------
-    Fault
     """
     name, parameter, value, unit, low, high, _, source, _ = row.fields
     if not name or not parameter:

@@ -177,10 +177,6 @@ def read_rows(path: Path, columns: tuple[str, ...] = COLUMNS) -> Iterator[Row]:
     columns : tuple of str
         Columns that the file may have.
 
-    Yields
-    ------
-    Row
-
     Raises
     ------
     CatalogError

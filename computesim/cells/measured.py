@@ -72,10 +72,6 @@ def measure(
     operation : Operation
     memo : Memo
         Cells that are known already.
-
-    Returns
-    -------
-    CellYear
     """
     play, failures = operation.play, operation.failures
 

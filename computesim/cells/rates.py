@@ -83,10 +83,6 @@ def rl_pace(demand: RLDemand, accelerator: Accelerator) -> Pace:
         `RLDemand.job` of one step.
     accelerator : Accelerator
 
-    Returns
-    -------
-    Pace
-
     Raises
     ------
     CapacityError
@@ -164,10 +160,6 @@ class ServingPaces:
         ----------
         tokens : float, token
             Of the output of one sample.
-
-        Returns
-        -------
-        Pace
         """
         x, at = np.log(self.tokens), math.log(tokens)
         columns = zip(*((p.per_second, p.compute, p.bandwidth) for p in self.first), strict=True)

@@ -24,7 +24,7 @@ from computesim.hardware.step import StepModel
 from computesim.lengths import lognormal_counts
 from computesim.quantities import ServingLoad
 from computesim.records import quantity
-from computesim.sim.capacity import ServiceLevel, max_serving_rate
+from computesim.sim.capacity import max_serving_rate
 from computesim.sim.fluid import (
     MeanLengths,
     SteadyState,
@@ -32,8 +32,10 @@ from computesim.sim.fluid import (
     mean_lengths,
     steady_state,
 )
+from computesim.sim.levels import ServiceLevel
 from computesim.sim.output import latencies, quantile
-from computesim.sim.service import RECOMPUTE, Replicas, Service, check_service
+from computesim.sim.records import RECOMPUTE
+from computesim.sim.service import Replicas, Service, check_service
 from computesim.sim.streams import stream
 from computesim.sim.trace import Trace
 from computesim.workload.transformer import serving_load

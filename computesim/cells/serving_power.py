@@ -66,10 +66,6 @@ def token_work(load: ServingLoad, lengths: MeanLengths) -> TokenWork:
     load : ServingLoad
     lengths : MeanLengths
         Of the requests: what a token attends to on average.
-
-    Returns
-    -------
-    TokenWork
     """
     plain = load.flop_per_token + load.attention_flop_per_token
     pair = load.attention_flop_per_pair

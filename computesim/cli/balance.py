@@ -30,23 +30,13 @@ OTHERS = aliases(
 )  # fmt: skip
 
 
-def scenario_answered(
+def _scenario_answered(
     subject: str, overrides: Sequence[str], said: Mapping[Alias, Any], out: Path | None,
     quiet: bool, as_json: bool,
 ) -> bool:  # fmt: skip
     """Print what the labs of a scenario decide by year, if that is what is asked.
 
-    Parameters
-    ----------
-    subject : str
-        A skill, a scenario, or a file of a question or of a scenario.
-    overrides : sequence of str
-        Of the scenario.
-    said : mapping of Alias to value
-        Options of a skill, which would not count.
-    out : Path or None
-        Likewise.
-    quiet, as_json : bool
+    What was said are options of a skill, which would not count, and likewise a folder.
     """
     from computesim import load_scenario
     from computesim.errors import Fault, FaultyInputError
@@ -84,7 +74,7 @@ def _is_scenario(subject: str, catalog: str | None) -> bool:
 
 
 @asks(USUAL, OTHERS, Subject("skill", "SKILL|FILE|SCENARIO", "A skill, a question file, or a "
-                             "scenario whose labs balance.", scenario_answered))  # fmt: skip
+                             "scenario whose labs balance.", _scenario_answered))  # fmt: skip
 def balance(
     draft: Draft[Any],
     out: Annotated[

@@ -68,11 +68,10 @@ def run(
 def _trail(read: Scenario, results: Results, memo: Memo, folder: Path) -> Path:
     """Write how the main figures of the last year came about."""
     from computesim.report.tables import SUMMARY_VARIABLES
-    from computesim.study.explain.trail import audit, write_table
+    from computesim.study.explain.kept import write_audit
 
     names = [name for _, name in SUMMARY_VARIABLES]
-    rows = audit(read, memo, results, names, results.years[-1])
-    return write_table(folder / "tables" / "audit_trail.csv", rows)
+    return write_audit(folder / "tables" / "audit_trail.csv", read, memo, results, names)
 
 
 def _render(results: Results, folder: Path, kinds: list[str]) -> list[Path]:

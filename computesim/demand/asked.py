@@ -35,10 +35,6 @@ def demand_at(moment: Moment) -> Demand:
     Parameters
     ----------
     moment : Moment
-
-    Returns
-    -------
-    Demand
     """
     scenario, year = moment.scenario, moment.year
     progress = progress_at(moment)

@@ -30,10 +30,6 @@ def rl_hired(moment: Moment, policy: Policy, step: RLDemand) -> Hired:
     step : RLDemand
         One step, which they must be able to do.
 
-    Returns
-    -------
-    Hired
-
     Raises
     ------
     CapacityError
@@ -65,10 +61,6 @@ def serving_hired(
         All of which they must be able to serve.
     tokens : tuple of two float
         Shortest and longest response of the skill.
-
-    Returns
-    -------
-    Hired
 
     Raises
     ------

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from computesim.scenario import Moment, Scenario
     from computesim.scenario.labs import Lab
     from computesim.scenario.policy import Policy
-    from computesim.workload.balance import Room
+    from computesim.workload.room import Room
     from computesim.workload.skill import Skill
 
 LEAST_COST = "least_cost"
@@ -94,7 +94,8 @@ def _solved(
     moment: Moment, name: str, usages: Mapping[str, Usage], step: RLDemand
 ) -> Followed | None:
     """Return the least cost of one lab's model; None where there is nothing to balance."""
-    from computesim.workload.balance import Quality, least
+    from computesim.workload.balance import least
+    from computesim.workload.room import Quality
     from computesim.workload.skill import skill_named
 
     scenario, year = moment.scenario, moment.year
@@ -141,7 +142,7 @@ def _target(policy: Policy, year: float) -> float:
 
 def _room(moment: Moment, policy: Policy, usages: Mapping[str, Usage], skill: Skill) -> Room:
     """Return where the balance is looked for: all chains that every product's model can write."""
-    from computesim.workload.balance import room_of
+    from computesim.workload.room import room_of
 
     scenario, year = moment.scenario, moment.year
     longest = []

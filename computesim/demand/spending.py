@@ -51,21 +51,11 @@ class Hired:
         return seconds * facility_watts(self.site, it)
 
 
-def request_flop(served: Served, tokens: float, samples: float) -> float:
-    """Return the FLOP of a request.
+def _request_flop(served: Served, tokens: float, samples: float) -> float:
+    """Return the FLOP of a request whose samples have so many tokens of the skill each.
 
-    Parameters
-    ----------
-    served : Served
-    tokens : float, token
-        Of a response of the skill.
-    samples : float
-
-    Returns
-    -------
-    float, FLOP
-        The prompt is read once; where one of several samples is picked, each is read by a
-        verifier of the size of the model.
+    The prompt is read once; where one of several samples is picked, each is read by a verifier of
+    the size of the model.
     """
     model, one = served.model, replace(served.with_chains(tokens), rate=1.0)
     each = one.decode_flop(model)
@@ -96,10 +86,6 @@ class Outlay:
         ----------
         objective : str
             A key of `OBJECTIVES`.
-
-        Returns
-        -------
-        Spending
         """
         if objective == "flop":
             rl = self.run_flop * (1.0 + self.research * self.research_efficiency)
@@ -139,7 +125,7 @@ class Outlay:
         -------
         float, FLOP
         """
-        whole = math.fsum(s.stream.rate * request_flop(s, tokens, samples) for s in self.streams)
+        whole = math.fsum(s.stream.rate * _request_flop(s, tokens, samples) for s in self.streams)
         return whole / self.progress.inference
 
     def seconds(self, tokens: float, samples: float) -> float:

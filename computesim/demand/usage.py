@@ -33,10 +33,6 @@ def usage_at(moment: Moment, name: str) -> Usage:
     moment : Moment
     name : str
         Key of the product.
-
-    Returns
-    -------
-    Usage
     """
     product, year = moment.scenario.products[name], moment.year
     prompts = prompts_at(product, year)

@@ -62,10 +62,6 @@ def build(
     memo : Memo, optional
         Purchases that are known already.
 
-    Returns
-    -------
-    list of FleetYear
-
     Notes
     -----
     The stock before the first year is taken to be empty: the published series of accelerator

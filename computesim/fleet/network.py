@@ -52,10 +52,6 @@ def share_of(accelerator: Accelerator, plan: Plan) -> Share:
     accelerator : Accelerator
     plan : Plan
 
-    Returns
-    -------
-    Share
-
     Notes
     -----
     An accelerator takes as many ports of the fabric as its NIC rate fills. Where that would ask

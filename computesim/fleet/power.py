@@ -38,10 +38,6 @@ def draw(accelerator: Accelerator, use: Use, network: float, site: Site) -> Draw
     network : float, W
         Its share of switches and optics.
     site : Site
-
-    Returns
-    -------
-    Draw
     """
     it = cluster_watts(watts_in_use(accelerator, *use), network)
     return Draw(it, facility_watts(site, it, nameplate(accelerator, network)))

@@ -42,10 +42,6 @@ def available(moment: Moment) -> Available:
     moment : Moment
         The end of the year.
 
-    Returns
-    -------
-    Available
-
     Notes
     -----
     Of capacity C(t) per month at time t, accelerators sold in year y get

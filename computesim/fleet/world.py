@@ -109,10 +109,6 @@ def simulate(
     replication : int
     progress : callable, optional
         Called with steps done, steps in all, and what is being done.
-
-    Returns
-    -------
-    World
     """
     road = roadmap(scenario, catalog)
     moments = [Moment(scenario, catalog, year) for year in road.years]

@@ -66,10 +66,6 @@ def scaleout_link(
     congestion : float
         Share of the NIC rate that an oversubscribed or untuned fabric delivers, above 0 to 1.
 
-    Returns
-    -------
-    Link
-
     Raises
     ------
     CapacityError

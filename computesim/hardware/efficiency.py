@@ -167,10 +167,6 @@ def efficiency(accelerator: Accelerator) -> Efficiency:
     accelerator : Accelerator
         Its `generation` is a key of `EFFICIENCY`; any other generation takes the general row
         (or the device row for phones and laptops).
-
-    Returns
-    -------
-    Efficiency
     """
     fallback = "device" if accelerator.kind == "device" else "general"
     return EFFICIENCY.get(accelerator.generation, EFFICIENCY[fallback])

@@ -212,10 +212,6 @@ def fabric_bill(
     rails : int
         Accelerators of one node.
 
-    Returns
-    -------
-    FabricBill
-
     Raises
     ------
     CapacityError

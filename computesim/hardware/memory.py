@@ -175,10 +175,6 @@ def training_memory(
     coefficients : Efficiency
         For the share of memory that the runtime keeps.
 
-    Returns
-    -------
-    MemoryGrid
-
     Notes
     -----
     ZeRO shards dense parameters over dp · cp and experts over the ranks that hold the same ones.

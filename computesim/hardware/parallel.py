@@ -60,10 +60,6 @@ def best_layout(job: TrainingJob, n_accelerators: int, offload: str = "never") -
     offload : str
         Whether state may move to host memory; see `TrainingJob.layouts`.
 
-    Returns
-    -------
-    TrainingStep
-
     Raises
     ------
     CapacityError

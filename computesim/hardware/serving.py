@@ -59,10 +59,6 @@ def serving_step(
     memory_reserve : float, optional
         Share of the memory that is not the engine's; that of the generation by default.
 
-    Returns
-    -------
-    StepModel
-
     Raises
     ------
     CapacityError
@@ -199,10 +195,6 @@ def serving_layout(
         Other coefficients than those of the machine's generation.
     engine : Engine
         The program that serves.
-
-    Returns
-    -------
-    ServingLayout
 
     Raises
     ------

@@ -177,10 +177,6 @@ def serving_kernels(accelerator: Accelerator) -> ServingKernels:
     accelerator : Accelerator
         Its `generation` is a key of `KERNELS`; any other takes what is general, or light on
         phones and laptops.
-
-    Returns
-    -------
-    ServingKernels
     """
     fallback = _DEVICE if accelerator.kind == "device" else _GENERAL
     return KERNELS.get(accelerator.generation, fallback)
@@ -193,10 +189,6 @@ def engine_named(name: str) -> Engine:
     ----------
     name : str
         vllm, sglang, trtllm, with or without a suffix.
-
-    Returns
-    -------
-    Engine
     """
     key = name.strip().lower()
     return ENGINES.get(ALIASES.get(key, key), GENERAL_ENGINE)

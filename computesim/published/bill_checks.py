@@ -81,29 +81,20 @@ def told(results: Results, scenario: Scenario, ratios: Ratios) -> Manifest:
     scenario : Scenario
     ratios : Ratios
     """
-    guessed, count = estimates(ratios.catalog)
+    guessed, count = _estimates(ratios.catalog)
     return Manifest(
         segments=segments(ratios.catalog),
-        bill_checks=checks(results, scenario, ratios),
+        bill_checks=_checks(results, scenario, ratios),
         bill_estimates=guessed,
         bill_ratios=count,
         cny_per_usd=ratios.catalog.value("prices", "currency", "cny_per_usd"),
     )
 
 
-def checks(results: Results, scenario: Scenario, ratios: Ratios) -> list[BillCheck]:
+def _checks(results: Results, scenario: Scenario, ratios: Ratios) -> list[BillCheck]:
     """Return ours and the published figure for every market and year of the horizon.
 
-    Parameters
-    ----------
-    results : Results
-    scenario : Scenario
-    ratios : Ratios
-
-    Returns
-    -------
-    list of BillCheck
-        Misses included; `ours` is left out of years without published shipments.
+    Misses are included; `ours` is left out of years without published shipments.
     """
     found, known = [], {}
     for market in MARKETS:
@@ -184,13 +175,10 @@ def in_scenario(results: Results, year: int) -> dict[str, float]:
     return {name.split("|")[-1]: results.series(name).get(year, 0.0) for name in names}
 
 
-def estimates(catalog: Catalog) -> tuple[int, int]:
+def _estimates(catalog: Catalog) -> tuple[int, int]:
     """Return how many ratios of the bill are estimates, and how many there are.
 
-    Parameters
-    ----------
-    catalog : Catalog
-        Published markets and bills of materials of its table are no ratios.
+    Published markets and bills of materials of their table are no ratios.
     """
     rows = [f for f in catalog.rows("bill") if not f.name.startswith(_REFERENCE)]
     return sum(figure.source == "estimate" for figure in rows), len(rows)

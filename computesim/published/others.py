@@ -175,7 +175,7 @@ def _told(
             source = figure.source
             actual = table == "history"
             yield Told(
-                year=moment(figure.parameter),
+                year=_moment(figure.parameter),
                 value=in_unit(figure.number, q.unit),
                 low=_end(figure, figure.low, q.unit),
                 high=_end(figure, figure.high, q.unit),
@@ -209,13 +209,10 @@ def _publisher(catalog: Catalog, series: str, source: str) -> str:
     return _word(catalog, "publisher", series if own else source)
 
 
-def moment(date: str) -> float:
+def _moment(date: str) -> float:
     """Return a date as years whose whole numbers are the ends of years.
 
-    Parameters
-    ----------
-    date : str
-        `2026` is its end, `2027-01-01` too, `2026-05` the middle of May 2026: 2025.375.
+    `2026` is its end, `2027-01-01` too, `2026-05` the middle of May 2026: 2025.375.
     """
     year, *rest = (int(part) for part in date.split("-"))
     if not rest:

@@ -20,20 +20,11 @@ from computesim.results.files import write_text
 from computesim.study.backcast.checks import Backcast, Comparison
 
 
-def backcast_figures(rows: Sequence[Comparison], results: Results) -> list[Chart]:
+def _backcast_figures(rows: Sequence[Comparison], results: Results) -> list[Chart]:
     """Return all charts of a back-cast.
 
-    Parameters
-    ----------
-    rows : sequence of Comparison
-    results : Results
-        Whose manifest names the run.
-
-    Returns
-    -------
-    list of Chart
-        Ours over published for every comparison that is judged, then one chart for each quantity
-        that is published for two years or more.
+    Ours over published for every comparison that is judged, then one chart for each quantity that
+    is published for two years or more.
     """
     source = f"Source: {run_name(results)}."
     overview = _overview(rows, source)
@@ -162,6 +153,6 @@ def write_backcast(backcast: Backcast, folder: Path, formats: Sequence[str]) -> 
     files = [write_table(folder / f"{name}.csv", rows) for name, rows in parts.items()]
     text = json.dumps(as_data(backcast), indent=1, ensure_ascii=False)
     files.append(write_text(folder / "backcast.json", text + "\n"))
-    charts = backcast_figures(backcast.comparisons, results)
+    charts = _backcast_figures(backcast.comparisons, results)
     charts += [chart for figure in overlay_figures() if (chart := figure(results)) is not None]
     return [*files, *draw(charts, folder / "charts", formats)]

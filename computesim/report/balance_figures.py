@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from computesim.calendar import DAY
@@ -15,6 +16,7 @@ from computesim.study.balance.whole import Balances
 MARKED: Final = 5  #: volumes whose optimum is marked on a curve
 TALLEST: Final = 300.0  #: times the shortest chain of a curve, above which it is not drawn
 LEAST: Final = 1e-3  #: elasticity below which nothing is exchanged any more
+_LINES: Final = partial(Chart, kind="lines", log_y=True)
 #: objective -> words, unit, size of the unit
 _UNITS: Final = {"flop": ("FLOP", 1.0), "cost": ("USD", 1.0), "power": ("mean MW", 1e6)}
 
@@ -26,10 +28,6 @@ def balance_charts(answer: Balances) -> list[Chart]:
     ----------
     answer : Balances
         With curves.
-
-    Returns
-    -------
-    list of Chart
     """
     rows = answer.by_requests
     names = list(dict.fromkeys(row.accelerator for row in rows))
@@ -71,21 +69,14 @@ def _curves(answer: Balances) -> Chart:
     rows = answer.curves or []
     goals = sorted({row.target for row in rows})
     grid = sorted({row.rl_flop for row in rows})
-    shortest = min((row.tokens_of_request for row in rows), default=1.0)
-    lines = []
-    for place, goal in enumerate(goals):
-        line = {row.rl_flop: row.tokens_of_request for row in rows if row.target == goal}
-        y = tuple(_below(line.get(x), TALLEST * shortest) for x in grid)
-        lines.append(
-            Series(f"{100 * goal:.3g} % accuracy", y, CYCLE[place % len(CYCLE)], line=True)
-        )
+    chains = {(row.target, row.rl_flop): row.tokens_of_request for row in rows}
+    lines = _by_goal(chains, goals, grid, TALLEST * min(chains.values(), default=1.0))
     drawn_places = [n for n in range(len(grid)) if any(line.y[n] is not None for line in lines)]
     lines = [Series(s.name, tuple(s.y[n] for n in drawn_places), s.colour, True) for s in lines]
-    return Chart(
+    return _LINES(
         key="balance-curves",
         title="Equal quality: RL compute against tokens of a request",
         question="With how much RL and how long chains is an accuracy reached, and what is best?",
-        kind="lines",
         y_label="Tokens of a request, all samples",
         counts="Accuracy of an answer along each line; samples are the cheapest at each point. "
         "Diamonds are the least spending for the target, at served volumes in requests a day.",
@@ -94,7 +85,6 @@ def _curves(answer: Balances) -> Chart:
         x_label="RL compute of the skill, FLOP",
         series=tuple(lines),
         points=tuple(_optima(answer)),
-        log_y=True,
         log_x=True,
     )
 
@@ -103,18 +93,13 @@ def _exchange(answer: Balances) -> Chart:
     """Return what RL and inference exchange for along the curves of equal quality."""
     rows = [row for row in (answer.curves or []) if row.flop_elasticity < -LEAST]
     grid = sorted({row.rl_flop for row in rows})
-    lines = []
-    for place, goal in enumerate(sorted({row.target for row in (answer.curves or [])})):
-        line = {row.rl_flop: -row.flop_elasticity for row in rows if row.target == goal}
-        y = tuple(_below(line.get(x), TALLEST) for x in grid)
-        lines.append(
-            Series(f"{100 * goal:.3g} % accuracy", y, CYCLE[place % len(CYCLE)], line=True)
-        )
-    return Chart(
+    goals = sorted({row.target for row in (answer.curves or [])})
+    elasticities = {(row.target, row.rl_flop): -row.flop_elasticity for row in rows}
+    lines = _by_goal(elasticities, goals, grid, TALLEST)
+    return _LINES(
         key="balance-exchange",
         title="What RL and inference compute exchange for",
         question="By how many per cent does one per cent more RL compute shorten inference?",
-        kind="lines",
         y_label="Less inference compute, % per 1 % more RL",
         counts="Elasticity of the FLOP of a request in RL compute at equal accuracy, samples as "
         "they are. Where it is 1 a balance spends the same FLOP on RL and on requests. Steps are "
@@ -123,13 +108,23 @@ def _exchange(answer: Balances) -> Chart:
         x=tuple(grid),
         x_label="RL compute of the skill, FLOP",
         series=tuple(lines),
-        log_y=True,
         log_x=True,
     )
 
 
-def _below(value: float | None, most: float) -> float | None:
-    return value if value is not None and value <= most else None
+def _by_goal(
+    values: Mapping[tuple[float, float], float],
+    goals: Sequence[float],
+    grid: Sequence[float],
+    most: float,
+) -> list[Series]:
+    """Return a line for each accuracy along RL compute, with gaps above the most."""
+    lines = []
+    for place, goal in enumerate(goals):
+        known = (values.get((goal, x)) for x in grid)
+        y = tuple(value if value is not None and value <= most else None for value in known)
+        lines.append(Series(f"{100 * goal:.3g} % accuracy", y, CYCLE[place % len(CYCLE)], True))
+    return lines
 
 
 def _optima(answer: Balances) -> list[Points]:
@@ -160,11 +155,10 @@ def _moved(
     """Return one part of the balance over the served volume, a line for each accelerator."""
     job = answer.question.job
     x = _volumes(answer, names[0])
-    return Chart(
+    return _LINES(
         key=key,
         title=title,
         question=question,
-        kind="lines",
         y_label=label,
         counts=f"At {_goal(answer)}, least {job.objective}. Steps are changes of the number "
         "of samples.",
@@ -180,7 +174,6 @@ def _moved(
             )
             for place, name in enumerate(names)
         ),
-        log_y=True,
         log_x=True,
     )
 
@@ -210,11 +203,10 @@ def _shares(answer: Balances, name: str) -> Chart:
     unit, shown = _spent(answer)
     rl = tuple(shown(row.total * row.rl_share) for row in rows)
     requests = tuple(shown(row.total * (1.0 - row.rl_share)) for row in rows)
-    return Chart(
+    return _LINES(
         key="balance-spending",
         title="Spending on RL and on requests at the balance",
         question="What part of the life of a model is training?",
-        kind="lines",
         y_label=f"Over the life of a model, {unit}",
         counts=f"At {_goal(answer)}, on {accelerator_label(name)}.",
         source=_source(answer),
@@ -224,7 +216,6 @@ def _shares(answer: Balances, name: str) -> Chart:
             Series("RL", rl, BAD, line=True),
             Series("Requests", requests, GOOD, line=True),
         ),
-        log_y=True,
         log_x=True,
     )
 
@@ -234,11 +225,10 @@ def _targets(answer: Balances) -> Chart:
     rows = answer.by_target or []
     unit, shown = _spent(answer)
     further = tuple(None if row.next_point is None else shown(row.next_point) for row in rows)
-    return Chart(
+    return _LINES(
         key="balance-next-point",
         title="The price of accuracy",
         question="What does an accuracy cost at least, and what the next point?",
-        kind="lines",
         y_label=f"Over the life of a model, {unit}",
         counts="Least spending for each accuracy at the volume asked for; the next point is what "
         "one more point of accuracy adds.",
@@ -252,18 +242,16 @@ def _targets(answer: Balances) -> Chart:
         )
         if rows
         else (),
-        log_y=True,
     )
 
 
 def _prices(answer: Balances) -> Chart:
     """Return the choice over the price of RL time."""
     rows = answer.by_price or []
-    return Chart(
+    return _LINES(
         key="balance-price",
         title="When RL time is cheaper or dearer than serving time",
         question="How far does the balance follow the price of an accelerator-hour of RL?",
-        kind="lines",
         y_label="Over its value at equal prices",
         counts=f"At {_goal(answer)}. Both prices together change the total and nothing else.",
         source=_source(answer),
@@ -277,7 +265,6 @@ def _prices(answer: Balances) -> Chart:
                 ("Spending", "total", INK),
             )
         ),
-        log_y=True,
         log_x=True,
     )
 

@@ -29,19 +29,8 @@ _ANSWER = (
 )  # fmt: skip
 
 
-def balance_html(answer: Balances) -> str:
-    """Return a page that needs nothing from outside.
-
-    Parameters
-    ----------
-    answer : Balances
-        With curves.
-
-    Returns
-    -------
-    str
-        HTML with plotly.js, style and numbers inside.
-    """
+def _balance_html(answer: Balances) -> str:
+    """Return a page of HTML with plotly.js, style and numbers inside."""
     drawn = "\n".join(figure(chart) for chart in balance_charts(answer))
     parts = [
         ("answer", "The balance", _answer(answer)),
@@ -100,4 +89,4 @@ def write_balance(answer: Balances, folder: Path) -> list[Path]:
         write_table(folder / f"{name}.csv", records[name]) for name in _TABLES if name in records
     ]
     files += draw(balance_charts(answer), folder, ["png"])
-    return [write_text(folder / "balance.html", balance_html(answer)), *files]
+    return [write_text(folder / "balance.html", _balance_html(answer)), *files]

@@ -56,10 +56,6 @@ def lines(results: Results, chinese: bool = False) -> list[BillLine]:
         Its manifest lists the segments; those that the results do not hold are left out.
     chinese : bool
         Units of Chinese reports, 万只 and 亿元, with the exchange rate of the price table.
-
-    Returns
-    -------
-    list of BillLine
     """
     found: list[BillLine] = []
     for segment in results.manifest.get("segments", []):

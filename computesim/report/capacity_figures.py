@@ -8,18 +8,14 @@ from pathlib import Path
 
 from computesim.report.chart import Chart, Series
 from computesim.report.theme import CYCLE
-from computesim.study.capacity.facts import FrontAnswer, Point
+from computesim.study.capacity.facts import FrontAnswer
+from computesim.study.capacity.front import Point
 
 _STEPS = 24  #: of the axis
 
 
-def front_chart(answer: FrontAnswer) -> Chart:
-    """Return the Pareto fronts of several accelerators as a chart.
-
-    Parameters
-    ----------
-    answer : FrontAnswer
-    """
+def _front_chart(answer: FrontAnswer) -> Chart:
+    """Return the Pareto fronts of several accelerators as a chart."""
     points = answer.front
     speeds = _axis(max(p.tokens_per_second_per_user for p in points))
     names = list(dict.fromkeys(p.accelerator for p in points))
@@ -89,5 +85,5 @@ def write_front(answer: FrontAnswer, file: Path) -> Path:
     from computesim.report.export import draw
 
     file.parent.mkdir(parents=True, exist_ok=True)
-    chart = replace(front_chart(answer), key=file.stem)
+    chart = replace(_front_chart(answer), key=file.stem)
     return draw([chart], file.parent, [file.suffix.removeprefix(".")])[0]

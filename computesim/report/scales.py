@@ -163,10 +163,6 @@ def power_text(value: float, digits: int = 1) -> str:
         Above zero.
     digits : int
         Of the factor; a factor of 1 is not written.
-
-    Returns
-    -------
-    str
     """
     factor, power = f"{value:.{digits - 1}e}".split("e")
     shown = f"10{str(int(power)).translate(_SUPERSCRIPT)}"

@@ -78,10 +78,6 @@ def pool_charts(
         What serves.
     source : str
         The source line.
-
-    Returns
-    -------
-    list of Chart
     """
     n = len(next(iter(watts.values())))
     group = -(-n // MOST_POINTS)

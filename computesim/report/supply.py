@@ -34,14 +34,10 @@ class BalanceRow:
         return [value if isinstance(value, str) else rounded(value) for value in found]
 
 
-def limits_of(results: Results, kind: str = "Used") -> dict[str, str]:
+def _limits_of(results: Results, kind: str = "Used") -> dict[str, str]:
     """Return the variable of every limit by the name that a reader sees.
 
-    Parameters
-    ----------
-    results : Results
-    kind : str
-        `Used`, `Available`, `Binding`, `Relief` or `Next`.
+    The kind is `Used`, `Available`, `Binding`, `Relief` or `Next`.
     """
     prefix = f"Supply|{kind}|"
     names = [name.removeprefix(prefix) for name in results.variables(f"{prefix}*")]
@@ -62,12 +58,12 @@ def balance_rows(results: Results) -> list[BalanceRow]:
         relief is what lifting the binding limit would add in the year (of several, the one that
         adds most), and `Then binds` what would stop it.
     """
-    if DEMAND not in results or not limits_of(results):
+    if DEMAND not in results or not _limits_of(results):
         return []
     demand, supply = results.series(DEMAND), results.series(SUPPLY)
     gap = {year: max(asked - supply.get(year, 0.0), 0.0) for year, asked in demand.items()}
     share = {year: 100 * gap[year] / asked for year, asked in demand.items() if asked}
-    reliefs = [results.series(name) for name in limits_of(results, "Relief").values()]
+    reliefs = [results.series(name) for name in _limits_of(results, "Relief").values()]
     relief = {year: max(r.get(year, 0.0) for r in reliefs) for year in results.years}
     factor, unit = scaled(results.unit(DEMAND), max(demand.values(), default=0.0))
 
@@ -89,7 +85,7 @@ def balance_rows(results: Results) -> list[BalanceRow]:
 
 def _named(results: Results, kind: str, otherwise: str) -> dict[int, float | str]:
     """Return the names of the limits that a flag marks, by year."""
-    flags = {label: results.series(name) for label, name in limits_of(results, kind).items()}
+    flags = {label: results.series(name) for label, name in _limits_of(results, kind).items()}
     return {
         year: ", ".join(label for label, flag in flags.items() if flag.get(year, 0.0) >= 0.5)
         or otherwise
@@ -111,14 +107,16 @@ def _used(results: Results) -> list[BalanceRow]:
 
 def used_shares(results: Results) -> dict[str, dict[int, float]]:
     """Return used over available of every limit, in per cent, where there is anything."""
-    there = {label: results.series(name) for label, name in limits_of(results, "Available").items()}
+    there = {
+        label: results.series(name) for label, name in _limits_of(results, "Available").items()
+    }
     return {
         label: {
             year: 100 * used / there[label][year]
             for year, used in results.series(name).items()
             if there[label].get(year)
         }
-        for label, name in limits_of(results).items()
+        for label, name in _limits_of(results).items()
     }
 
 

@@ -71,10 +71,6 @@ def rows_of(pairs: Iterable[tuple[str, float]], year: int, replication: int = 0)
     year : int
     replication : int
 
-    Returns
-    -------
-    list of Row
-
     Raises
     ------
     VariableError

@@ -6,7 +6,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from computesim.scenario.document import format_page
     from computesim.scenario.editor_schema import json_schema
     from computesim.scenario.entries import Origin
     from computesim.scenario.load import load_scenario
@@ -26,7 +25,6 @@ _HOME = {
     "Scenario": "scenario",
     "Value": "values",
     "describe": "show",
-    "format_page": "document",
     "json_schema": "editor_schema",
     "load_scenario": "load",
     "shipped_scenarios": "shipped",
@@ -42,7 +40,6 @@ __all__ = [
     "Scenario",
     "Value",
     "describe",
-    "format_page",
     "json_schema",
     "load_scenario",
     "shipped_scenarios",

@@ -39,10 +39,6 @@ def load_scenario(
     catalog_overlay : str or Path, optional
         Folder of the user's own catalog tables; stronger than the one that the file names.
 
-    Returns
-    -------
-    Scenario
-
     Raises
     ------
     ScenarioError

@@ -163,26 +163,14 @@ class Distribution:
         if self.kind == "uniform":
             return members["low"] + p * (members["high"] - members["low"])
         if self.kind == "triangular":
-            return triangular_quantile(p, members["low"], members["mode"], members["high"])
+            return _triangular_quantile(p, members["low"], members["mode"], members["high"])
         if self.kind == "lognormal":
             return math.exp(_normal_quantile(p, _logarithms(members)))
         return _normal_quantile(p, members)
 
 
-def triangular_quantile(p: float, low: float, mode: float, high: float) -> float:
-    """Return the quantile of a triangular law.
-
-    Parameters
-    ----------
-    p : float
-        Probability, 0 to 1.
-    low, mode, high : float
-        The ends and the peak.
-
-    Notes
-    -----
-    `low + sqrt(p (high - low)(mode - low))` left of the mode, and its mirror image right of it.
-    """
+def _triangular_quantile(p: float, low: float, mode: float, high: float) -> float:
+    """Return `low + sqrt(p (high - low)(mode - low))` left of the mode, or its mirror image."""
     if high == low:
         return low
     if p * (high - low) <= mode - low:

@@ -57,10 +57,10 @@ def _row(scenario: Entries, key: str, value: Any, description: str) -> Row:
     origin = str(scenario.origin(key))
     years = tuple(map(float, scenario.years))
     if isinstance(value, Value):
-        low = value_text(value, years, "low") if value.is_uncertain else ""
-        high = value_text(value, years, "high") if value.is_uncertain else ""
+        low = _value_text(value, years, "low") if value.is_uncertain else ""
+        high = _value_text(value, years, "high") if value.is_uncertain else ""
         unit = unit_beside(value.unit)
-        text = value_text(value, years)
+        text = _value_text(value, years)
         source = value.source or ESTIMATE
         return Row(key, text, unit, low, high, source, value.note, origin, description)
     if isinstance(value, (Choice, Mix)):
@@ -71,16 +71,8 @@ def _row(scenario: Entries, key: str, value: Any, description: str) -> Row:
     return Row(key, text, "", "", "", "", "", origin, description)
 
 
-def value_text(value: Value, years: tuple[float, ...], case: Case = "central") -> str:
-    """Return a value as text, at the years of its path that lie in the horizon, or once.
-
-    Parameters
-    ----------
-    value : Value
-    years : tuple of float
-        The horizon.
-    case : {"central", "low", "high"}
-    """
+def _value_text(value: Value, years: tuple[float, ...], case: Case = "central") -> str:
+    """Return a value as text, at the years of its path that lie in the horizon, or once."""
     if not value.varies:
         return number_text(value.at(years[0], case), value.unit)
     kept = [year for year in _turns(value) if years[0] <= year <= years[-1]]

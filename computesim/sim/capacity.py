@@ -12,24 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from computesim.errors import SimulationError
-from computesim.sim.demand import Demand, in_flight, step_limit
-from computesim.sim.engine import Engine, ServingRun
+from computesim.sim.demand import Demand, step_limit
+from computesim.sim.engine import Engine
 from computesim.sim.fluid import mean_lengths
-from computesim.sim.levels import ServiceLevel, meets
+from computesim.sim.levels import ServiceLevel
 from computesim.sim.pool import Pool
+from computesim.sim.runs import ServingRun
 from computesim.sim.service import Replicas, check_service
 from computesim.sim.trace import Trace
 from computesim.sim.trial import Trial, play
-
-__all__ = [
-    "RateSearch",
-    "ServiceLevel",
-    "highest_rate",
-    "in_flight",
-    "max_rate",
-    "max_serving_rate",
-    "meets",
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +49,6 @@ def max_rate(
         Where to look. The ends are tried only if the search runs into them.
     tolerance : float
         Relative width at which the search ends.
-
-    Returns
-    -------
-    RateSearch
     """
     if not 0.0 < low < high < np.inf or tolerance <= 0.0:
         raise SimulationError(f"cannot search between {low} and {high} within {tolerance}")
@@ -100,10 +87,6 @@ def highest_rate(
         Relative width at which the search ends.
     engine : {"numba", "simpy"}
         The compiled kernel or its twin.
-
-    Returns
-    -------
-    RateSearch
     """
     if demand.clients:
         raise SimulationError("a closed loop has no rate to search")
@@ -175,10 +158,6 @@ def max_serving_rate(
     judged : float
         Share of the arrivals that are judged, the first ones: those at the end of a trace decode
         while nobody joins any more, faster than in the steady state.
-
-    Returns
-    -------
-    RateSearch
 
     Notes
     -----

@@ -94,10 +94,6 @@ def sessions(session: npt.ArrayLike, think_seconds: npt.ArrayLike) -> Chains:
     think_seconds : array_like of float, shape (n,), s
         Between the end of a turn and the next one: of a reader, or of a tool. Not read for the
         first turn of a session.
-
-    Returns
-    -------
-    Chains
     """
     of, think = np.asarray(session, np.int64), np.asarray(think_seconds, np.float64)
     if of.shape != think.shape or of.ndim != 1:
@@ -124,10 +120,6 @@ def closed_loop(n: int, clients: int, think_seconds: float = 0.0) -> Chains:
         Requests that are outstanding at any time.
     think_seconds : float, s
         From an answer to the next request.
-
-    Returns
-    -------
-    Chains
     """
     if clients < 1 or n < 1:
         raise SimulationError(f"{clients} clients and {n} requests; expected at least one")

@@ -29,18 +29,6 @@ from computesim.sim.runs import QueueRun, RolloutRun, ServingRun
 from computesim.sim.service import Replicas
 from computesim.sim.trace import Trace
 
-__all__ = [
-    "Assignment",
-    "Engine",
-    "QueueRun",
-    "RolloutRun",
-    "Routing",
-    "ServingRun",
-    "simulate_queue",
-    "simulate_rollout",
-    "simulate_serving",
-]
-
 Engine = Literal["numba", "simpy"]
 Assignment = Literal["round-robin", "least-tokens", "shared-queue"]
 
@@ -60,10 +48,6 @@ def simulate_queue(
         Servers, at least one.
     engine : {"numba", "simpy"}
         The compiled kernel or its twin.
-
-    Returns
-    -------
-    QueueRun
 
     Raises
     ------
@@ -115,10 +99,6 @@ def simulate_serving(
         Prefix cache, separate decode replicas, autoscaler, failures, timeline.
     stop_after : int, optional
         Stop when so many requests are finished; all of them by default.
-
-    Returns
-    -------
-    ServingRun
 
     Raises
     ------
@@ -175,10 +155,6 @@ def simulate_rollout(
         The turns of an agent follow one another, with the seconds of its tools between them.
     priority : array_like of int, shape (n,), optional
         0 goes first; all the same by default.
-
-    Returns
-    -------
-    RolloutRun
 
     Raises
     ------

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from computesim.arrays import Floats
-from computesim.sim.service import PROMISE, Service
+from computesim.sim.records import PROMISE
+from computesim.sim.service import Service
 from computesim.sim.trace import Trace
 
 
@@ -40,10 +41,6 @@ def mean_lengths(trace: Trace) -> MeanLengths:
     ----------
     trace : Trace
         Requests.
-
-    Returns
-    -------
-    MeanLengths
     """
     prompt, known = trace.prompt_tokens.astype(np.float64), trace.computed_from
     later = trace.output_tokens - 1.0
@@ -73,10 +70,6 @@ def steady_state(
         Step time and limits of one replica.
     weight_seconds : ndarray of float64, shape (token_budget + 1,), s
         Seconds of reading the weights in a step of T tokens.
-
-    Returns
-    -------
-    SteadyState
 
     Notes
     -----

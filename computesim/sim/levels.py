@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from computesim.arrays import Floats, Ints
-from computesim.sim.engine import ServingRun
-from computesim.sim.output import latencies, quantile, saturated, times_of
+from computesim.sim.output import quantile, times_of
 from computesim.sim.records import Records
 
 METRICS: Final = ("ttft", "tpot", "e2e")
@@ -46,10 +45,6 @@ def tightest(levels: Sequence[ServiceLevel]) -> ServiceLevel:
     ----------
     levels : sequence of ServiceLevel
         At least one.
-
-    Returns
-    -------
-    ServiceLevel
     """
     least = {name: min(getattr(level, name) for level in levels) for name in METRICS}
     return ServiceLevel(**least, share=max(level.share for level in levels))
@@ -85,33 +80,6 @@ def outcomes(
     return found
 
 
-def meets(run: ServingRun, level: ServiceLevel, skip: int = 0, end: int | None = None) -> bool:
-    """Tell whether a run keeps a service level and does not build up a backlog.
-
-    Parameters
-    ----------
-    run : ServingRun
-        A run.
-    level : ServiceLevel
-        What has to be kept.
-    skip : int
-        Requests of the warm-up, left out.
-    end : int, optional
-        First request that is not judged, counted like `skip`; all are by default. The backlog is
-        judged over all arrivals.
-
-    Returns
-    -------
-    bool
-    """
-    seen = latencies(run, skip, end=end)
-    for name in METRICS:
-        if quantile(getattr(seen, name), level.share) > getattr(level, name):
-            return False
-    rest = run.requests[skip:]
-    return not saturated(rest["arrival"], rest["first"])
-
-
 def broken(values: Sequence[Outcome]) -> list[Outcome]:
     """Return the promises that are broken, the worst one first.
 
@@ -119,10 +87,6 @@ def broken(values: Sequence[Outcome]) -> list[Outcome]:
     ----------
     values : sequence of Outcome
         Of a run.
-
-    Returns
-    -------
-    list of Outcome
     """
     missed = [one for one in values if not one.kept]
     return sorted(missed, key=lambda one: -one.value / one.limit)

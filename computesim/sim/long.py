@@ -35,10 +35,6 @@ def simulate_pieces(
     operation : Operation, optional
         As for `simulate_serving`; a timeline doubles the memory.
 
-    Returns
-    -------
-    ServingRun
-
     Raises
     ------
     SimulationError

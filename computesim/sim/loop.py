@@ -65,10 +65,6 @@ def rollout_loop(
     engine : {"numba", "simpy"}
         The recursion, or its twin; the recursion itself is plain Python, n steps in n operations.
 
-    Returns
-    -------
-    LoopRun
-
     Raises
     ------
     SimulationError

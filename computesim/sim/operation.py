@@ -193,10 +193,6 @@ class Operation:
         requests : ndarray of REQUEST, shape (n,)
         services : ndarray of SERVICE, shape (k,)
         n_replicas, n_bins : int
-
-        Returns
-        -------
-        Extras or None
         """
         evicts = bool(services["when_full"].any())
         two = ROUTINGS[routing] == TWO_CHOICES

@@ -15,8 +15,8 @@ import numpy.typing as npt
 from computesim.arrays import Floats
 from computesim.errors import SimulationError
 from computesim.quantities import Estimate
-from computesim.sim.engine import ServingRun
 from computesim.sim.records import Records
+from computesim.sim.runs import ServingRun
 
 
 class Latencies(NamedTuple):
@@ -42,12 +42,8 @@ def latencies(
         End of the observation: later arrivals are left out, what happens later is infinite.
     end : int, optional
         First request that is left out at the end; none by default.
-
-    Returns
-    -------
-    Latencies
     """
-    requests = by_arrival(run.requests)
+    requests = _by_arrival(run.requests)
     arrived = int(np.searchsorted(requests["arrival"], until, "right"))
     seen = requests[skip : arrived if end is None else min(end, arrived)]
     if seen.size == 0:
@@ -55,19 +51,10 @@ def latencies(
     return times_of(seen, until)
 
 
-def by_arrival(requests: Records) -> Records:
-    """Return requests in order of arrival, those that were never sent left out.
+def _by_arrival(requests: Records) -> Records:
+    """Return requests in order of arrival (the same array if they are), those never sent left out.
 
     Requests that follow others (`chains`) need not arrive in the order of the trace.
-
-    Parameters
-    ----------
-    requests : ndarray of records.OUTCOME, shape (n,)
-
-    Returns
-    -------
-    ndarray of records.OUTCOME, shape (m,)
-        The same array where it is in order.
     """
     arrival = requests["arrival"]
     if arrival.size == 0 or (arrival[-1] < np.inf and np.all(arrival[1:] >= arrival[:-1])):
@@ -85,10 +72,6 @@ def times_of(requests: Records, until: float = np.inf) -> Latencies:
         Requests that were sent.
     until : float, s
         End of the observation: what happens later is infinite.
-
-    Returns
-    -------
-    Latencies
     """
     first = np.where(requests["first"] <= until, requests["first"], np.inf)
     finish = np.where(requests["finish"] <= until, requests["finish"], np.inf)
@@ -220,10 +203,6 @@ def saturated(arrival: Floats, start: Floats, growth: float = 0.05) -> bool:
     growth : float
         Share of the arrivals that may add to the backlog.
 
-    Returns
-    -------
-    bool
-
     Notes
     -----
     An overloaded system keeps the share ``1 - 1/ρ`` of its arrivals waiting, a stable one keeps
@@ -300,10 +279,6 @@ def batch_means(values: npt.ArrayLike, batches: int = 20, level: float = 0.95) -
         Batches whose means are taken to be independent.
     level : float
         Probability that the interval covers the mean.
-
-    Returns
-    -------
-    Estimate
 
     Source
     ------

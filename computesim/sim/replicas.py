@@ -91,10 +91,6 @@ def fewest_replicas(
     engine : {"numba", "simpy"}
         The compiled kernel or its twin.
 
-    Returns
-    -------
-    CountSearch
-
     Notes
     -----
     Replicas that read and replicas that decode are looked for in turn, with plenty of the other

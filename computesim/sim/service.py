@@ -17,26 +17,9 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from computesim.arrays import Floats, Ints
+from computesim.arrays import Floats
 from computesim.errors import SimulationError
-from computesim.sim.records import PROMISE, RECOMPUTE, REPLICA, REQUEST, SWAP, TOTALS, Records
-
-__all__ = [
-    "PROMISE",
-    "RECOMPUTE",
-    "REPLICA",
-    "REQUEST",
-    "SERVICE",
-    "SWAP",
-    "TOTALS",
-    "Floats",
-    "Ints",
-    "Records",
-    "Replicas",
-    "Service",
-    "check_service",
-    "service_rows",
-]
+from computesim.sim.records import PROMISE, RECOMPUTE, SWAP, Records
 
 
 class Service(NamedTuple):

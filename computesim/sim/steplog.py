@@ -63,10 +63,6 @@ def logged_serving(
     most_steps : int
         The compiled kernel counts the steps first; a longer run is refused.
 
-    Returns
-    -------
-    StepLog
-
     Raises
     ------
     SimulationError

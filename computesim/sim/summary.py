@@ -11,7 +11,6 @@ import numpy.typing as npt
 from computesim.arrays import Floats, Ints
 from computesim.errors import SimulationError
 from computesim.quantities import Estimate
-from computesim.sim.engine import ServingRun
 from computesim.sim.output import (
     Latencies,
     batch_means,
@@ -21,6 +20,7 @@ from computesim.sim.output import (
     warm_up_length,
 )
 from computesim.sim.records import Records
+from computesim.sim.runs import ServingRun
 
 PERCENTS = (50, 90, 99)
 BATCHES = 20

@@ -15,12 +15,13 @@ import numpy.typing as npt
 from computesim.errors import SimulationError
 from computesim.sim.chains import closed_loop
 from computesim.sim.demand import Demand, in_flight
-from computesim.sim.engine import Engine, ServingRun, simulate_serving
+from computesim.sim.engine import Engine, simulate_serving
 from computesim.sim.fluid import MeanLengths
 from computesim.sim.levels import Outcome, outcomes, window_mean
 from computesim.sim.output import grows, saturated
 from computesim.sim.pool import Pool
 from computesim.sim.records import Records
+from computesim.sim.runs import ServingRun
 from computesim.sim.service import Replicas
 from computesim.sim.trace import Trace, scaled
 
@@ -70,10 +71,6 @@ def play(
         How many times faster the requests come.
     engine : {"numba", "simpy"}
         The compiled kernel or its twin.
-
-    Returns
-    -------
-    Trial
     """
     if demand.clients:
         return _closed(demand, pool, counts, engine)

@@ -299,8 +299,15 @@ for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
     _comparison(_name)
 
 
-def ordered(roots: Iterable[Traced]) -> Iterator[Traced]:
-    """Yield every node below some roots once, operands before what is made of them."""
+def ordered(roots: Iterable[Traced], given: bool = True) -> Iterator[Traced]:
+    """Yield every node below some roots once, operands before what is made of them.
+
+    Parameters
+    ----------
+    roots : iterable of Traced
+    given : bool
+        Follow what leaves rest on as well, not only operands.
+    """
     seen: set[int] = set()
     waiting = [(root, False) for root in roots]
     while waiting:
@@ -310,7 +317,8 @@ def ordered(roots: Iterable[Traced]) -> Iterator[Traced]:
         elif id(node) not in seen:
             seen.add(id(node))
             waiting.append((node, True))
-            waiting += [(n, False) for n in (*node.operands, *node.given) if id(n) not in seen]
+            below = (*node.operands, *node.given) if given else node.operands
+            waiting += [(n, False) for n in below if id(n) not in seen]
 
 
 def recomputed(node: Traced) -> float:

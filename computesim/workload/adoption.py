@@ -93,10 +93,6 @@ def daily_tokens(usage: Usage, factor: float = 1.0) -> DailyTokens:
     factor : float
         Multiplies the requests, for instance `price_factor`.
 
-    Returns
-    -------
-    DailyTokens
-
     Notes
     -----
     Every sample of a reasoning request has its own reasoning and answer; the prompt is read once.
@@ -173,10 +169,6 @@ def growing_prompts(
         Share of the later turns that find the prompt of the turn before in a cache.
     prefix : float, token
         Beginning of all prompts that is always cached; not more than `first` counts.
-
-    Returns
-    -------
-    SessionPrompts
 
     Notes
     -----

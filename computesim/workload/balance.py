@@ -21,20 +21,7 @@ from itertools import pairwise
 from typing import Final
 
 from computesim.errors import UnreachableError
-from computesim.workload.room import TIGHT, Quality, Room, room_of, zero_of
-
-__all__ = [
-    "Balance",
-    "Quality",
-    "Room",
-    "Spending",
-    "best",
-    "chain",
-    "least",
-    "made",
-    "room_of",
-    "span",
-]
+from computesim.workload.room import TIGHT, Quality, zero_of
 
 POINTS: Final = 24  #: of a scan, before the best of it are refined
 
@@ -84,10 +71,6 @@ def least(quality: Quality, spending: Spending, target: float) -> Balance:
     target : float
         Accuracy, above 0 and below 1.
 
-    Returns
-    -------
-    Balance
-
     Raises
     ------
     UnreachableError
@@ -108,10 +91,6 @@ def best(quality: Quality, spending: Spending, budget: float) -> Balance:
     spending : Spending
     budget : float
         In the unit of the spending.
-
-    Returns
-    -------
-    Balance
 
     Raises
     ------
@@ -139,10 +118,6 @@ def made(
     tokens : float, token
         Of a response.
     samples : int
-
-    Returns
-    -------
-    Balance
     """
     return Balance(
         rl_flop,

@@ -40,10 +40,6 @@ def beta_law(pass_at_1: float, concentration: float) -> BetaLaw:
         Mean single-sample accuracy, in (0, 1).
     concentration : float
         ``alpha + beta``; small where problems are either easy or hopeless.
-
-    Returns
-    -------
-    BetaLaw
     """
     return BetaLaw(pass_at_1 * concentration, (1.0 - pass_at_1) * concentration)
 
@@ -56,10 +52,6 @@ def fit_beta_law(pass_at_1: float, coverage_at_k: float, k: float) -> BetaLaw:
     pass_at_1, coverage_at_k : float
         Shares of problems; coverage must be the larger.
     k : float, samples
-
-    Returns
-    -------
-    BetaLaw
 
     Raises
     ------

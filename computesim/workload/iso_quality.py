@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from computesim.workload.balance import Balance, Quality, Spending, chain, made, span
+from computesim.workload.balance import Balance, Spending, chain, made, span
+from computesim.workload.room import Quality
 
 STEP: Final = 1e-4  #: of a logarithm, for derivatives
 
@@ -91,10 +92,6 @@ def exchange(quality: Quality, spending: Spending, at: Balance) -> Exchange:
         In the unit in which they are exchanged.
     at : Balance
         The point; its samples stay.
-
-    Returns
-    -------
-    Exchange
 
     Notes
     -----

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from computesim.quantities import DTYPE_BYTES
-from computesim.traced import named, number
+from computesim.traced import named
 from computesim.workload.architecture import Architecture
 
 
@@ -62,10 +62,6 @@ def parameter_count(arch: Architecture) -> ParameterCount:
     Parameters
     ----------
     arch : Architecture
-
-    Returns
-    -------
-    ParameterCount
 
     Notes
     -----
@@ -179,26 +175,3 @@ def weight_bytes(arch: Architecture, dtype: str, mtp: bool = False) -> float:
     """
     count = parameter_count(arch)
     return (count.total + (count.mtp if mtp else 0.0)) * DTYPE_BYTES[dtype]
-
-
-def expected_experts(n_experts: int, experts_per_token: int, tokens: float) -> float:
-    """Return how many distinct experts of one layer a batch of tokens is expected to visit.
-
-    Parameters
-    ----------
-    n_experts, experts_per_token : int
-    tokens : float
-        Tokens of the batch.
-
-    Returns
-    -------
-    float, experts
-        ``n (1 - (1 - k/n)^tokens)``.
-
-    Notes
-    -----
-    Routing is taken as uniform and independent between tokens, so real batches visit fewer.
-    """
-    if not n_experts:
-        return 0.0
-    return number(n_experts * (1.0 - (1.0 - experts_per_token / n_experts) ** tokens))

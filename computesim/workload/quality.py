@@ -15,25 +15,10 @@ from numpy.typing import NDArray
 from computesim.lengths import normal_cdf
 from computesim.workload.beta import (
     BetaLaw,
-    beta_law,
     beta_nodes,
     coverage,
-    fit_beta_law,
     solve_rising,
 )
-
-__all__ = [
-    "BetaLaw",
-    "best_of",
-    "beta_law",
-    "consensus",
-    "coverage",
-    "fit_beta_law",
-    "fit_rivalry",
-    "fit_verifier",
-    "sigmoid_in_log",
-    "vote_chance",
-]
 
 _Array = NDArray[np.float64]
 _EXACT_VOTE = 512  # samples up to which votes are counted exactly

@@ -108,10 +108,6 @@ def search_cost(plan: SearchPlan, response_tokens: float) -> SearchCost:
     response_tokens : float, token
         Length of one finished response.
 
-    Returns
-    -------
-    SearchCost
-
     Raises
     ------
     ValueError

@@ -135,10 +135,6 @@ class Skill:
         ----------
         steps : float
             0 is synchronous RL.
-
-        Returns
-        -------
-        Skill
         """
         return replace(self, staleness=steps)
 
@@ -165,10 +161,6 @@ class Skill:
         ----------
         logits : float
             Of the ceiling above guessing, and of the head start.
-
-        Returns
-        -------
-        Skill
         """
         above = moved_share((self.ceiling - self.guess) / (1.0 - self.guess), logits)
         return replace(
@@ -197,10 +189,6 @@ def skills(catalog: QualityFigures) -> tuple[str, ...]:
     Parameters
     ----------
     catalog : Catalog
-
-    Returns
-    -------
-    tuple of str
     """
     return tuple(n for n in catalog.names(TABLE) if catalog.has(TABLE, n, "rl_midpoint"))
 
@@ -213,10 +201,6 @@ def skill_named(name: str, catalog: QualityFigures) -> Skill:
     name : str
         One of `skills`.
     catalog : Catalog
-
-    Returns
-    -------
-    Skill
 
     Raises
     ------

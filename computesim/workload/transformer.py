@@ -13,34 +13,13 @@ from computesim.workload.attention import (
     attention_flop,
     attention_flop_per_pair,
     attention_flop_per_token,
-    cache_bytes_read,
     kv_bytes_per_token,
     kv_width,
     state_bytes_per_sequence,
 )
 from computesim.workload.parameters import (
-    ParameterCount,
-    expected_experts,
     parameter_count,
-    weight_bytes,
 )
-
-__all__ = [
-    "Architecture",
-    "ParameterCount",
-    "cache_bytes_read",
-    "decode_flop",
-    "expected_experts",
-    "forward_flop_per_token",
-    "kv_bytes_per_token",
-    "parameter_count",
-    "prefill_flop",
-    "serving_load",
-    "state_bytes_per_sequence",
-    "train_flop_per_token",
-    "training_load",
-    "weight_bytes",
-]
 
 
 @named(unit="FLOP/token")
@@ -186,10 +165,6 @@ def serving_load(
     dense_dtype : str
         Of all weights but the routed experts; `weight_dtype` if empty.
 
-    Returns
-    -------
-    ServingLoad
-
     Notes
     -----
     Attention FLOP are those of prefill. Decoding latent attention takes more
@@ -237,10 +212,6 @@ def training_load(arch: Architecture, seq_len: int, mtp: bool = True) -> Trainin
     seq_len : int, token
     mtp : bool
         Train the prediction layers too.
-
-    Returns
-    -------
-    TrainingLoad
 
     Notes
     -----

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from computesim.catalog import Catalog, load_catalog
-from computesim.workload.transformer import parameter_count
+from computesim.workload.parameters import parameter_count
 
 CATALOG = load_catalog()
 PUBLISHED = [n for n in CATALOG.names("models") if CATALOG.has("models", n, "n_params_published")]

@@ -13,10 +13,10 @@ from typer.testing import Result
 
 from computesim.cli import balance, capacity, planning, serving
 from computesim.cli.asking import QUESTIONS, Alias, question_of
-from computesim.docs import DOCS, pages
 from computesim.scenario.merge import parts_of
 from computesim.scenario.questions import Draft, field_of
 from computesim.scenario.yaml_loader import read_yaml
+from tools.pages.docs import DOCS, pages
 
 Command = Callable[..., Result]
 POOL = """\

@@ -228,7 +228,8 @@ def test_results_are_saved_before_anything_explains_them(
     def broken(*_: object) -> None:
         raise RuntimeError("no trail")
 
-    monkeypatch.setattr("computesim.study.explain.trail.audit", broken)
+    monkeypatch.setattr("computesim.study.explain.kept.audit", broken)
+    monkeypatch.setattr("computesim.study.explain.kept._digest", lambda *_: tmp_path.name)
     with pytest.raises(RuntimeError, match="no trail"):
         command("run", minimal, "--out", tmp_path, "--set", "horizon.last_year=2025", code=1)
     assert list(tmp_path.glob("*/results.csv"))

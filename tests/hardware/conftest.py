@@ -7,7 +7,8 @@ import pytest
 
 from computesim.hardware.accelerator import Accelerator
 from computesim.quantities import ServingLoad
-from computesim.workload.transformer import Architecture, serving_load
+from computesim.workload.architecture import Architecture
+from computesim.workload.transformer import serving_load
 
 LoadOf = Callable[..., ServingLoad]
 

@@ -16,7 +16,8 @@ from computesim.hardware.training_compute import Compute
 from computesim.hardware.training_job import TrainingJob
 from computesim.hardware.training_wire import expert_seconds
 from computesim.quantities import TrainingLoad
-from computesim.workload.transformer import Architecture, training_load
+from computesim.workload.architecture import Architecture
+from computesim.workload.transformer import training_load
 
 
 def _llama(

@@ -13,7 +13,8 @@ from computesim.hardware.parallel import best_layout, training_step
 from computesim.hardware.training_job import TrainingJob, pipeline_bubble
 from computesim.hardware.training_wire import Wires, data_seconds
 from computesim.quantities import TrainingLoad
-from computesim.workload.transformer import Architecture, training_load
+from computesim.workload.architecture import Architecture
+from computesim.workload.transformer import training_load
 
 GPT = {  # layers, d_model, heads
     "22B": (48, 6144, 64),

@@ -13,7 +13,6 @@ import yaml
 
 from computesim.scenario import (
     describe,
-    format_page,
     json_schema,
     load_scenario,
     shipped_scenarios,
@@ -23,6 +22,7 @@ from computesim.scenario.merge import is_branch
 from computesim.scenario.part import Part
 from computesim.scenario.schema import Tree
 from computesim.units import number_text
+from tools.pages.scenario_format import format_page
 
 DATA = Path(__file__).parent / "data"
 ROOT = Path(__file__).parents[2]

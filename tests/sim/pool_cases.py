@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from serving_cases import TICK, draw
 
 from computesim.sim.chains import Chains, beam_search, closed_loop, samples, sessions
-from computesim.sim.engine import ServingRun, simulate_serving
+from computesim.sim.engine import simulate_serving
 from computesim.sim.operation import ROUTINGS, Autoscaler, DecodePool, Operation, PrefixCache
-from computesim.sim.records import FAILURE
-from computesim.sim.service import PROMISE, RECOMPUTE, SWAP, Replicas, Service
+from computesim.sim.records import FAILURE, PROMISE, RECOMPUTE, SWAP
+from computesim.sim.runs import ServingRun
+from computesim.sim.service import Replicas, Service
 from computesim.sim.trace import Trace
 
 

@@ -11,20 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from computesim.errors import SimulationError
-from computesim.sim.capacity import (
-    ServiceLevel,
-    highest_rate,
-    in_flight,
-    max_rate,
-    max_serving_rate,
-    meets,
-)
-from computesim.sim.demand import Demand, step_limit
+from computesim.sim.capacity import highest_rate, max_rate, max_serving_rate
+from computesim.sim.demand import Demand, in_flight, step_limit
 from computesim.sim.engine import simulate_serving
 from computesim.sim.fluid import fluid_rate, mean_lengths, steady_state
+from computesim.sim.levels import METRICS, ServiceLevel
+from computesim.sim.output import latencies, quantile, saturated
 from computesim.sim.pool import Pool
 from computesim.sim.queueing import erlang_c
 from computesim.sim.replicas import fewest, fewest_replicas
+from computesim.sim.runs import ServingRun
 from computesim.sim.service import Replicas, Service, check_service
 from computesim.sim.trace import Blocks, Trace, generate, lognormal, merged, scaled
 from computesim.sim.trial import play
@@ -66,6 +62,13 @@ def test_the_rate_found_is_kept_and_a_higher_one_is_not() -> None:
     late = found.run.requests[found.skip :]
     assert late.size == len(CHAT)
     assert late.size / late["arrival"][-1] == pytest.approx(found.rate)
+
+
+def meets(run: ServingRun, level: ServiceLevel, skip: int = 0) -> bool:
+    """Tell whether a run keeps a service level after its warm-up and builds up no backlog."""
+    seen, rest = latencies(run, skip), run.requests[skip:]
+    kept = [quantile(getattr(seen, n), level.share) <= getattr(level, n) for n in METRICS]
+    return all(kept) and not saturated(rest["arrival"], rest["first"])
 
 
 def test_a_stricter_level_allows_less_and_an_impossible_one_nothing() -> None:

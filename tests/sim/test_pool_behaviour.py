@@ -10,10 +10,11 @@ import pytest
 
 from computesim.errors import SimulationError
 from computesim.sim.chains import Chains, samples, sessions
-from computesim.sim.engine import ServingRun, simulate_serving
+from computesim.sim.engine import simulate_serving
 from computesim.sim.operation import Autoscaler, DecodePool, Operation, PrefixCache
-from computesim.sim.records import FAILURE
-from computesim.sim.service import RECOMPUTE, SWAP, Replicas, Service
+from computesim.sim.records import FAILURE, RECOMPUTE, SWAP
+from computesim.sim.runs import ServingRun
+from computesim.sim.service import Replicas, Service
 from computesim.sim.trace import Trace
 
 ENGINES = pytest.mark.parametrize("engine", ["numba", "simpy"])

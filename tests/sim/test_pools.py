@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from pool_cases import PoolCase, pool_cases
 
-from computesim.sim.engine import ServingRun
+from computesim.sim.runs import ServingRun
 
 #: requests and replicas, what is compared
 REQUEST = ("arrival", "first", "finish", "generated", "replica", "cached_tokens")

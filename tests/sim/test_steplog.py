@@ -9,7 +9,8 @@ from numpy.testing import assert_allclose
 from computesim.errors import SimulationError
 from computesim.sim.engine import simulate_serving
 from computesim.sim.operation import DecodePool, Operation
-from computesim.sim.service import RECOMPUTE, Replicas, Service
+from computesim.sim.records import RECOMPUTE
+from computesim.sim.service import Replicas, Service
 from computesim.sim.steplog import logged_serving, prefill_begin
 from computesim.sim.trace import Trace, generate, lognormal
 

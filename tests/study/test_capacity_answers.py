@@ -14,12 +14,12 @@ from computesim import load_catalog
 from computesim.hardware.power import node_watts, power_fit
 from computesim.hardware.serving import ServingLayout, serving_layouts
 from computesim.sim.levels import ServiceLevel
-from computesim.sim.service import RECOMPUTE
+from computesim.sim.records import RECOMPUTE
 from computesim.sim.trace import Trace
 from computesim.study.capacity.answers import Answer, Goal, capacity, layout_text
 from computesim.study.capacity.demand import Question, RequestClass, of_recorded
 from computesim.study.capacity.figures import Machine, machine_of
-from computesim.study.capacity.front import FrontPoint, front, pareto
+from computesim.study.capacity.front import Point, front, pareto
 from computesim.study.capacity.pool import Policy, transfer_seconds
 from computesim.workload.transformer import serving_load
 
@@ -249,7 +249,7 @@ def test_longer_traces_begin_with_the_same_requests() -> None:
 
 
 @cache
-def points() -> list[FrontPoint]:
+def points() -> list[Point]:
     return front(PLAIN, LOAD, machine("h200-sxm"))
 
 

@@ -22,7 +22,7 @@ from computesim.scenario import Scenario
 from computesim.scenario.shipped import shipped_scenarios
 from computesim.scenario.values import Value
 from computesim.scenario.yaml_loader import dotted
-from computesim.study.explain import ExplainError, Explanation, explain, walked
+from computesim.study.explain import ExplainError, Explanation, explain, kept, walked
 from computesim.study.explain.dimension import dimensions
 from computesim.study.explain.formula import formula
 from computesim.study.explain.trail import COLUMNS, audit, rows, shown
@@ -460,3 +460,26 @@ def test_what_moves_with_any_input_names_it(small: tuple[Scenario, Results]) -> 
     """Those that are zero take no part in a sum, and a sum does not name its empty terms."""
     keys = [key for key, value in numbers(small[0]).items() if value.at(2025) != 0]
     assert len(moving(small, keys)) > 50
+
+
+def test_a_trail_is_kept_until_anything_that_it_rests_on_moves(
+    small: tuple[Scenario, Results], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scenario, results = small
+    memo, walks = Memo(tmp_path / "cache"), []
+
+    def counted(*args: object) -> list[tuple[object, ...]]:
+        walks.append(args)
+        return [("id", "name"), (len(walks), "a\nb")]
+
+    monkeypatch.setattr(kept, "audit", counted)
+    path = tmp_path / "trail.csv"
+    for folder, names, walks_so_far in (
+        (memo, ["Energy"], 1), (memo, ["Energy"], 1), (memo, ["Tokens"], 2), (MEMO, ["Energy"], 3),
+    ):  # fmt: skip
+        kept.write_audit(path, scenario, folder, results, names)
+        assert len(walks) == walks_so_far
+        assert path.read_text(encoding="utf-8").startswith("id,name\n")
+    moved = Results(results.columns(), {**results.manifest, "assumptions": []})
+    kept.write_audit(path, scenario, memo, moved, ["Energy"])
+    assert len(walks) == 4

@@ -1,6 +1,6 @@
 """Published architectures and counts, transcribed from configuration files and model cards."""
 
-from computesim.workload.transformer import Architecture
+from computesim.workload.architecture import Architecture
 
 
 def dense(name, layers, d, heads, kv, d_ff, vocab, head=0, **more):

@@ -14,18 +14,8 @@ from scipy.special import gammaln
 
 from computesim import load_catalog
 from computesim.errors import UnreachableError
-from computesim.workload.balance import (
-    Balance,
-    Quality,
-    Room,
-    Spending,
-    best,
-    chain,
-    least,
-    made,
-    room_of,
-    span,
-)
+from computesim.workload.balance import Balance, Spending, best, chain, least, made, span
+from computesim.workload.room import Quality, Room, room_of
 from computesim.workload.skill import skill_named
 
 PER_TOKEN = 2 * 37e9  # FLOP

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from computesim import load_catalog
-from computesim.workload.balance import Quality, Room, Spending, least
+from computesim.workload.balance import Spending, least
 from computesim.workload.iso_quality import exchange, frontier, reach
+from computesim.workload.room import Quality, Room
 from computesim.workload.skill import skill_named
 
 SPENDING = Spending(1.0, lambda t, k: 2 * 37e9 * (500 + k * (t + t**2 / 2e5)), 3e6)

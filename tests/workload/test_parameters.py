@@ -2,15 +2,9 @@
 
 import published_models as models
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from computesim.workload.transformer import (
-    Architecture,
-    expected_experts,
-    parameter_count,
-    weight_bytes,
-)
+from computesim.workload.architecture import Architecture
+from computesim.workload.parameters import parameter_count, weight_bytes
 
 # model, total (billions), active (billions or None), which embeddings `active` counts.
 # Hugging Face safetensors totals where the card rounds: Llama, Qwen3, Mixtral, gpt-oss;
@@ -90,19 +84,6 @@ def test_a_mixture_is_the_same_counted_over_its_experts_one_by_one():
 def test_interleaved_experts_leave_every_second_layer_dense():
     assert models.LLAMA_4_MAVERICK.n_moe_layers == 24
     assert models.LLAMA_4_MAVERICK.n_dense_ffn_layers == 24
-
-
-@given(st.integers(2, 512), st.floats(1, 1e5))
-def test_a_batch_visits_at_least_its_choices_and_at_most_all_experts(n_experts, tokens):
-    visited = expected_experts(n_experts, 2, tokens)
-    assert 2 - 1e-9 <= visited <= n_experts
-    assert visited <= 2 * tokens + 1e-9
-
-
-def test_expected_experts_agree_with_counting_all_choices():
-    """Two tokens that choose 1 of 4: the second is new in 3 of 4 cases."""
-    assert expected_experts(4, 1, 2) == pytest.approx(1.75)
-    assert expected_experts(0, 0, 100) == 0
 
 
 @pytest.mark.parametrize(

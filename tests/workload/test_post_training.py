@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from computesim.lengths import lognormal_length, representative_lengths
 from computesim.quantities import Work
 from computesim.workload.architecture import Architecture
+from computesim.workload.parameters import parameter_count
 from computesim.workload.post_training import rl_step
 from computesim.workload.rl_recipe import (
     RLRecipe,
@@ -18,12 +19,7 @@ from computesim.workload.rl_recipe import (
     Verifier,
 )
 from computesim.workload.search import SearchPlan
-from computesim.workload.transformer import (
-    decode_flop,
-    parameter_count,
-    prefill_flop,
-    train_flop_per_token,
-)
+from computesim.workload.transformer import decode_flop, prefill_flop, train_flop_per_token
 
 # no heads, so no attention scores; no vocabulary to speak of: N is the FFN
 BARE = Architecture("bare", 4, 1024, 0, 0, 64, 64, 4096, 1)

@@ -7,14 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from computesim.workload.beta import beta_nodes
+from computesim.workload.beta import BetaLaw, beta_law, beta_nodes, coverage, fit_beta_law
 from computesim.workload.quality import (
-    BetaLaw,
     best_of,
-    beta_law,
     consensus,
-    coverage,
-    fit_beta_law,
     fit_rivalry,
     fit_verifier,
     sigmoid_in_log,

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from computesim.catalog import load_catalog
 from computesim.errors import CatalogError
-from computesim.workload.beta import BetaLaw, beta_law
+from computesim.workload.beta import BetaLaw, beta_law, coverage
 from computesim.workload.choice import mean_best_of, mean_consensus, pick_chance
-from computesim.workload.quality import best_of, consensus, coverage, sigmoid_in_log
+from computesim.workload.quality import best_of, consensus, sigmoid_in_log
 from computesim.workload.skill import METHODS, Skill, skill_named, skills
 from computesim.workload.skill_range import SkillRange, skill_range
 

@@ -12,16 +12,16 @@ from computesim.workload.attention import (
     attention_flop,
     attention_flop_per_pair,
     cache_bytes_read,
+    kv_bytes_per_token,
     kv_width,
+    state_bytes_per_sequence,
 )
+from computesim.workload.parameters import parameter_count
 from computesim.workload.transformer import (
     decode_flop,
     forward_flop_per_token,
-    kv_bytes_per_token,
-    parameter_count,
     prefill_flop,
     serving_load,
-    state_bytes_per_sequence,
     train_flop_per_token,
     training_load,
 )

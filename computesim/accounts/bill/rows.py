@@ -36,7 +36,7 @@ def rows(world: World) -> Yearly:
     """
     ratios, contents = world.once(ratios_of), world.once(contents_of)
     for year, watts, each in zip(world.years, world.new_watts, contents, strict=True):
-        yield named(bill(year, watts, each, ratios))
+        yield _named(_bill(year, watts, each, ratios))
 
 
 def ratios_of(world: World) -> Ratios:
@@ -53,13 +53,10 @@ def contents_of(world: World) -> list[Amounts]:
     ]
 
 
-def named(amounts: Amounts) -> list[tuple[str, float]]:
+def _named(amounts: Amounts) -> list[tuple[str, float]]:
     """Return names and numbers: the central case, the others of values and of what has a range.
 
-    Parameters
-    ----------
-    amounts : dict of str to ndarray of float64, shape (3,)
-        Names such as `Bill|HBM|GPU`; the low case becomes `Bill low|HBM|GPU`.
+    The low case of `Bill|HBM|GPU` is `Bill low|HBM|GPU`.
     """
     found = []
     for name, three in amounts.items():
@@ -71,26 +68,14 @@ def named(amounts: Amounts) -> list[tuple[str, float]]:
     return found
 
 
-def bill(year: Year, watts: float, bought: Amounts, ratios: Ratios) -> Amounts:
-    """Return the bill of one year.
+def _bill(year: Year, watts: float, bought: Amounts, ratios: Ratios) -> Amounts:
+    """Return the bill of one year by name of the results, each of shape (3,).
 
-    Parameters
-    ----------
-    year : Year
-    watts : float, W
-        Nameplate IT power that is built in the year.
-    bought : dict of str to ndarray of float64, shape (3,)
-        What comes with the accelerators, see `shipped`.
-    ratios : Ratios
-
-    Returns
-    -------
-    dict of str to ndarray of float64, shape (3,)
-        By name of the results.
+    Watts are nameplate IT power that is built in the year; for what was bought see `shipped`.
     """
     amounts = dict(bought)
     parts = {part: amounts.pop(f"Part|{part}") for part in PARTS}
-    money = prices(year, ratios)
+    money = _prices(year, ratios)
     classes = [class_of(machine) for machine in year.accelerators]
     value = split(year.fleet.shipped, classes, money, parts)
     machines = dots(year.fleet.shipped, money.accelerators)
@@ -127,14 +112,8 @@ def shipped(
     return found
 
 
-def prices(year: Year, ratios: Ratios) -> Money:
-    """Return the prices of a year: those of the capital spending, with their ranges.
-
-    Parameters
-    ----------
-    year : Year
-    ratios : Ratios
-    """
+def _prices(year: Year, ratios: Ratios) -> Money:
+    """Return the prices of a year: those of the capital spending, with their ranges."""
     around, own = year.around, year.moment.scenario.prices
     ranges = [
         (a.price_low / a.price, 1.0, a.price_high / a.price) if a.price else (1.0, 1.0, 1.0)

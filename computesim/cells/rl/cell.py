@@ -106,10 +106,6 @@ def plan_of(demand: RLDemand, accelerator: Accelerator, play: Play) -> RLPlan:
     accelerator : Accelerator
     play : Play
 
-    Returns
-    -------
-    RLPlan
-
     Raises
     ------
     CapacityError

@@ -83,10 +83,6 @@ def ahead(pool: RolloutPool, learning: float, sync: float) -> Rollouts:
     learning, sync : float, s
         Of one step of the learner, and of new weights.
 
-    Returns
-    -------
-    Rollouts
-
     Notes
     -----
     (1 + staleness) batches are in the engine at first; each step of the learner lets in another.

@@ -14,15 +14,10 @@ from computesim.cells.rl.turns import Turns, in_turns
 from computesim.cells.serving import paged_service
 from computesim.hardware.step import StepModel
 from computesim.quantities import ServingLoad
-from computesim.sim.engine import (
-    Engine,
-    RolloutRun,
-    ServingRun,
-    simulate_queue,
-    simulate_rollout,
-    simulate_serving,
-)
-from computesim.sim.service import Records, Replicas, Service
+from computesim.sim.engine import Engine, simulate_queue, simulate_rollout, simulate_serving
+from computesim.sim.records import Records
+from computesim.sim.runs import RolloutRun, ServingRun
+from computesim.sim.service import Replicas, Service
 from computesim.sim.streams import stream
 from computesim.sim.trace import Trace
 from computesim.workload.transformer import serving_load

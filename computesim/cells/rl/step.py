@@ -40,10 +40,6 @@ def rl_step_times(plan: RLPlan, seed: int = 1, engine: Engine = "numba") -> RLSt
     engine : {"numba", "simpy"}
         Kernels or their twins.
 
-    Returns
-    -------
-    RLStepTimes
-
     Raises
     ------
     CapacityError

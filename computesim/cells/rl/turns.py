@@ -36,10 +36,6 @@ def in_turns(rollouts: Trace, turns: Ints, tool_tokens: int, pauses: Floats) -> 
     pauses : ndarray of float64, shape (sum of turns,), s
         Of the tool before each turn; not read for first turns.
 
-    Returns
-    -------
-    Turns
-
     Notes
     -----
     The output is spread evenly over the turns. What a turn has read and written is in the prefix

@@ -27,15 +27,8 @@ _SCALED = ("accelerator", "H100e", "transceiver", "switch", "W", "Wh/year", "USD
            "token/day", "FLOP/year")  # fmt: skip
 
 
-def quantity(value: float, unit: str) -> str:
-    """Return a number in the unit in which a person reads it.
-
-    Parameters
-    ----------
-    value : float
-    unit : str
-        The base unit, or that of the results table.
-    """
+def _quantity(value: float, unit: str) -> str:
+    """Return a number of a base unit, or of the table, in the unit in which a person reads it."""
     from computesim import units
 
     if unit in _SCALED and value:
@@ -54,17 +47,8 @@ def quantity(value: float, unit: str) -> str:
     return f"{number_text(value, '1')} {'' if unit == '1' else unit}".strip()
 
 
-def tree_text(root: Traced, depth: int, notes: bool = False) -> str:
-    """Return a tree: a line for each node, its formula, and the operands of it by letters.
-
-    Parameters
-    ----------
-    root : Traced
-    depth : int
-        Levels below the root.
-    notes : bool
-        Print the notes of leaves as well.
-    """
+def _tree_text(root: Traced, depth: int, notes: bool = False) -> str:
+    """Return a tree: a line for each node, its formula, and the operands of it by letters."""
     from computesim.study.explain.dimension import dimensions
 
     writer = _Tree(dimensions([root])[0], notes, set())
@@ -122,7 +106,7 @@ class _Tree:
     def _head(self, node: Traced, first: str, rest: str, end: str) -> Iterator[str]:
         """Yield a node as a line, or as two where one is too long."""
         unit = node.unit or self.units[id(node)]
-        said = node.value if isinstance(node.value, str) else quantity(node.value, unit)
+        said = node.value if isinstance(node.value, str) else _quantity(node.value, unit)
         left, tag = f"{first}{node.name} = {said}", _tag(node, WIDTH)
         if len(left) + len(tag) + len(end) + 2 <= WIDTH:
             yield f"{left}  {tag}".rstrip() + end
@@ -160,10 +144,10 @@ def explanation_text(found: Explanation, depth: int, notes: bool = False) -> str
     depth : int
     notes : bool
     """
-    tree = tree_text(found.root, depth, notes)
+    tree = _tree_text(found.root, depth, notes)
     parts = [tree, *_legend(tree)]
     if not found.agrees:
-        stored = quantity(found.value, found.unit)
+        stored = _quantity(found.value, found.unit)
         parts.append(f"Warning: the results say {stored}.")
     if found.sources:
         rows = [(f"{n:,}".rjust(5), s.key, s.date, s.title) for s, n in found.sources]

@@ -15,7 +15,7 @@ from computesim.study.plan.scaling import Scalings
 from computesim.units import show
 
 _LAYOUTS: Mapping[str, Cell] = {
-    "layout": lambda one: layout_text(one),
+    "layout": lambda one: _layout_text(one),
     "step": "{0.step_seconds:.3g} s",
     "MFU": lambda one: f"{one.mfu * 100:.1f} %",
     "tokens/s each": "{0.tokens_per_second_per_accelerator:,.4g}",
@@ -57,13 +57,8 @@ def _counts(plan: Plan) -> str:
     return f"{plan.candidates:,} layouts, {plan.fitting:,} fit{lost}"
 
 
-def layout_text(ranked: Ranked) -> str:
-    """Return a layout in a few words, degrees of one left out.
-
-    Parameters
-    ----------
-    ranked : Ranked
-    """
+def _layout_text(ranked: Ranked) -> str:
+    """Return a layout in a few words, degrees of one left out."""
     layout = ranked.layout
     degrees = {name: getattr(layout, name) for name in ("tp", "pp", "vp", "cp", "ep", "dp")}
     words = [f"{name}{degree}" for name, degree in degrees.items() if degree > 1]

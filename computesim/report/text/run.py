@@ -29,7 +29,7 @@ def run_text(results: Results) -> str:
     parts.append(summary_text(results, years))
     parts.append(balance_text(results, years))
     parts += [
-        workload_text(results, year)
+        _workload_text(results, year)
         for year in dict.fromkeys((reference_year(results), results.years[-1]))
     ]
     parts.append(cost_text(results, years))
@@ -40,14 +40,8 @@ def run_text(results: Results) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def workload_text(results: Results, year: int) -> str:
-    """Return compute, accelerators, power and energy of one year by workload.
-
-    Parameters
-    ----------
-    results : Results
-    year : int
-    """
+def _workload_text(results: Results, year: int) -> str:
+    """Return compute, accelerators, power and energy of one year by workload."""
     rows = [[f"By workload in {year}"]] + [[name] for name in WORKLOADS]
     for group, head in zip(_BY_WORKLOAD, _HEADS, strict=True):
         if group not in results:

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from computesim.report.text.tables import table
-from computesim.study.verify.cases import FORMATS, cited_sources
-from computesim.study.verify.checks import Verification, verify
+from computesim.study.verify.cases import FORMATS
+from computesim.study.verify.checks import Verification
 from computesim.study.verify.prediction import Verdict
 from computesim.study.verify.quality_o1 import o1_figures
 from computesim.study.verify.ratios import ratios
-from computesim.study.verify.sim import CHECKS, Check
+from computesim.study.verify.sim import Check
 
 SUMMARY_HEAD: Final = ("metric", "cases", "n", "failed", "median", "p90", "bias")
 IN_POINTS: Final = ("within 3", "within band")
@@ -36,18 +36,14 @@ def case_rows(verification: Verification) -> list[tuple[str, ...]]:
     return [head, *(_case_row(verdict, verification.kind) for verdict in verification.verdicts)]
 
 
-def error_text(verdict: Verdict, in_points: bool) -> str:
+def _error_text(verdict: Verdict, in_points: bool) -> str:
     """Return the error of a case, or why there is no prediction.
 
-    Parameters
-    ----------
-    verdict : Verdict
-    in_points : bool
-        As a difference, with a mark where the prediction is an extrapolation.
+    In points: a difference, with a mark where the prediction is an extrapolation.
     """
     if not in_points:
         error = verdict.relative_error
-        return verdict.error if error is None else percent(error)
+        return verdict.error if error is None else _percent(error)
     if verdict.points is None:
         return verdict.error
     mark = ", extrapolated" if verdict.extrapolated else ""
@@ -56,10 +52,10 @@ def error_text(verdict: Verdict, in_points: bool) -> str:
 
 def _case_row(verdict: Verdict, kind: str) -> tuple[str, ...]:
     case, in_points = verdict.case, FORMATS[kind].in_points
-    written = "{:.1f}".format if in_points else short
+    written = "{:.1f}".format if in_points else _short
     ours = "-" if verdict.predicted is None else written(verdict.predicted)
-    text = error_text(verdict, in_points)
-    return case.text("id"), case.metric, ours, short(case.value), text, case.text("source")
+    text = _error_text(verdict, in_points)
+    return case.text("id"), case.metric, ours, _short(case.value), text, case.text("source")
 
 
 def ratio_rows(verification: Verification) -> list[tuple[str, ...]]:
@@ -106,7 +102,7 @@ def summary_of(verification: Verification) -> list[tuple[str, ...]]:
 def _in_percent(part: Mapping[str, Any]) -> Iterator[str]:
     for name in SIZES:
         yield f"{100 * part[name]:.1f} %" if part[name] is not None else "-"
-    yield percent(part["bias"]) if part["bias"] is not None else "-"
+    yield _percent(part["bias"]) if part["bias"] is not None else "-"
 
 
 def _in_points(part: Mapping[str, Any]) -> Iterator[str]:
@@ -125,31 +121,21 @@ def check_rows(checks: Sequence[Check]) -> list[list[str]]:
     """
     return table(checks, {
         "check": "{0.name}",
-        "ours": lambda c: short(c.ours),
-        "theirs": lambda c: short(c.theirs),
-        "error": lambda c: percent(c.relative_error),
+        "ours": lambda c: _short(c.ours),
+        "theirs": lambda c: _short(c.theirs),
+        "error": lambda c: _percent(c.relative_error),
         "holds": lambda c: "yes" if c.holds else "NO",
         "source": "{0.source}",
     })  # fmt: skip
 
 
-def short(value: float) -> str:
-    """Return a number in four digits.
-
-    Parameters
-    ----------
-    value : float
-    """
+def _short(value: float) -> str:
+    """Return a number in four digits."""
     return f"{value:,.0f}" if 1000 <= abs(value) < 1e8 else f"{value:.4g}"
 
 
-def percent(share: float) -> str:
-    """Return a signed share in percent.
-
-    Parameters
-    ----------
-    share : float
-    """
+def _percent(share: float) -> str:
+    """Return a signed share in percent."""
     return f"{round(100 * share, 1) + 0.0:+.1f} %"
 
 
@@ -162,55 +148,3 @@ def verification_tables(verification: Verification) -> list[list[tuple[str, ...]
     """
     tables = [case_rows(verification), ratio_rows(verification), summary_of(verification)]
     return [*filter(None, tables), *([o1_rows()] if verification.kind == "quality" else [])]
-
-
-def page(about: str) -> str:
-    """Return docs/verification.md: every check and every shipped case.
-
-    Parameters
-    ----------
-    about : str
-        The page as it stands: what is above its first section is kept.
-
-    Returns
-    -------
-    str
-        Markdown.
-    """
-    parts = [about[: about.index("\n## ")]]
-    for kind, title in KINDS.items():
-        verification = verify(kind)
-        parts += [f"## {title}", "", _table(summary_of(verification)), ""]
-        if kind == "quality":
-            parts += ["### What OpenAI published about o1", "", _table(o1_rows()), ""]
-        if pairs := ratio_rows(verification):
-            parts += ["### Gains and scaling", "", _table(pairs), ""]
-        parts += ["### Every case", "", _table(case_rows(verification)), ""]
-    for name, check in CHECKS.items():
-        parts += [f"## {name.capitalize()}", "", _table(check_rows(check())), ""]
-    parts += ["## Format of case files", "", _FORMAT]
-    for kind, form in FORMATS.items():
-        columns = ", ".join(f"`{name}`" for name in form.columns)
-        metrics = ", ".join(f"`{name}`" for name in form.metrics)
-        parts += [f"- **{kind}**: {columns}; `metric` is one of {metrics}."]
-    return "\n".join([*parts, "", "## Sources", "", *_sources(), ""])
-
-
-def _sources() -> list[str]:
-    lines = []
-    for source in cited_sources():
-        where = f"<{source.url}>" if source.url else "no address"
-        lines.append(f"- `{source.key}`: {source.title}, {source.date}. {where}")
-    return lines
-
-
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    head, *body = ([cell.replace("|", "\\|") for cell in row] for row in rows)
-    lines = [head, ["---"] * len(head), *body]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-_FORMAT: Final = """\
-CSV in UTF-8 with a header, gzipped or not. An empty cell is unknown; other columns are kept. Names
-are those of the catalog or aliases (`computesim list models`); `--catalog DIR` adds your own.
-"""

@@ -9,7 +9,7 @@ from computesim.sim.reference.events import Process
 
 
 def queue(arrival: Floats, service: Floats, servers: int, start: Floats, finish: Floats) -> int:
-    """Fill in start and finish of each job and return their number, see `kernels.queue.queue`."""
+    """Fill in start and finish of each job and return their number, as `kernels.queue` does."""
     env = simpy.Environment()
     staff = simpy.Resource(env, capacity=servers)
 

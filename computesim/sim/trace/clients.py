@@ -194,10 +194,6 @@ def follow_day(client: Client, profile: Sequence[float], period: float = 86400.0
         Relative rate in each of equal parts of the period; scaled to a mean of 1.
     period : float, s
         Length of the profile.
-
-    Returns
-    -------
-    Client
     """
     weight = np.asarray(profile, dtype=np.float64)
     if weight.ndim != 1 or weight.size == 0 or weight.min() < 0 or not 0 < weight.sum() < np.inf:

@@ -44,10 +44,6 @@ def generate(
     replication : int
         Number of the replication.
 
-    Returns
-    -------
-    Trace
-
     Notes
     -----
     Draws come from the streams `arrivals`, `prompt_tokens` and `output_tokens`.

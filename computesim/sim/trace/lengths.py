@@ -37,7 +37,7 @@ class Empirical(NamedTuple):
     probability: Floats  #: shape (m,), sums to 1
 
     def draw(self, n: int, generator: np.random.Generator) -> Ints:
-        """Return n token counts, see `TokenLaw.draw`."""
+        """Return n token counts; see `TokenLaw`."""
         return self.tokens[chosen(self.probability, n, generator)]
 
 
@@ -79,7 +79,7 @@ class EmpiricalSplit(NamedTuple):
     probability: Floats  #: shape (m,), sums to 1
 
     def draw(self, output_tokens: Ints, generator: np.random.Generator) -> Ints:
-        """Return the reasoning tokens of outputs, see `ReasonSplit.draw`."""
+        """Return the reasoning tokens of outputs; see `ReasonSplit.draw`."""
         share = self.share[chosen(self.probability, output_tokens.size, generator)]
         return np.asarray(np.rint(share * output_tokens), dtype=np.int64)
 
@@ -91,7 +91,7 @@ class SplitByLength(NamedTuple):
     parts: tuple[ReasonSplit, ...]  #: one more than edges
 
     def draw(self, output_tokens: Ints, generator: np.random.Generator) -> Ints:
-        """Return the reasoning tokens of outputs, see `ReasonSplit.draw`."""
+        """Return the reasoning tokens of outputs; see `ReasonSplit.draw`."""
         which = np.digitize(output_tokens, self.edges)
         found = np.zeros_like(output_tokens)
         for number, part in enumerate(self.parts):

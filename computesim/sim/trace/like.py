@@ -30,10 +30,6 @@ def clients_like(trace: Trace, window: float = 600.0, most: int = 200) -> list[C
     most : int
         Clients that are told apart, largest first; the others are one.
 
-    Returns
-    -------
-    list of Client
-
     Notes
     -----
     Lengths are drawn from the histograms of each hour of a client that has at least 30 requests,

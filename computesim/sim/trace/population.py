@@ -49,10 +49,6 @@ def clients_of(
     replication : int
         Number of the replication.
 
-    Returns
-    -------
-    list of Client
-
     Notes
     -----
     Rates sum to the population's, and a client that is present sends at its rate divided by the

@@ -54,10 +54,6 @@ def read_trace(
     factor : float
         How many times faster the requests come than they did.
 
-    Returns
-    -------
-    Trace
-
     Raises
     ------
     CaseError

@@ -29,10 +29,6 @@ class Blocks(NamedTuple):
         ----------
         index : array_like of int, shape (m,)
             Which requests, in the order wanted.
-
-        Returns
-        -------
-        Blocks
         """
         chosen = np.asarray(index, dtype=np.int64)
         count = np.diff(self.offsets)[chosen]
@@ -116,10 +112,6 @@ class Trace:
         ----------
         index : array_like of int, shape (m,)
             Which ones, in order of arrival.
-
-        Returns
-        -------
-        Trace
         """
         chosen = np.asarray(index, dtype=np.int64)
         columns = {n: getattr(self, n)[chosen] for n in ("arrival", *columns_of(self))}
@@ -194,10 +186,6 @@ def replay(
     **others
         Optional columns of `Trace` by name.
 
-    Returns
-    -------
-    Trace
-
     Notes
     -----
     Columns that are ordered already are used as they are, so that a long recording is not held
@@ -238,10 +226,6 @@ def scaled(trace: Trace, factor: float) -> Trace:
         The requests.
     factor : float
         How many times faster they come.
-
-    Returns
-    -------
-    Trace
     """
     return replace(trace, arrival=trace.arrival / positive(factor))
 
@@ -255,10 +239,6 @@ def between(trace: Trace, start: float = 0.0, end: float = np.inf) -> Trace:
         The requests.
     start, end : float, s
         From when (included) to when (not included).
-
-    Returns
-    -------
-    Trace
     """
     start = max(start, 0.0)
     first, last = np.searchsorted(trace.arrival, (start, end))
@@ -276,10 +256,6 @@ def merged(traces: Sequence[Trace]) -> Trace:
     traces : sequence of Trace
         At least one; optional columns are kept where all of them have them. Class numbers must
         mean the same in all, and so must the names of sessions.
-
-    Returns
-    -------
-    Trace
     """
     if not traces:
         raise SimulationError("a trace needs at least one request")

@@ -109,10 +109,6 @@ def schema_of(file: str, names: Sequence[str], wanted: str | None = None) -> Sch
     wanted : str, optional
         The format that it is said to have.
 
-    Returns
-    -------
-    Schema
-
     Raises
     ------
     CaseError

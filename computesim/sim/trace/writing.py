@@ -23,10 +23,6 @@ def write_trace(trace: Trace, path: str | Path) -> Path:
     path : str or Path
         A name that ends in `.csv`, `.csv.gz` or `.parquet`.
 
-    Returns
-    -------
-    Path
-
     Raises
     ------
     CaseError

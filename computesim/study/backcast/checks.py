@@ -155,10 +155,6 @@ def backcast(
         Called with steps done, steps in all, and what is being done.
     table : tuple of checks and inputs, optional
         Other ones than those of the package.
-
-    Returns
-    -------
-    Backcast
     """
     from computesim.pipeline import project
 

@@ -59,10 +59,6 @@ def read_table(path: Path) -> tuple[tuple[Check, ...], tuple[Calibrated, ...]]:
     path : Path
         A CSV file with the columns `COLUMNS`.
 
-    Returns
-    -------
-    tuple of tuple of Check and tuple of Calibrated
-
     Raises
     ------
     CaseError

@@ -16,11 +16,12 @@ from computesim.demand.spending import OBJECTIVES, Hired, Outlay
 from computesim.errors import UnreachableError
 from computesim.lengths import lognormal_length, representative_lengths
 from computesim.workload.architecture import Architecture
-from computesim.workload.balance import Balance, Quality, Spending, best, least, room_of
+from computesim.workload.balance import Balance, Spending, best, least
 from computesim.workload.iso_quality import Exchange, exchange
 from computesim.workload.post_training import rl_step
 from computesim.workload.requests import RequestStream
 from computesim.workload.rl_recipe import RLRecipe, Schedule
+from computesim.workload.room import Quality, room_of
 from computesim.workload.skill import Skill
 from computesim.workload.skill_range import Assessed, SkillRange
 
@@ -47,10 +48,6 @@ class Rollouts:
         Parameters
         ----------
         model : Architecture
-
-        Returns
-        -------
-        RLDemand
         """
         cap = max(self.cap, self.response_tokens)
         law = lognormal_length(self.response_tokens, self.spread, cap)
@@ -168,10 +165,6 @@ def solve(question: Question, target: float | None = None, budget: float = 0.0) 
     budget : float
         In the unit of the objective (`OBJECTIVES`), over the life of the model.
 
-    Returns
-    -------
-    Answer
-
     Raises
     ------
     UnreachableError
@@ -189,7 +182,7 @@ def solve(question: Question, target: float | None = None, budget: float = 0.0) 
         bill(question, balance),
         exchange(quality, flop, balance),
         exchange(quality, spending, balance),
-        next_point(question, balance),
+        _next_point(question, balance),
         question.known.assess(balance.rl_flop, balance.tokens, balance.samples, question.method),
     )
 
@@ -205,18 +198,10 @@ def _afforded(question: Question, spending: Spending, budget: float) -> Balance:
         raise UnreachableError("budget", budget / per, error.limit / per, unit) from error
 
 
-def next_point(question: Question, balance: Balance) -> float | None:
-    """Return what one more point of accuracy costs beyond a balance.
+def _next_point(question: Question, balance: Balance) -> float | None:
+    """Return what one more point of accuracy costs beyond a balance, in the unit of the objective.
 
-    Parameters
-    ----------
-    question : Question
-    balance : Balance
-
-    Returns
-    -------
-    float or None
-        In the unit of the objective; None where it is out of reach.
+    None where it is out of reach.
     """
     spending = question.outlay.spending(question.objective)
     try:
@@ -233,10 +218,6 @@ def bill(question: Question, balance: Balance) -> Bill:
     ----------
     question : Question
     balance : Balance
-
-    Returns
-    -------
-    Bill
     """
     outlay, c, t, k = question.outlay, balance.rl_flop, balance.tokens, balance.samples
     spent = {}

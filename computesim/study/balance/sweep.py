@@ -26,16 +26,8 @@ BELOW: Final = 25  #: points of accuracy below a target from which its price is 
 NEIGHBOURS: Final = (-0.1, -0.05, 0.0, 0.05, 0.1)  #: targets whose curves are drawn, beside it
 
 
-def row(answer: Answer, question: Question, price_ratio: float | None = None) -> Balanced:
-    """Return an answer as a row of a table.
-
-    Parameters
-    ----------
-    answer : Answer
-    question : Question
-    price_ratio : float, optional
-        Price of RL time over that of serving, where it was varied.
-    """
+def _row(answer: Answer, question: Question, price_ratio: float | None = None) -> Balanced:
+    """Return an answer as a row of a table; the ratio is that of RL time to serving, if varied."""
     bill, at = answer.bill, answer.bill.balance
     return Balanced(
         price_ratio=price_ratio,
@@ -91,13 +83,9 @@ def by_requests(
     target : float
     factors : sequence of float
         Of the requests.
-
-    Returns
-    -------
-    list
     """
     varied = (question.changed(requests=f * question.requests) for f in factors)
-    return [row(solve(one, target), one) for one in varied]
+    return [_row(solve(one, target), one) for one in varied]
 
 
 def by_price(
@@ -111,17 +99,13 @@ def by_price(
         Its objective is `cost`; both prices together change nothing but the total.
     target : float
     factors : sequence of float
-
-    Returns
-    -------
-    list
     """
     rows = []
     for factor in factors:
         on = replace(question.rl_on, price=factor * question.rl_on.price)
         one = question.changed(rl_on=on)
         ratio = on.price / question.served_on.price
-        rows.append(row(solve(one, target), one, ratio))
+        rows.append(_row(solve(one, target), one, ratio))
     return rows
 
 
@@ -166,10 +150,6 @@ def by_budget(
         In the unit of the objective.
     factors : sequence of float
         Of the budget; those that do not suffice are left out.
-
-    Returns
-    -------
-    list
     """
     spending = question.outlay.spending(question.objective)
     rows = []
@@ -195,10 +175,6 @@ def by_hardware(
     budget : float
         In the unit of the objective.
 
-    Returns
-    -------
-    list of Balanced and Unable
-
     Raises
     ------
     UnreachableError
@@ -211,7 +187,7 @@ def by_hardware(
 def _tried(question: Question, target: float | None, budget: float) -> Balanced | Unable:
     """Return the row of a machine, or why there is none."""
     try:
-        return row(solve(question, target, budget), question)
+        return _row(solve(question, target, budget), question)
     except CapacityError as error:
         if isinstance(error, UnreachableError) and error.what == "quality":
             raise

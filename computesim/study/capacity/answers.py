@@ -59,10 +59,6 @@ def capacity(
         Some replicas read prompts, others decode.
     tell : callable, optional
         Told how far the work is.
-
-    Returns
-    -------
-    Answer
     """
     first = question.demand()
     limit = step_limit(first)

@@ -131,10 +131,6 @@ def few_of_each(trace: Trace, kinds: int, count: int) -> Trace:
         Classes.
     count : int
         Of each class at most.
-
-    Returns
-    -------
-    Trace
     """
     if kinds == 1 or trace.kind is None:
         return trace.pick(np.arange(min(count, len(trace))))
@@ -151,10 +147,6 @@ def of_recorded(trace: Trace, levels: Sequence[RequestClass]) -> tuple[RequestCl
         Its classes have names, or all of it is one class.
     levels : sequence of RequestClass
         Promises by name; a single one without a name of the trace holds for all requests.
-
-    Returns
-    -------
-    tuple of RequestClass
 
     Raises
     ------

@@ -13,7 +13,7 @@ from computesim.records import quantity
 from computesim.study.capacity.answers import Tell, capacity
 from computesim.study.capacity.demand import Question
 from computesim.study.capacity.figures import Machine, Performance, machine_of
-from computesim.study.capacity.front import FrontPoint, front
+from computesim.study.capacity.front import Point, front
 from computesim.study.capacity.question import CapacityQuestion
 from computesim.study.capacity.search import Answer
 from computesim.workload.transformer import serving_load
@@ -104,22 +104,6 @@ class CapacityAnswer:
         return any(one.kept for one in self.answers)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Point:
-    """A point of a Pareto front."""
-
-    accelerator: str
-    layout: ServingLayout
-    accelerators: int
-    clients: int
-    tokens_per_second_per_user: float = quantity("token/s")
-    tokens_per_second_per_accelerator: float = quantity("token/s")
-    tokens_per_second_per_megawatt: float = quantity("token/s")
-    tokens_per_usd: float | None = quantity("token/USD")
-    ttft_p50: float = quantity("s")
-    figures: Performance
-
-
 @dataclass(frozen=True, slots=True)
 class FrontAnswer:
     """The Pareto fronts of all accelerators."""
@@ -171,10 +155,11 @@ def fronts(question: CapacityQuestion, tell: Tell | None = None) -> FrontAnswer:
         If the model fits on none of them.
     """
     demand, load, machines = _inputs(question)
-    layouts, points = _layouts(question), []
+    layouts = _layouts(question)
+    points: list[Point] = []
     for n, machine in enumerate(machines):
         part = _part(tell, n, len(machines))
-        points += [_point(p) for p in front(demand, load, machine, layouts, question.policy, part)]
+        points += front(demand, load, machine, layouts, question.policy, part)
     if not points:
         raise CapacityError(f"{load.name} does not fit with such requests")
     return FrontAnswer(_question_facts(demand, load.name), tuple(points))
@@ -231,21 +216,6 @@ def _answer_facts(answer: Answer, question: Question) -> AcceleratorAnswer:
         edge=answer.edge,
         simulations=answer.n_runs,
         considered=answer.screened,
-    )
-
-
-def _point(p: FrontPoint) -> Point:
-    return Point(
-        accelerator=p.accelerator,
-        layout=p.layout,
-        accelerators=p.layout.n_accelerators,
-        clients=p.clients,
-        tokens_per_second_per_user=p.tokens_per_second_per_user,
-        tokens_per_second_per_accelerator=p.tokens_per_second_per_accelerator,
-        tokens_per_second_per_megawatt=p.tokens_per_second_per_megawatt,
-        tokens_per_usd=p.tokens_per_usd,
-        ttft_p50=p.ttft,
-        figures=p.figures,
     )
 
 

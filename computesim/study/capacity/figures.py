@@ -103,12 +103,8 @@ def performance(
         Replicas of each kind.
     trial : Trial
         Of this demand on these replicas.
-
-    Returns
-    -------
-    Performance
     """
-    done, lengths = throughput(trial), mean_lengths(demand.trace)
+    done, lengths = _throughput(trial), mean_lengths(demand.trace)
     bins = spent(demand, pool, counts, trial)
     busy = bins["prefill_seconds"] + bins["decode_seconds"]
     sizes = np.array([step.n_accelerators for step in steps]) * np.array(counts)
@@ -135,18 +131,11 @@ def performance(
     )
 
 
-def throughput(trial: Trial) -> dict[str, float]:
-    """Return the throughputs while requests arrive.
+def _throughput(trial: Trial) -> dict[str, float]:
+    """Return the throughputs while requests arrive, 1/s.
 
-    Parameters
-    ----------
-    trial : Trial
-
-    Returns
-    -------
-    dict
-        A sequence in the middle of its output counts with the share of time that has passed, a
-        prompt with its first token.
+    A sequence in the middle of its output counts with the share of time that has passed, a prompt
+    with its first token.
     """
     seen, end = trial.run.requests, trial.span
     if not end > 0.0:  # everything comes at once

@@ -10,6 +10,7 @@ import numpy as np
 
 from computesim.hardware.serving import ServingLayout
 from computesim.quantities import ServingLoad
+from computesim.records import quantity
 from computesim.sim.fluid import mean_lengths
 from computesim.sim.levels import ServiceLevel
 from computesim.sim.output import quantile
@@ -25,32 +26,20 @@ MOST_PLAYED = 40_000  #: requests of a point, where its clients leave it at leas
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
-class FrontPoint:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
     """One replica with a number of clients, each of which waits for its answer."""
 
     accelerator: str
     layout: ServingLayout
+    accelerators: int
     clients: int  #: requests outstanding at one replica
-    tokens_per_second_per_user: float  #: 1 / median TPOT
-    ttft: float  #: median, s
+    tokens_per_second_per_user: float = quantity("token/s")  #: 1 / median TPOT
+    tokens_per_second_per_accelerator: float = quantity("token/s")  #: output
+    tokens_per_second_per_megawatt: float = quantity("token/s")  #: output, of IT
+    tokens_per_usd: float | None = quantity("token/USD")  #: of rent; None where it is unknown
+    ttft_p50: float = quantity("s")
     figures: Performance
-
-    @property
-    def tokens_per_second_per_accelerator(self) -> float:
-        """Output tokens."""
-        return self.figures.output_tokens_per_second_per_accelerator
-
-    @property
-    def tokens_per_second_per_megawatt(self) -> float:
-        """Output tokens/s of a megawatt of IT."""
-        return self.figures.output_tokens_per_joule * 1e6
-
-    @property
-    def tokens_per_usd(self) -> float | None:
-        """Output tokens of a dollar of rent; None where the catalog has no rent."""
-        price = self.figures.usd_per_output_token
-        return None if not price else 1.0 / price
 
 
 def pareto(points: Sequence[tuple[float, float, _T]]) -> list[_T]:
@@ -60,10 +49,6 @@ def pareto(points: Sequence[tuple[float, float, _T]]) -> list[_T]:
     ----------
     points : sequence of (float, float, T)
         Two numbers, both the better the greater, and what they belong to.
-
-    Returns
-    -------
-    list of T
     """
     found: list[_T] = []
     most = -np.inf
@@ -81,7 +66,7 @@ def front(
     layouts: Sequence[ServingLayout] | None = None,
     policy: Policy | None = None,
     tell: Tell | None = None,
-) -> list[FrontPoint]:
+) -> list[Point]:
     """Return the Pareto front of tokens/s of a user against tokens/s of an accelerator.
 
     Parameters
@@ -101,7 +86,7 @@ def front(
 
     Returns
     -------
-    list of FrontPoint
+    list of Point
         The fastest for a user first; empty if the model does not fit.
 
     Notes
@@ -152,7 +137,7 @@ def _spread(points: list[_T]) -> list[_T]:
 
 def _played(
     free: Question, load: ServingLoad, machine: Machine, one: Candidate, clients: int
-) -> FrontPoint:
+) -> Point:
     assert one.pool is not None
     assert one.step is not None
     rounds = max(4, min(20, MOST_PLAYED // clients))
@@ -164,11 +149,17 @@ def _played(
     seen = trial.run.requests[trial.judged]
     later = np.maximum(seen["output_tokens"] - 1.0, 1.0)
     tpot = quantile((seen["finish"] - seen["first"]) / later, 0.5)
-    return FrontPoint(
-        machine.name,
-        one.layout,
-        clients,
-        1.0 / tpot if tpot > 0 else np.inf,
-        quantile(seen["first"] - seen["arrival"], 0.5),
-        performance(load, machine, (one.step,), demand, one.pool, (1,), trial),
+    figures = performance(load, machine, (one.step,), demand, one.pool, (1,), trial)
+    price = figures.usd_per_output_token
+    return Point(
+        accelerator=machine.name,
+        layout=one.layout,
+        accelerators=one.layout.n_accelerators,
+        clients=clients,
+        tokens_per_second_per_user=1.0 / tpot if tpot > 0 else np.inf,
+        tokens_per_second_per_accelerator=figures.output_tokens_per_second_per_accelerator,
+        tokens_per_second_per_megawatt=figures.output_tokens_per_joule * 1e6,
+        tokens_per_usd=1.0 / price if price else None,
+        ttft_p50=quantile(seen["first"] - seen["arrival"], 0.5),
+        figures=figures,
     )

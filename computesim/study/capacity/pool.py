@@ -17,7 +17,8 @@ from computesim.sim.demand import Demand
 from computesim.sim.fluid import MeanLengths, mean_lengths
 from computesim.sim.levels import Outcome, broken
 from computesim.sim.pool import Pool
-from computesim.sim.service import PROMISE, check_service
+from computesim.sim.records import PROMISE
+from computesim.sim.service import check_service
 from computesim.sim.trial import play
 from computesim.study.capacity.demand import few_of_each
 
@@ -104,21 +105,15 @@ def _candidate(
             f"{longest:,}"
         )
         return Candidate(layout, step, None, reason=reason)
-    pool = pool_of(step, policy)
+    pool = _pool_of(step, policy)
     alone = requests_alone(pool, demand)
     rate = pool.rate((1,), lengths, limit)
     reason = why_not(alone, rate)
     return Candidate(layout, step, pool, rate, alone, reason)
 
 
-def pool_of(step: StepModel, policy: Policy) -> Pool:
-    """Return replicas of a step model, for the simulation.
-
-    Parameters
-    ----------
-    step : StepModel
-    policy : Policy
-    """
+def _pool_of(step: StepModel, policy: Policy) -> Pool:
+    """Return replicas of a step model, for the simulation."""
     service = as_service(step)._replace(
         when_full=policy.when_full, block_tokens=policy.block_tokens
     )
@@ -158,7 +153,7 @@ def why_not(alone: Iterable[Outcome], rate: float) -> str:
     """
     missed = broken(list(alone))
     if missed:
-        return binding(missed[0])
+        return _binding(missed[0])
     return "" if rate > 0 else "a single sequence of mean length is too slow"
 
 
@@ -169,13 +164,8 @@ _TOLD = {
 }
 
 
-def binding(missed: Outcome) -> str:
-    """Return in plain words which promise a request alone breaks.
-
-    Parameters
-    ----------
-    missed : Outcome
-    """
+def _binding(missed: Outcome) -> str:
+    """Return in plain words which promise a request alone breaks."""
     return _TOLD[missed.metric].format(value=duration(missed.value), limit=duration(missed.limit))
 
 

@@ -11,7 +11,7 @@ from computesim.scenario.part import Part, optional, required
 from computesim.scenario.question_fields import Names, Number, Seconds, SomeCount, Spread, Word
 from computesim.scenario.questions import Draft
 from computesim.sim.levels import ServiceLevel
-from computesim.sim.service import PROMISE, RECOMPUTE
+from computesim.sim.records import PROMISE, RECOMPUTE
 from computesim.study.capacity.answers import Goal
 from computesim.study.capacity.demand import Question, RequestClass, of_recorded
 from computesim.study.capacity.pool import Policy

@@ -205,7 +205,7 @@ class Search:
         """Return what is missed in a trial that fails."""
         if trial is None:
             return ""
-        missed = [promise_text(self.question, one) for one in broken(trial.outcomes)]
+        missed = [_promise_text(self.question, one) for one in broken(trial.outcomes)]
         if trial.saturated and not trial.closed:
             missed.append("the backlog grows")
         return f"{where}: {', '.join(missed)}" if missed else ""
@@ -215,14 +215,8 @@ def _at_rate(demand: Demand, rate: float) -> Demand:
     return replace(demand, trace=scaled(demand.trace, rate / demand.trace.rate))
 
 
-def promise_text(question: Question, one: Outcome) -> str:
-    """Return a percentile beside its promise: `p90 TPOT 41 ms of 40 ms`.
-
-    Parameters
-    ----------
-    question : Question
-    one : Outcome
-    """
+def _promise_text(question: Question, one: Outcome) -> str:
+    """Return a percentile beside its promise: `p90 TPOT 41 ms of 40 ms`."""
     which = question.classes[one.kind]
     name = f"{which.name}: " if len(question.classes) > 1 else ""
     metric = one.metric.upper() if one.metric != METRICS[2] else "end to end"

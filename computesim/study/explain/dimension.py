@@ -81,12 +81,14 @@ def _power(name: str, power: float) -> str:
     return name if power == 1.0 else f"{name}^{power:g}"
 
 
-def dimensions(roots: Iterable[Traced]) -> tuple[dict[int, str], list[Misfit]]:
+def dimensions(roots: Iterable[Traced], given: bool = True) -> tuple[dict[int, str], list[Misfit]]:
     """Return the unit of every node below some roots, and what does not go together.
 
     Parameters
     ----------
     roots : iterable of Traced
+    given : bool
+        Follow what leaves rest on as well, not only operands.
 
     Returns
     -------
@@ -103,7 +105,7 @@ def dimensions(roots: Iterable[Traced]) -> tuple[dict[int, str], list[Misfit]]:
     """
     known: dict[int, Powers | None] = {}
     misfits: list[Misfit] = []
-    for node in ordered(roots):
+    for node in ordered(roots, given):
         unit = _unit(node, known, misfits)
         if node.unit:
             own = powers(node.unit)

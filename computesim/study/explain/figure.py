@@ -78,10 +78,6 @@ def explain(
         (`Energy|*inference`) whose members are added up.
     year : int
 
-    Returns
-    -------
-    Explanation
-
     Raises
     ------
     VariableError, ExplainError

@@ -64,7 +64,7 @@ def rows(roots: Sequence[Traced], given: bool = True) -> Iterator[tuple[object, 
     """
     formulas = shown(roots, given)
     ids = {id(each.node): f"#{number}" for number, each in enumerate(formulas, 1)}
-    units, _ = dimensions(roots)
+    units, _ = dimensions(roots, given)
     for number, each in enumerate(formulas, 1):
         node = each.node
         yield (

@@ -87,10 +87,6 @@ def goodput(n_nodes: float, reliability: Reliability, jitter: float = 0.0) -> Go
     jitter : float
         Straggling that the step time holds already, ÷ step; not counted twice.
 
-    Returns
-    -------
-    Goodput
-
     Notes
     -----
     ``ETTR · min(1, (1 − waste)(1 + jitter))``, with checkpoints at Daly's interval where none is
@@ -175,10 +171,6 @@ def run_cost(
         Batch sizes in their order.
     reliability : Reliability
         Failures, checkpoints, stragglers.
-
-    Returns
-    -------
-    RunCost
 
     Raises
     ------

@@ -32,10 +32,6 @@ def scaled_model(model: Architecture, n_active: float) -> Architecture:
     n_active : float
         Parameters that a token visits, embeddings left out. Rounding to whole layers and heads
         leaves a few per cent.
-
-    Returns
-    -------
-    Architecture
     """
     own = _active(model)
     factor = (n_active / own) ** (1.0 / 3.0)

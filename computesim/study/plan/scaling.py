@@ -201,10 +201,6 @@ def utilisation_against_compute(
     reliability : Reliability, optional
         For `all_in`; not given, nothing fails.
 
-    Returns
-    -------
-    Scaling
-
     Raises
     ------
     CapacityError

@@ -8,7 +8,8 @@ from computesim.hardware.collective import scaleout_link
 from computesim.hardware.serving import ServingLayout
 from computesim.quantities import ServingLoad
 from computesim.sim.operation import Autoscaler, DecodePool, Operation, PrefixCache
-from computesim.sim.service import PROMISE, RECOMPUTE, SWAP, Service
+from computesim.sim.records import PROMISE, RECOMPUTE, SWAP
+from computesim.sim.service import Service
 from computesim.sim.trace import BLOCK
 from computesim.study.pool.question import INTERVAL, PATIENCE, PoolQuestion, Serving
 from computesim.study.pool.traffic import Requests

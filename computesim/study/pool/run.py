@@ -15,10 +15,11 @@ from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.serving import ServingLayout, StepModel, serving_layout, serving_step
 from computesim.hardware.speculation import Speculation, speculative
 from computesim.quantities import ServingLoad
-from computesim.sim.capacity import in_flight
-from computesim.sim.engine import ServingRun, simulate_serving
+from computesim.sim.demand import in_flight
+from computesim.sim.engine import simulate_serving
 from computesim.sim.fluid import mean_lengths, steady_state
 from computesim.sim.operation import DecodePool, Operation, draw_failures
+from computesim.sim.runs import ServingRun
 from computesim.sim.service import Replicas, Service, check_service
 from computesim.sim.trace import Trace
 from computesim.study.pool.operation import operation_of, routing_of, service_of, transfer
@@ -115,16 +116,11 @@ def _best_layout(
     return serving_layout(load, chip, longest, tpot)
 
 
-def inputs_of(question: PoolQuestion, pool: Pool, requests: Requests) -> Inputs:
+def _inputs_of(question: PoolQuestion, pool: Pool, requests: Requests) -> Inputs:
     """Return what the simulation of a pool is called with, failures and timeline left out.
 
-    Parameters
-    ----------
-    question : PoolQuestion
-    pool : Pool
-    requests : Requests
-        Drawn requests that do not wait for others meet a pool in its steady state, all others
-        an empty one.
+    Drawn requests that do not wait for others meet a pool in its steady state, all others an empty
+    one.
     """
     raw, serving = as_service(pool.step), question.serving
     adapted = service_of(serving, raw, pool.load, pool.chip, pool.layout)
@@ -166,7 +162,7 @@ def play(question: PoolQuestion, pool: Pool, requests: Requests) -> Played:
     SimulationError
         If a timeline would have too many intervals, or failures let nothing come to an end.
     """
-    inputs = inputs_of(question, pool, requests)
+    inputs = _inputs_of(question, pool, requests)
     if not question.timeline:
         return _play(inputs, question)
     makespan = _play(inputs, question).run.makespan

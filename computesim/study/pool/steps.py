@@ -27,10 +27,6 @@ def write_chrome_trace(path: Path, played: Played) -> Path:
         A JSON file, for Perfetto or `chrome://tracing`.
     played : Played
 
-    Returns
-    -------
-    Path
-
     Raises
     ------
     SimulationError

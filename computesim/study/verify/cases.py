@@ -261,10 +261,6 @@ def read_cases(path: str | Path, form: CaseFormat) -> list[Case]:
     form : CaseFormat
         One of `FORMATS`.
 
-    Returns
-    -------
-    list of Case
-
     Raises
     ------
     CaseError

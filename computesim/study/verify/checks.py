@@ -24,6 +24,8 @@ SPLITS: Final = ("fit", "held-out")  #: values of the column `held_out` of train
 CURVES: Final = ("coverage", "consensus")  #: metrics that are points of one curve over samples
 CLOSE: Final = 3.0  #: points within which a quality is well predicted
 
+#: what makes a verdict of a case and the catalog; without one it raises a CatalogError,
+#: CapacityError, SimulationError or ValueError that says why
 Predict = Callable[[Case, Catalog], Verdict]
 Told = Callable[[int, int, str], None]
 
@@ -140,10 +142,6 @@ def verify(
         Folder with accelerators and models of one's own.
     told : callable, optional
         Called with cases done, cases in all and the present one.
-
-    Returns
-    -------
-    Verification
 
     Raises
     ------

@@ -57,10 +57,6 @@ def play(
     delay : float, s
         From sending a request to its arrival at the scheduler.
 
-    Returns
-    -------
-    Played
-
     Notes
     -----
     A request is admitted when its whole prompt and output fit into the cache, in order, and a

@@ -17,10 +17,6 @@ def predict(case: Case, catalog: Catalog) -> Verdict:
         `topology` is an optional column; rail-optimised if it is not told.
     catalog : Catalog
 
-    Returns
-    -------
-    Verdict
-
     Raises
     ------
     CatalogError, CapacityError, ValueError

@@ -43,24 +43,11 @@ class QualityPredictor:
         return cls(given_of(cases))
 
     def predict(self, case: Case, catalog: Catalog) -> Verdict:
-        """Return the prediction for a case, in percent, with its 80 % interval.
+        """Return the verdict on a case in percent, with its 80 % interval: see `checks.Predict`.
 
-        Parameters
-        ----------
-        case : Case
-        catalog : Catalog
-            Not asked: the coefficients are those of `calibration/quality.csv`.
-
-        Returns
-        -------
-        Verdict
-
-        Raises
-        ------
-        ValueError
-            If no coefficients were fitted for the benchmark, or a given row is missing.
+        The catalog is not asked: the coefficients are those of `calibration/quality.csv`.
         """
-        fit, told = fit_of(case), self.given.get(series_of(case), [])
+        fit, told = _fit_of(case), self.given.get(series_of(case), [])
         samples = shipped_fits()["samples", "all"].known if law_of(case) == "verifier" else {}
 
         def percent(known: dict[str, float]) -> float:
@@ -75,14 +62,8 @@ class QualityPredictor:
         )
 
 
-def fit_of(case: Case) -> Fit:
-    """Return the fit that predicts a case.
-
-    Raises
-    ------
-    ValueError
-        If there is none, with those that there are.
-    """
+def _fit_of(case: Case) -> Fit:
+    """Return the fit that predicts a case, or say with a ValueError which there are."""
     label = law_of(case), group_of(case)
     known = shipped_fits()
     if label not in known:

@@ -117,10 +117,6 @@ def ratios(verification: Verification) -> Iterator[Found]:
     Parameters
     ----------
     verification : Verification
-
-    Yields
-    ------
-    Found
     """
     if verification.kind == "serving":
         from computesim.study.verify.disclosure import disclosed

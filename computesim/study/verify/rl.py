@@ -34,22 +34,7 @@ class RLPredictor:
     _steps: dict[RLPlan, RLStepTimes] = field(default_factory=dict)
 
     def predict(self, case: Case, catalog: Catalog) -> Verdict:
-        """Return the prediction for a case.
-
-        Parameters
-        ----------
-        case : Case
-        catalog : Catalog
-
-        Returns
-        -------
-        Verdict
-
-        Raises
-        ------
-        CatalogError, CapacityError, SimulationError, ValueError
-            If there is none, with the reason.
-        """
+        """Return the verdict on a case: see `checks.Predict`."""
         plan = plan_of(case, catalog)
         times = self._times(plan)
         held_out = None

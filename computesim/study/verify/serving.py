@@ -58,22 +58,9 @@ class ServingPredictor:
     _steps: dict[tuple[object, ...], tuple[Service, np.ndarray]] = field(default_factory=dict)
 
     def predict(self, case: Case, catalog: Catalog) -> Verdict:
-        """Return the prediction for a case.
+        """Return the verdict on a case, with the band in which four of five measurements lie.
 
-        Parameters
-        ----------
-        case : Case
-        catalog : Catalog
-
-        Returns
-        -------
-        Verdict
-            With the band in which four of five measurements of models that were not fitted lie.
-
-        Raises
-        ------
-        CatalogError, CapacityError, ValueError
-            If there is none, with the reason.
+        See `checks.Predict`; the band is that of models that were not fitted.
         """
         asked = benchmark_of(case, catalog)
         value = measured(case, asked, self.played(asked))

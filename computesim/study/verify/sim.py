@@ -22,8 +22,8 @@ from computesim.sim.queueing import (
     priority_waits,
     processor_sharing_sojourn,
 )
-from computesim.sim.records import FAILURE
-from computesim.sim.service import RECOMPUTE, Replicas, Service
+from computesim.sim.records import FAILURE, RECOMPUTE
+from computesim.sim.service import Replicas, Service
 from computesim.sim.streams import stream
 from computesim.sim.trace import Trace, poisson_arrivals
 
@@ -135,14 +135,8 @@ def kernels() -> list[Check]:
     return found
 
 
-def queueing() -> list[Check]:
-    """Return the simulated queue against Erlang and Pollaczek–Khinchine.
-
-    Returns
-    -------
-    list of Check
-        The tolerance is the half-width of the 99.9 % confidence interval of the simulation.
-    """
+def _queueing() -> list[Check]:
+    """Return the simulated queue against Erlang and Pollaczek–Khinchine."""
     n, skip, servers, rate = 40_000, 2_000, 4, 3.0
     waits: dict[str, list[float]] = {"wait": [], "waiting": [], "regular": []}
     for replication in range(12):
@@ -160,14 +154,8 @@ def queueing() -> list[Check]:
     ]
 
 
-def sharing() -> list[Check]:
-    """Return a replica that is shared evenly against processor sharing, open and closed.
-
-    Returns
-    -------
-    list of Check
-        The tolerance is the half-width of the 99.9 % confidence interval of the simulation.
-    """
+def _sharing() -> list[Check]:
+    """Return a replica that is shared evenly against processor sharing, open and closed."""
     n, quantum, rate, clients = 1_500, 1e-3, 0.5, 6
     even = Service(1e-9, 0, 0, 0, 0, 0, quantum, 10**9, 500, 500)
     one, none = np.ones(n, np.int64), np.zeros(n, np.int64)
@@ -191,14 +179,8 @@ def sharing() -> list[Check]:
     ]
 
 
-def priorities() -> list[Check]:
-    """Return a replica that serves one at a time, the urgent first, against Cobham.
-
-    Returns
-    -------
-    list of Check
-        The tolerance is the half-width of the 99.9 % confidence interval of the simulation.
-    """
+def _priorities() -> list[Check]:
+    """Return a replica that serves one at a time, the urgent first, against Cobham."""
     n, skip, rate = 9_000, 400, 0.08
     single = Service(1.0, 0, 0, 0, 0, 0, 0, 10_000, 1, 1)
     waits: tuple[list[float], list[float]] = ([], [])
@@ -219,12 +201,12 @@ def priorities() -> list[Check]:
 
 
 def _covered(name: str, values: list[float], theory: float) -> Check:
-    """Return the check that an interval covers what theory says."""
+    """Return the check that the 99.9 % confidence interval of the simulation covers the theory."""
     estimate = replications(values, CONFIDENCE)
     width = estimate.half_width / theory
     return Check(name, estimate.mean, theory, width, "queueing theory")
 
 
 CHECKS: Final[Mapping[str, Callable[[], list[Check]]]] = MappingProxyType(
-    {"kernels": kernels, "queueing": lambda: [*queueing(), *sharing(), *priorities()]}
+    {"kernels": kernels, "queueing": lambda: [*_queueing(), *_sharing(), *_priorities()]}
 )

@@ -51,22 +51,7 @@ class Predictor:
     _steps: dict[tuple[str, ...], tuple[_Job, TrainingStep]] = field(default_factory=dict)
 
     def predict(self, case: Case, catalog: Catalog) -> Verdict:
-        """Return the prediction for a case.
-
-        Parameters
-        ----------
-        case : Case
-        catalog : Catalog
-
-        Returns
-        -------
-        Verdict
-
-        Raises
-        ------
-        CatalogError, CapacityError, ValueError
-            If there is none, with the reason.
-        """
+        """Return the verdict on a case: see `checks.Predict`."""
         if case.metric == "flop_per_token":
             return Verdict(case, _load(case, catalog).flop_per_token)
         own = {"id", "metric", "value", "source", "note", "held_out"}

@@ -6,16 +6,16 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from computesim.scenario.document import quantity_text, rows
 from computesim.scenario.merge import child_kind, is_branch, parts_of
 from computesim.scenario.part import Part
 from computesim.scenario.question_fields import ByClass, Form, Name, Names, Number, Word
 from computesim.scenario.questions import Question
+from tools.pages.scenario_format import quantity_text, rows
 
 _HEAD = """\
 # Question files
 
-<!-- Written by computesim.scenario.question_document; a test keeps it current. -->
+<!-- Written by tools.pages from the questions; a test keeps it current. -->
 
 `simulate`, `capacity`, `plan` and `balance` take a question as a YAML file, as options, or as both:
 an option says a key otherwise than the file, and `--set traffic.rate=8` says any key. The tables

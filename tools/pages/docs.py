@@ -1,4 +1,4 @@
-"""The generated pages and pictures of docs/: `python -m computesim.docs` writes them again."""
+"""The generated pages and pictures of docs/: `python -m tools.pages.docs` writes them again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BAR = "\\|"  #: a bar within a cell of a table
 _VARIABLES = """\
 # The variables of a run
 
-<!-- Written by computesim.docs from data/variables.csv; a test keeps it current. -->
+<!-- Written by tools.pages from data/variables.csv; a test keeps it current. -->
 
 Every row of `results.csv` belongs to the family with the longest prefix of its name. Where parts
 add up, the parts of a name (`Power|Facility|Pretraining`) sum to the name.
@@ -19,16 +19,16 @@ add up, the parts of a name (`Power|Facility|Pretraining`) sum to the name.
 | prefix | unit | parts | what is counted |
 | --- | --- | --- | --- |
 """
-DOCS = Path(__file__).resolve().parents[1] / "docs"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
 def pages() -> dict[str, Callable[[], str]]:
     """Return what writes the generated pages, by file name."""
     from computesim.cli.asking import QUESTIONS, question_of
-    from computesim.cli.reference import reference_page
-    from computesim.report.text.verify import page
-    from computesim.scenario import format_page
-    from computesim.scenario.question_document import question_page
+    from tools.pages.commands import reference_page
+    from tools.pages.question_files import question_page
+    from tools.pages.scenario_format import format_page
+    from tools.pages.verification import page
 
     return {
         "scenario-format.md": format_page,

@@ -15,7 +15,7 @@ from computesim.scenario.schema import Tree
 _HEAD = """\
 # Scenario files
 
-<!-- Written by computesim.scenario.format_page from the schema; a test keeps it current. -->
+<!-- Written by tools.pages from the schema; a test keeps it current. -->
 
 A scenario is a YAML file. It says who asks for AI, who trains it, and what answers; computesim
 works out accelerators, networks, megawatts and dollars. A short file is enough, because a scenario

@@ -12,7 +12,7 @@ from computesim.cli.app import app
 _HEAD = """\
 # Commands
 
-<!-- Written by computesim.cli.reference from the commands; a test keeps it current. -->
+<!-- Written by tools.pages from the commands; a test keeps it current. -->
 
 Exit codes: 0 well, 1 a check failed or nothing can do what was asked, 2 wrong input, 130
 interrupted. Results go to stdout, complaints to stderr. Every command has `--help`.
