@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from computesim.sim import kernels
-from computesim.sim.opening import empty_lanes, replicas_of, requests_of
+from computesim.sim.opening import replicas_of, requests_of
 from computesim.sim.operation import Operation
 from computesim.sim.service import Service, check_service, service_rows
 from computesim.sim.trace import Trace
@@ -46,9 +46,9 @@ def compare(
 
     def kernel() -> float:
         played[:] = requests
-        replicas, lanes = replicas_of([n_replicas], Operation()), empty_lanes(n_replicas, 1)
+        replicas = replicas_of([n_replicas], Operation())
         start = time.perf_counter()
-        kernels.serve(played, fresh, rows, tables, rules, replicas, lanes, None)
+        kernels.serve(played, fresh, rows, tables, rules, replicas, None)
         return time.perf_counter() - start
 
     with TemporaryDirectory() as name:

@@ -18,18 +18,15 @@ from computesim.sim.chains import Chains
 from computesim.sim.opening import (
     check_fit,
     check_one_lane,
-    empty_lanes,
     kinds_of,
     lanes_of,
     play_pool,
     player,
-    replicas_of,
     requests_of,
 )
 from computesim.sim.operation import Operation, Routing
-from computesim.sim.records import OUTCOME, TOTALS
 from computesim.sim.runs import QueueRun, RolloutRun, ServingRun
-from computesim.sim.service import Replicas, check_service, service_rows
+from computesim.sim.service import Replicas
 from computesim.sim.trace import Trace
 
 Engine = Literal["numba", "simpy"]
@@ -169,22 +166,16 @@ def simulate_rollout(
     Steps are those of `simulate_serving`. When the rollout stops, a step in progress counts as
     busy until then, and its tokens are not generated.
     """
-    plain, table = check_service(replicas.service, replicas.weight_seconds)
-    check_fit(batch, plain, replicas.n, chains)
-    if stop_after is not None and not 1 <= stop_after <= len(batch):
-        raise SimulationError(f"stop_after is {stop_after}; expected 1 to {len(batch)} sequences")
-    stages, fresh, requests = requests_of(batch, chains)
-    how, lanes, routing = Operation(), lanes_of(requests, priority), "shared-queue"
+    how, routing = Operation(), "shared-queue"
+    kinds = kinds_of(replicas, how)
+    check_fit(batch, kinds[0][0], replicas.n, chains)
+    opened = requests_of(batch, chains)
+    lanes = lanes_of(opened.requests, priority)
     if assignment != "shared-queue":
         routing = "given"
-        requests["replica"] = _assign(batch, replicas.n, assignment)
-    rows, tables = service_rows([(plain, table)])
-    records = replicas_of([replicas.n], how)
-    rules = how.rules(routing, stop_after or len(batch), lanes)
-    extras = how.extras(routing, stages, requests, rows, replicas.n, 1)
-    queues = empty_lanes(replicas.n, lanes)
-    last = player(engine).serve(requests, fresh, rows, tables, rules, records, queues, extras)
-    return RolloutRun(requests[list(OUTCOME)], records[list(TOTALS)], float(last))
+        opened.requests["replica"] = _assign(batch, replicas.n, assignment)
+    run = play_pool(player(engine).serve, opened, kinds, how, routing, lanes, stop_after, 0.0)
+    return RolloutRun(run.requests, run.replicas, run.makespan)
 
 
 def _assign(batch: Trace, n_replicas: int, assignment: Assignment) -> Ints:

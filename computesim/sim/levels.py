@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from computesim.arrays import Floats, Ints
-from computesim.sim.output import Latencies, quantile
+from computesim.sim.output import quantile, times_of
 from computesim.sim.records import Records
 
 METRICS: Final = ("ttft", "tpot", "e2e")
@@ -50,21 +50,6 @@ def tightest(levels: Sequence[ServiceLevel]) -> ServiceLevel:
     return ServiceLevel(**least, share=max(level.share for level in levels))
 
 
-def _experienced(requests: Records) -> Latencies:
-    """Return the latencies of some requests, in any order; infinite where one did not end."""
-    later = requests["output_tokens"] - 1.0
-    long = later > 0
-    with np.errstate(invalid="ignore"):
-        decoding = np.where(
-            np.isinf(requests["finish"]), np.inf, requests["finish"] - requests["first"]
-        )
-    return Latencies(
-        requests["first"] - requests["arrival"],
-        decoding[long] / later[long],
-        requests["finish"] - requests["arrival"],
-    )
-
-
 def outcomes(
     requests: Records, levels: Sequence[ServiceLevel], kind: Ints | None = None
 ) -> list[Outcome]:
@@ -87,7 +72,7 @@ def outcomes(
     found = []
     for number, level in enumerate(levels):
         mine = requests if len(levels) == 1 or kind is None else requests[kind == number]
-        seen = _experienced(mine)._asdict()
+        seen = times_of(mine)._asdict()
         found += [
             Outcome(number, name, quantile(seen[name], level.share), getattr(level, name))
             for name in METRICS

@@ -14,7 +14,7 @@ from computesim.arrays import Floats
 from computesim.errors import SimulationError
 from computesim.sim.chains import Chains
 from computesim.sim.operation import Operation
-from computesim.sim.records import LANE, OUTCOME, REPLICA, REQUEST, STAGE, TOTALS, Records
+from computesim.sim.records import OUTCOME, REPLICA, REQUEST, STAGE, TOTALS, Records
 from computesim.sim.runs import ServingRun, Timeline
 from computesim.sim.service import Replicas, Service, check_service, service_rows
 from computesim.sim.trace import Trace
@@ -82,8 +82,7 @@ def play_pool(
         replicas = replicas_of([count for _, _, count in kinds], how)
         played = requests.copy() if width else requests
         extras = how.extras(routing, stages.copy(), played, rows, n_all, n_bins)
-        queues = empty_lanes(n_all, lanes)
-        last = serve(played, fresh, rows, tables, rules, replicas, queues, extras)
+        last = serve(played, fresh, rows, tables, rules, replicas, extras)
         seen, totals = played[list(OUTCOME)], replicas[list(TOTALS)]
         if extras is None or not width:
             return ServingRun(seen, totals)
@@ -173,14 +172,6 @@ def replicas_of(counts: list[int], how: Operation) -> Records:
     if how.autoscaler:
         replicas["state"][how.autoscaler.least :] = 1
     return replicas
-
-
-def empty_lanes(n_replicas: int, lanes: int) -> Records:
-    """Return the queues of all replicas, nobody in them."""
-    empty = np.empty(n_replicas * lanes, LANE)
-    for name in LANE.names or ():
-        empty[name] = -1
-    return empty
 
 
 def check_fit(

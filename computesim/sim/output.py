@@ -45,7 +45,10 @@ def latencies(
     """
     requests = _by_arrival(run.requests)
     arrived = int(np.searchsorted(requests["arrival"], until, "right"))
-    return times_of(requests[skip : arrived if end is None else min(end, arrived)], until)
+    seen = requests[skip : arrived if end is None else min(end, arrived)]
+    if seen.size == 0:
+        raise SimulationError("no request is left after the warm-up")
+    return times_of(seen, until)
 
 
 def _by_arrival(requests: Records) -> Records:
@@ -66,12 +69,10 @@ def times_of(requests: Records, until: float = np.inf) -> Latencies:
     Parameters
     ----------
     requests : ndarray of records.OUTCOME, shape (n,)
-        Requests that were sent, at least one.
+        Requests that were sent.
     until : float, s
         End of the observation: what happens later is infinite.
     """
-    if requests.size == 0:
-        raise SimulationError("no request is left after the warm-up")
     first = np.where(requests["first"] <= until, requests["first"], np.inf)
     finish = np.where(requests["finish"] <= until, requests["finish"], np.inf)
     long = requests["output_tokens"] > 1
@@ -210,13 +211,33 @@ def saturated(arrival: Floats, start: Floats, growth: float = 0.05) -> bool:
     quarters, is the estimated share. The first quarter is warm-up. Differences below five
     requests are noise.
     """
-    n = arrival.size
-    marks = [float(arrival[n * quarter // 4]) for quarter in range(4)] + [float(arrival[-1])]
-    if n < 8 or not marks[1] < marks[2] < marks[3] < marks[4]:
+    return grows(arrival, start, 0, growth)
+
+
+def grows(entered: Floats, left: Floats, skip: int, growth: float = 0.05) -> bool:
+    """Tell by the rule of `saturated` whether the number of requests between two events grows.
+
+    Parameters
+    ----------
+    entered, left : ndarray of float64, shape (n,), s
+        The two events of each request, the first one not decreasing.
+    skip : int
+        Requests in flight at the start: they are counted, and are no arrivals.
+    growth : float
+        Share of the arrivals that may add to the number.
+
+    Returns
+    -------
+    bool
+    """
+    n = entered.size - skip
+    marks = [float(entered[skip + n * quarter // 4]) for quarter in (1, 2, 3)]
+    marks.append(float(entered[-1]))
+    if n < 8 or not marks[0] < marks[1] < marks[2] < marks[3]:
         return False
-    time, waiting = number_in_system(arrival, start)
-    before = time_weighted_mean(time, waiting, marks[1], marks[2])
-    after = time_weighted_mean(time, waiting, marks[3], marks[4])
+    time, inside = number_in_system(entered, left)
+    before = time_weighted_mean(time, inside, marks[0], marks[1])
+    after = time_weighted_mean(time, inside, marks[2], marks[3])
     return after - before > max(growth * n / 2, 5.0)
 
 

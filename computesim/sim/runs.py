@@ -104,12 +104,6 @@ class ServingRun:
         """How often a sequence lost its place in the KV cache."""
         return int(self.replicas["preemptions"].sum())
 
-    @property
-    def cached_share(self) -> float:
-        """Share of the prompt tokens that a prefix cache had."""
-        prompts = float(self.requests["prompt_tokens"].sum(dtype=np.int64))
-        return float(self.requests["cached_tokens"].sum(dtype=np.int64)) / prompts
-
 
 @dataclass(frozen=True, slots=True)
 class RolloutRun:

@@ -18,7 +18,7 @@ from computesim.sim.demand import Demand, in_flight
 from computesim.sim.engine import Engine, simulate_serving
 from computesim.sim.fluid import MeanLengths
 from computesim.sim.levels import Outcome, outcomes, window_mean
-from computesim.sim.output import number_in_system, saturated, time_weighted_mean
+from computesim.sim.output import grows, saturated
 from computesim.sim.pool import Pool
 from computesim.sim.records import Records
 from computesim.sim.runs import ServingRun
@@ -85,24 +85,8 @@ def play(
     rest, span = run.requests[skip:], float(run.requests["arrival"][-1])
     full = saturated(rest["arrival"], rest["first"])
     if pool.decoder is not None and demand.warm:  # a first token tells nothing of later queues
-        full = full or _fills_up(run, skip)
+        full = full or grows(run.requests["arrival"], run.requests["finish"], skip)
     return _trial(demand, trace, run, skip, judged, span, full)
-
-
-def _fills_up(run: ServingRun, skip: int, growth: float = 0.05) -> bool:
-    """Tell whether the number of requests in the pool grows, by the rule of `saturated`.
-
-    It counts those that were in flight at the start, and is meant for pools that start full.
-    """
-    seen, n = run.requests, run.requests.size - skip
-    marks = [float(seen["arrival"][skip + n * quarter // 4]) for quarter in (1, 2, 3)]
-    marks.append(float(seen["arrival"][-1]))
-    if n < 8 or not marks[0] < marks[1] < marks[2] < marks[3]:
-        return False
-    time, inside = number_in_system(seen["arrival"], seen["finish"])
-    before = time_weighted_mean(time, inside, marks[0], marks[1])
-    after = time_weighted_mean(time, inside, marks[2], marks[3])
-    return after - before > max(growth * n / 2, 5.0)
 
 
 def spent(demand: Demand, pool: Pool, counts: tuple[int, ...], trial: Trial) -> Records:

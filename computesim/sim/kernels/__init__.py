@@ -14,9 +14,11 @@ Contract, for every function here:
   (`_nrt=False`), which would cost more than the events;
 - what only some simulations need comes in one bundle or as None, and branches
   `if extras is not None` vanish at compile time where it is None;
-- functions of every event that take the bundle are inlined (`forceinline`): a
-  call would pass its arrays word by word, a hundred words, which made
-  simulations with extras four times as slow.
+- what the event loop works on goes from one function to the next as one
+  `pool.Pool`; what concerns one replica takes the pool and its number;
+- functions of every event that take the pool or the bundle are inlined
+  (`forceinline`): a call would pass their arrays word by word, a hundred words,
+  which made simulations with extras four times as slow.
 
 Inputs are checked by `engine`; the kernels trust them.
 """
@@ -24,11 +26,13 @@ Inputs are checked by `engine`; the kernels trust them.
 from __future__ import annotations
 
 from threading import Lock
-from typing import Any
 
 import numba
+import numpy as np
 
 from computesim.sim.kernel_cache import cache_folder
+from computesim.sim.kernels.pool import Extras, Floats, Numbers, Records
+from computesim.sim.records import LANE
 
 _before = numba.config.CACHE_DIR  # other users of numba in this process keep their own folder
 numba.config.CACHE_DIR = str(cache_folder())
@@ -44,13 +48,23 @@ _compiling = Lock()
 _compiled: set[bool] = set()  # whether the kernel without extras is there, and the one with them
 
 
-def serve(*arrays: Any) -> float:
-    """Play requests on replicas, see `kernels.serve.serve`.
+def serve(
+    requests: Records,
+    fresh: Numbers,
+    services: Records,
+    weight_seconds: Floats,
+    rules: Records,
+    replicas: Records,
+    extras: Extras,
+) -> float:
+    """Play requests on replicas, see `kernels.serve.serve`; nobody waits at first.
 
     It is compiled without a search for loops that vector instructions could carry out: there are
     none, and the search takes two fifths of the time.
     """
-    plain = arrays[-1] is None
+    lanes = np.full(replicas.size * int(rules["lanes"][0]), -1, LANE)
+    arrays = (requests, fresh, services, weight_seconds, rules, replicas, lanes, extras)
+    plain = extras is None
     if plain not in _compiled and not numba.config.DISABLE_JIT:
         with _compiling:
             before = numba.config.LOOP_VECTORIZE

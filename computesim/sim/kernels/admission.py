@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 from numba import njit
 
 from computesim.sim.kernels.cache import (
@@ -18,15 +14,9 @@ from computesim.sim.kernels.cache import (
     taken,
 )
 from computesim.sim.kernels.heap import push
+from computesim.sim.kernels.pool import Extras, Floats, Pool, Record, Records
 from computesim.sim.kernels.prefix import matched, use
 from computesim.sim.kernels.steps import growth, steps_that_fit
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Records = npt.NDArray[np.void]
-Record = Any  # one row of records.REPLICA, records.REQUEST or service.SERVICE
-Rules = Any  # one row of records.RULES
-Extras = Any  # records.Extras or None
 
 
 @njit(cache=True, nogil=True, _nrt=False)
@@ -39,16 +29,11 @@ def waiting(lanes: Records, base: int, n_lanes: int) -> int:
 
 
 @njit(cache=True, nogil=True, _nrt=False, forceinline=True)
-def join(
-    run: Record,
-    requests: Records,
-    i: int,
-    lanes: Records,
-    lane: int,
-    service: Record,
-    extras: Extras,
-) -> bool:
+def join(pool: Pool, r: int, i: int, extras: Extras) -> bool:
     """Put a request at the end of its lane; tell whether the next step might admit it."""
+    run, requests = pool.replicas[r], pool.requests
+    service, lanes = pool.services[run["kind"]], pool.lanes
+    lane = r * pool.rules["lanes"] + requests[i]["priority"]
     run["promised"] += promise(requests[i], service)
     run["load"] += 1
     requests[i]["following"] = -1
@@ -63,27 +48,18 @@ def join(
 
 
 @njit(cache=True, nogil=True, _nrt=False, forceinline=True)
-def begin(
-    run: Record,
-    r: int,
-    requests: Records,
-    lanes: Records,
-    heap: Ints,
-    width: int,
-    service: Record,
-    weights: Floats,
-    rules: Rules,
-    extras: Extras,
-) -> None:
+def begin(pool: Pool, r: int, extras: Extras) -> None:
     """Make room, admit, and set the next run of equal steps; its length is 0 without work."""
+    run, service = pool.replicas[r], pool.services[pool.replicas[r]["kind"]]
     run["stall"] = 0.0
     evicted = 0
     if extras is not None:
         if service["when_full"] > 0:
-            evicted = make_room(run, r, requests, lanes, heap, r * width, service, rules, extras)
+            evicted = make_room(pool, r, extras)
     if evicted == 0:
-        admit(run, r, requests, lanes, heap, r * width, service, rules, extras)
-    compose(run, heap[r * width] // requests.size, requests, service, weights)
+        admit(pool, r, extras)
+    last_step = pool.heap[r * pool.width] // pool.requests.size
+    compose(run, last_step, pool.requests, service, pool.weight_seconds[run["kind"]])
     if extras is not None:
         if service["when_full"] > 0 and run["length"] > 1:
             block = service["block_tokens"]
@@ -93,43 +69,24 @@ def begin(
 
 
 @njit(cache=True, nogil=True, _nrt=False)
-def make_room(
-    run: Record,
-    r: int,
-    requests: Records,
-    lanes: Records,
-    heap: Ints,
-    base: int,
-    service: Record,
-    rules: Rules,
-    extras: Extras,
-) -> int:
+def make_room(pool: Pool, r: int, extras: Extras) -> int:
     """Preempt sequences until the next step has room for its tokens; return how many went."""
+    run, service = pool.replicas[r], pool.services[pool.replicas[r]["kind"]]
     evicted, block = 0, service["block_tokens"]
     room = service["kv_capacity_tokens"]
     while run["held"] + growth(extras.phases, r * block, run, 1, block) > room:
-        preempt(
-            run, base, requests, lanes, r * rules["lanes"], rules["lanes"], heap, r, service, extras
-        )
+        preempt(pool, r, extras)
         evicted += 1
     return evicted
 
 
 @njit(cache=True, nogil=True, _nrt=False, forceinline=True)
-def admit(
-    run: Record,
-    r: int,
-    requests: Records,
-    lanes: Records,
-    heap: Ints,
-    base: int,
-    service: Record,
-    rules: Rules,
-    extras: Extras,
-) -> None:
+def admit(pool: Pool, r: int, extras: Extras) -> None:
     """Admit waiting requests, the highest priority first, while batch and KV cache have room."""
+    run, requests = pool.replicas[r], pool.requests
+    service, lanes = pool.services[run["kind"]], pool.lanes
     while run["running"] < service["max_batch"]:
-        k = waiting(lanes, r * rules["lanes"], rules["lanes"])
+        k = waiting(lanes, r * pool.rules["lanes"], pool.rules["lanes"])
         if k < 0:
             break
         i = lanes[k]["first"]
@@ -146,7 +103,7 @@ def admit(
         if extras is not None:
             if service["when_full"] > 0:
                 link(requests, lanes[k], i)
-            if prepared(run, r, requests, i, heap, base, service, rules, extras):
+            if prepared(pool, r, i, extras):
                 continue
         read(run, requests, i)
     run["peak_kv_tokens"] = max(run["peak_kv_tokens"], run["held"])
@@ -171,18 +128,9 @@ def kept_free(run: Record, r: int, request: Record, service: Record, extras: Ext
 
 
 @njit(cache=True, nogil=True, _nrt=False, forceinline=True)
-def prepared(
-    run: Record,
-    r: int,
-    requests: Records,
-    i: int,
-    heap: Ints,
-    base: int,
-    service: Record,
-    rules: Rules,
-    extras: Extras,
-) -> bool:
+def prepared(pool: Pool, r: int, i: int, extras: Extras) -> bool:
     """Find what is cached of an admitted request; tell whether it decodes without being read."""
+    run, requests = pool.replicas[r], pool.requests
     held_by, s = 0, requests[i]["stage"]
     if sharing(requests[i], extras):
         held_by = extras.stages[s]["active"]
@@ -190,27 +138,28 @@ def prepared(
     if requests[i]["state"] != 0:
         if requests[i]["state"] == 2:
             tokens = moved(requests[i], held_by > 0)
-            run["stall"] += service["swap_seconds_per_token"] * tokens
-        decode(run, r, requests, i, heap, base, service, extras)
+            run["stall"] += pool.services[run["kind"]]["swap_seconds_per_token"] * tokens
+        decode(pool, r, i, extras)
         return True
     if held_by > 0:
         requests[i]["cached_tokens"] = requests[i]["prompt_tokens"] - 1
-    elif rules["cache_blocks"] > 0:
-        look_up(run, r, requests, i, rules, extras)
-    elif rules["local"] == 1 and s >= 0 and extras.stages[s]["origin"] >= 0:
+    elif pool.rules["cache_blocks"] > 0:
+        look_up(pool, r, i, extras)
+    elif pool.rules["local"] == 1 and s >= 0 and extras.stages[s]["origin"] >= 0:
         if extras.stages[s]["origin"] != r or extras.stages[s]["life"] != run["lives"]:
             requests[i]["cached_tokens"] = 0
     return False
 
 
 @njit(cache=True, nogil=True, _nrt=False)
-def look_up(run: Record, r: int, requests: Records, i: int, rules: Rules, extras: Extras) -> None:
+def look_up(pool: Pool, r: int, i: int, extras: Extras) -> None:
     """Find the leading blocks of a prompt in the prefix cache, and use them."""
     first, last = extras.block_start[i], extras.block_start[i + 1]
     n = matched(extras.links, r, extras.blocks, first, last)
     for j in range(first, first + n):
-        use(run, extras.links, r, extras.blocks[j], rules["cache_blocks"])
-    requests[i]["cached_tokens"] = min(n * rules["block"], requests[i]["prompt_tokens"] - 1)
+        use(pool.replicas[r], extras.links, r, extras.blocks[j], pool.rules["cache_blocks"])
+    request = pool.requests[i]
+    request["cached_tokens"] = min(n * pool.rules["block"], request["prompt_tokens"] - 1)
 
 
 @njit(cache=True, nogil=True, _nrt=False)
@@ -225,19 +174,12 @@ def read(run: Record, requests: Records, i: int) -> None:
 
 
 @njit(cache=True, nogil=True, _nrt=False, forceinline=True)
-def decode(
-    run: Record,
-    r: int,
-    requests: Records,
-    i: int,
-    heap: Ints,
-    base: int,
-    service: Record,
-    extras: Extras,
-) -> None:
+def decode(pool: Pool, r: int, i: int, extras: Extras) -> None:
     """Add a sequence to those that decode."""
+    run, requests = pool.replicas[r], pool.requests
+    service = pool.services[run["kind"]]
     last_step = run["decoded"] + requests[i]["output_tokens"] - requests[i]["generated"]
-    push(heap, base, run["decoding"], last_step * requests.size + i)
+    push(pool.heap, r * pool.width, run["decoding"], last_step * requests.size + i)
     run["decoding"] += 1
     run["resident"] += requests[i]["prompt_tokens"] + requests[i]["generated"] - 1
     requests[i]["state"] = 4

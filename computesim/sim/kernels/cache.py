@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 from numba import njit
 
 from computesim.sim.kernels.heap import remove
-
-Ints = npt.NDArray[np.int64]
-Records = npt.NDArray[np.void]
-Extras = Any  # records.Extras or None
-Record = Any  # one row of records.REPLICA, records.REQUEST or service.SERVICE
+from computesim.sim.kernels.pool import Extras, Pool, Record, Records
 
 
 @njit(cache=True, nogil=True, _nrt=False)
@@ -119,20 +111,11 @@ def moved(request: Record, shared: bool) -> int:
 
 
 @njit(cache=True, nogil=True, _nrt=False)
-def preempt(
-    run: Record,
-    base: int,
-    requests: Records,
-    lanes: Records,
-    lane_base: int,
-    n_lanes: int,
-    heap: Ints,
-    r: int,
-    service: Record,
-    extras: Extras,
-) -> None:
+def preempt(pool: Pool, r: int, extras: Extras) -> None:
     """Let the newest sequence of the lowest priority lose its place; it waits in front again."""
-    k = lane_base + n_lanes - 1
+    run, requests = pool.replicas[r], pool.requests
+    service, lanes = pool.services[run["kind"]], pool.lanes
+    k = (r + 1) * pool.rules["lanes"] - 1
     while lanes[k]["newest"] < 0:
         k -= 1
     i = lanes[k]["newest"]
@@ -142,7 +125,7 @@ def preempt(
         release(run, requests, i, service, extras)
         requests[i]["state"] = 0
     else:
-        drop_decoding(run, base, requests, i, heap, r, service, extras)
+        drop_decoding(pool, r, i, extras)
         if service["when_full"] == 2:
             shared = False
             if sharing(requests[i], extras):
@@ -177,17 +160,10 @@ def drop_reading(run: Record, requests: Records, i: int) -> None:
 
 
 @njit(cache=True, nogil=True, _nrt=False)
-def drop_decoding(
-    run: Record,
-    base: int,
-    requests: Records,
-    i: int,
-    heap: Ints,
-    r: int,
-    service: Record,
-    extras: Extras,
-) -> None:
+def drop_decoding(pool: Pool, r: int, i: int, extras: Extras) -> None:
     """Take a sequence out of those that decode, and note what it has generated."""
+    run, requests = pool.replicas[r], pool.requests
+    heap, base = pool.heap, r * pool.width
     n, slot = requests.size, 0
     while heap[base + slot] % n != i:
         slot += 1
@@ -196,5 +172,5 @@ def drop_decoding(
     requests[i]["generated"] = requests[i]["output_tokens"] - missing
     run["decoding"] -= 1
     run["resident"] -= requests[i]["prompt_tokens"] + requests[i]["generated"] - 1
-    block = service["block_tokens"]
+    block = pool.services[run["kind"]]["block_tokens"]
     extras.phases[r * block + phase(requests[i], run, extras, block)] -= 1

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+from computesim.sim.kernels.pool import Floats, Ints
 
 
 @njit(cache=True, nogil=True, _nrt=False)

@@ -2,71 +2,53 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
 from computesim.sim.kernels.cache import promise, sharing
 from computesim.sim.kernels.heap import replay, schedule, unschedule
+from computesim.sim.kernels.pool import Extras, Pool, Record, Records, Rules
 from computesim.sim.kernels.prefix import forget, matched
 from computesim.sim.kernels.steps import elapsed, lost, owned, settle, steps_until
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Records = npt.NDArray[np.void]
-Record = Any  # one row of records.REPLICA
-Rules = Any  # one row of records.RULES
-Extras = Any  # records.Extras or None
 
-
-@njit(cache=True, nogil=True, _nrt=False)
-def rank(replicas: Records, r: int, load: Ints, loads: Ints, leaves: int) -> None:
+@njit(cache=True, nogil=True, _nrt=False, forceinline=True)
+def rank(pool: Pool, r: int) -> None:
     """Bring the place of a replica among those that take requests up to date."""
-    leaf = replicas[r]["pool"] * leaves + r
-    load[leaf] = replicas[r]["load"] if replicas[r]["state"] == 0 else np.iinfo(np.int64).max
-    replay(loads, load, leaf)
+    run, load = pool.replicas[r], pool.load
+    leaf = run["pool"] * pool.end.size + r
+    load[leaf] = run["load"] if run["state"] == 0 else np.iinfo(np.int64).max
+    replay(pool.loads, load, leaf)
 
 
 @njit(cache=True, nogil=True, _nrt=False, forceinline=True)
-def choose(
-    requests: Records,
-    i: int,
-    replicas: Records,
-    services: Records,
-    load: Ints,
-    loads: Ints,
-    leaves: int,
-    turns: Ints,
-    rules: Rules,
-    extras: Extras,
-) -> int:
+def choose(pool: Pool, i: int, extras: Extras) -> int:
     """Return the replica of a request, or -1 if it has to wait until one can take it."""
-    pool = 1 if load.size > leaves and requests[i]["state"] == 1 else 0
-    shortest = loads[1] if load.size == leaves else loads[2 + pool] - pool * leaves
-    if load[pool * leaves + shortest] == np.iinfo(np.int64).max:
+    requests, load, loads, leaves = pool.requests, pool.load, pool.loads, pool.end.size
+    which = 1 if load.size > leaves and requests[i]["state"] == 1 else 0
+    shortest = loads[1] if load.size == leaves else loads[2 + which] - which * leaves
+    if load[which * leaves + shortest] == np.iinfo(np.int64).max:
         return -1  # none is on
-    if rules["routing"] == 0 and extras is None:
+    if pool.rules["routing"] == 0 and extras is None:
         return int(shortest)
     if extras is not None:
-        home = at_home(requests[i], replicas, extras)
+        home = at_home(requests[i], pool.replicas, extras)
         if home >= 0:
             return int(home)
     chosen = shortest
-    if rules["routing"] == 1:
-        chosen = in_turn(replicas, pool, turns)
-    elif rules["routing"] == 2:
-        chosen = with_room(requests, i, replicas, services, pool)
-    elif rules["routing"] == 3:
-        given = requests[i]["replica"]
-        if given >= 0 and takes(replicas[given], pool):
-            chosen = given
+    if pool.rules["routing"] == 1:
+        chosen = in_turn(pool, which)
+    elif pool.rules["routing"] == 2:
+        chosen = with_room(pool, i, which)
+    elif pool.rules["routing"] == 3:
+        dealt = requests[i]["replica"]
+        if dealt >= 0 and takes(pool.replicas[dealt], which):
+            chosen = dealt
     if extras is not None:
-        if rules["routing"] == 4:
-            chosen = of_two(i, replicas, pool, shortest, extras)
-        elif rules["routing"] == 5:
-            chosen = with_prefix(requests, i, replicas, pool, shortest, rules, extras)
+        if pool.rules["routing"] == 4:
+            chosen = of_two(pool.replicas, i, which, shortest, extras)
+        elif pool.rules["routing"] == 5:
+            chosen = with_prefix(pool, i, which, shortest, extras)
         if chosen >= 0 and sharing(requests[i], extras):
             extras.stages[requests[i]["stage"]]["home"] = chosen
     return int(chosen)
@@ -89,29 +71,29 @@ def at_home(request: Record, replicas: Records, extras: Extras) -> int:
 
 
 @njit(cache=True, nogil=True, _nrt=False)
-def takes(run: Record, pool: int) -> bool:
+def takes(run: Record, which: int) -> bool:
     """Tell whether a replica takes requests of a pool."""
-    return bool(run["state"] == 0 and run["pool"] == pool)
+    return bool(run["state"] == 0 and run["pool"] == which)
 
 
 @njit(cache=True, nogil=True, _nrt=False)
-def in_turn(replicas: Records, pool: int, turns: Ints) -> int:
+def in_turn(pool: Pool, which: int) -> int:
     """Return the next replica that is on."""
-    r = turns[pool]
-    while not takes(replicas[r % replicas.size], pool):
+    replicas, r = pool.replicas, pool.turns[which]
+    while not takes(replicas[r % replicas.size], which):
         r += 1
-    turns[pool] = r + 1
+    pool.turns[which] = r + 1
     return int(r % replicas.size)
 
 
 @njit(cache=True, nogil=True, _nrt=False)
-def with_room(requests: Records, i: int, replicas: Records, services: Records, pool: int) -> int:
+def with_room(pool: Pool, i: int, which: int) -> int:
     """Return the replica with the fewest requests among those that admit one more at once."""
-    best = -1
+    replicas, best = pool.replicas, -1
     for r in range(replicas.size):
-        if takes(replicas[r], pool):
-            service = services[replicas[r]["kind"]]
-            need = replicas[r]["promised"] + promise(requests[i], service)
+        if takes(replicas[r], which):
+            service = pool.services[replicas[r]["kind"]]
+            need = replicas[r]["promised"] + promise(pool.requests[i], service)
             room = need <= service["kv_capacity_tokens"]
             room = room and replicas[r]["load"] < service["max_batch"]
             if room and (best < 0 or replicas[r]["load"] < replicas[best]["load"]):
@@ -120,42 +102,36 @@ def with_room(requests: Records, i: int, replicas: Records, services: Records, p
 
 
 @njit(cache=True, nogil=True, _nrt=False)
-def of_two(i: int, replicas: Records, pool: int, shortest: int, extras: Extras) -> int:
+def of_two(replicas: Records, i: int, which: int, shortest: int, extras: Extras) -> int:
     """Return the less loaded one of two replicas that were drawn beforehand."""
     best = -1
     for j in range(2):
         r = extras.draws[i, j]
-        if takes(replicas[r], pool) and (best < 0 or replicas[r]["load"] < replicas[best]["load"]):
+        less = best < 0 or replicas[r]["load"] < replicas[best]["load"]
+        if less and takes(replicas[r], which):
             best = r
     return int(best if best >= 0 else shortest)
 
 
 @njit(cache=True, nogil=True, _nrt=False)
-def with_prefix(
-    requests: Records,
-    i: int,
-    replicas: Records,
-    pool: int,
-    shortest: int,
-    rules: Rules,
-    extras: Extras,
-) -> int:
+def with_prefix(pool: Pool, i: int, which: int, shortest: int, extras: Extras) -> int:
     """Return the replica that knows most of a prompt, unless it is too far ahead of the shortest.
 
     Where there are no blocks to compare, it is the one of the stage before.
     """
+    replicas, rules, stage_of = pool.replicas, pool.rules, pool.requests[i]["stage"]
     best, most = -1, 0
     if rules["cache_blocks"] > 0:
         first, last = extras.block_start[i], extras.block_start[i + 1]
         for r in range(replicas.size):
-            if takes(replicas[r], pool):
+            if takes(replicas[r], which):
                 n = matched(extras.links, r, extras.blocks, first, last)
                 if n > most:
                     best, most = r, n
-    elif requests[i]["stage"] >= 0:
-        stage = extras.stages[requests[i]["stage"]]
+    elif stage_of >= 0:
+        stage = extras.stages[stage_of]
         origin = stage["origin"]
-        if origin >= 0 and takes(replicas[origin], pool):
+        if origin >= 0 and takes(replicas[origin], which):
             if replicas[origin]["lives"] == stage["life"]:
                 best = origin
     if best >= 0 and replicas[best]["load"] - replicas[shortest]["load"] <= rules["slack"]:
@@ -164,75 +140,53 @@ def with_prefix(
 
 
 @njit(cache=True, nogil=True, _nrt=False)
-def cut_off(run: Record, r: int, service: Record, rules: Rules, extras: Extras, now: float) -> None:
+def cut_off(pool: Pool, r: int, extras: Extras, now: float) -> None:
     """Book the steps of a run that ended by now, and the part of the one that is in progress."""
+    run, width = pool.replicas[r], pool.rules["bin"]
     steps = steps_until(run, now)
     if run["start"] + elapsed(run, steps) > now:
         steps -= 1
-    settle(run, r, steps, service, rules, extras)
+    settle(pool, r, steps, extras)
     ended = run["start"] + elapsed(run, steps)  # later than now while it still swaps
     rest = now - ended
     run["busy_seconds"] += rest
     run["batch_seconds"] += run["running"] * rest
     if extras is not None:
-        if rules["bin"] > 0.0:
-            lost(run, ended, now, rules["bin"], extras.timeline)
+        if width > 0.0:
+            lost(run, ended, now, width, extras.timeline)
 
 
 @njit(cache=True, nogil=True, _nrt=False)
-def machine_event(
-    requests: Records,
-    replicas: Records,
-    services: Records,
-    lanes: Records,
-    heap: Ints,
-    width: int,
-    end: Floats,
-    ends: Ints,
-    load: Ints,
-    loads: Ints,
-    rules: Rules,
-    extras: Extras,
-    now: float,
-) -> None:
+def machine_event(pool: Pool, extras: Extras, now: float) -> None:
     """Let the next replica fail, or be ready."""
     n_failures = extras.failures.size
     code = unschedule(extras.plant_times, extras.plant_codes, extras.plant_size)
     r = code - n_failures if code >= n_failures else extras.failures[code]["replica"]
-    run = replicas[r]
+    run, end = pool.replicas[r], pool.end
     if code >= n_failures:
         run["state"] = 0
     elif run["state"] == 0 or run["state"] == 3:
         if end[r] < np.inf:
-            cut_off(run, r, services[run["kind"]], rules, extras, now)
+            cut_off(pool, r, extras, now)
             end[r] = np.inf
-            replay(ends, end, r)
-        fail(run, r, requests, lanes, heap, r * width, services[run["kind"]], rules, extras, now)
+            replay(pool.ends, end, r)
+        fail(pool, r, extras, now)
         if run["state"] == 3:
-            switch_off(run, rules, extras, now)
+            switch_off(run, pool.rules, extras, now)
         else:
             run["state"] = 4
             ready = now + extras.failures[code]["repair"]
             schedule(
                 extras.plant_times, extras.plant_codes, extras.plant_size, ready, n_failures + r
             )
-    rank(replicas, r, load, loads, end.size)
+    rank(pool, r)
 
 
 @njit(cache=True, nogil=True, _nrt=False)
-def fail(
-    run: Record,
-    r: int,
-    requests: Records,
-    lanes: Records,
-    heap: Ints,
-    base: int,
-    service: Record,
-    rules: Rules,
-    extras: Extras,
-    now: float,
-) -> None:
+def fail(pool: Pool, r: int, extras: Extras, now: float) -> None:
     """Let a replica lose all that it holds; its requests are sent again, to be read anew."""
+    run, requests, lanes, rules = pool.replicas[r], pool.requests, pool.lanes, pool.rules
+    heap, base, service = pool.heap, r * pool.width, pool.services[run["kind"]]
     n = requests.size
     for slot in range(base, base + run["decoding"]):
         i = heap[slot] % n
@@ -275,20 +229,12 @@ def again(requests: Records, i: int, extras: Extras, now: float) -> int:
 
 
 @njit(cache=True, nogil=True, _nrt=False)
-def decide(
-    replicas: Records,
-    n_line: int,
-    load: Ints,
-    loads: Ints,
-    leaves: int,
-    rules: Rules,
-    extras: Extras,
-    now: float,
-) -> None:
+def decide(pool: Pool, n_line: int, extras: Extras, now: float) -> None:
     """Start or drain replicas, so that each has about as many requests as wanted.
 
     States: 0 on, 1 off, 2 starting, 3 draining, 4 down.
     """
+    replicas, rules = pool.replicas, pool.rules
     outstanding, kept = n_line, 0
     for r in range(replicas.size):
         outstanding += replicas[r]["load"]
@@ -313,7 +259,7 @@ def decide(
                 if replicas[r]["load"] == 0:
                     switch_off(replicas[r], rules, extras, now)
     for r in range(replicas.size):
-        rank(replicas, r, load, loads, leaves)
+        rank(pool, r)
 
 
 @njit(cache=True, nogil=True, _nrt=False)

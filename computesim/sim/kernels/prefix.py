@@ -5,18 +5,13 @@ A list over all blocks that exist, linked both ways; -2 stands for a block that 
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 from numba import njit
 
-Links = npt.NDArray[np.int32]
-Record = Any  # one row of an array of dtype records.REPLICA
+from computesim.sim.kernels.pool import Numbers, Record
 
 
 @njit(cache=True, nogil=True, _nrt=False)
-def matched(links: Links, r: int, blocks: Links, first: int, last: int) -> int:
+def matched(links: Numbers, r: int, blocks: Numbers, first: int, last: int) -> int:
     """Return how many leading blocks of a prompt are cached."""
     n = 0
     while first + n < last and links[r, 0, blocks[first + n]] != -2:
@@ -25,7 +20,7 @@ def matched(links: Links, r: int, blocks: Links, first: int, last: int) -> int:
 
 
 @njit(cache=True, nogil=True, _nrt=False)
-def unlink(run: Record, links: Links, r: int, block: int) -> None:
+def unlink(run: Record, links: Numbers, r: int, block: int) -> None:
     """Take a block out of the list."""
     newer, older = links[r, 0, block], links[r, 1, block]
     if newer >= 0:
@@ -41,7 +36,7 @@ def unlink(run: Record, links: Links, r: int, block: int) -> None:
 
 
 @njit(cache=True, nogil=True, _nrt=False)
-def use(run: Record, links: Links, r: int, block: int, most: int) -> None:
+def use(run: Record, links: Numbers, r: int, block: int, most: int) -> None:
     """Make a block the newest one; the oldest leaves if there are more than `most`."""
     if links[r, 0, block] != -2:
         unlink(run, links, r, block)
@@ -58,7 +53,7 @@ def use(run: Record, links: Links, r: int, block: int, most: int) -> None:
 
 
 @njit(cache=True, nogil=True, _nrt=False)
-def forget(run: Record, links: Links, r: int) -> None:
+def forget(run: Record, links: Numbers, r: int) -> None:
     """Empty the cache."""
     for block in range(links.shape[2]):
         links[r, 0, block] = -2

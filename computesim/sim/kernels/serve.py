@@ -11,10 +11,7 @@ costs more than the event.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
 from computesim.sim.kernels.admission import begin, join
@@ -28,15 +25,8 @@ from computesim.sim.kernels.plant import (
     rank,
     switch_off,
 )
+from computesim.sim.kernels.pool import Extras, Floats, Ints, Numbers, Pool, Record, Records, Rules
 from computesim.sim.kernels.steps import elapsed, lost, settle, steps_until
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Numbers = npt.NDArray[np.int32]
-Records = npt.NDArray[np.void]
-Record = Any  # one row of records.REPLICA
-Rules = Any  # one row of records.RULES
-Extras = Any  # records.Extras or None
 
 
 @njit(cache=True, nogil=True)
@@ -85,15 +75,14 @@ def serve(
         leaves *= 2
     pools = replicas["pool"].max() + 1
     load = np.full(pools * leaves, np.iinfo(np.int64).max)
-    last = play(
+    pool = Pool(
         requests,
-        fresh,
         services,
         weight_seconds,
         rules[0],
         replicas,
         lanes,
-        np.zeros(replicas.size * width, np.int64),  # decoding sequences, by their last step
+        np.zeros(replicas.size * width, np.int64),
         width,
         np.full(leaves, np.inf),
         np.arange(2 * leaves) % leaves,
@@ -102,34 +91,17 @@ def serve(
         np.full((rules[0]["lanes"], 2), -1),
         np.empty(replicas.size, np.int64),
         np.zeros(2, np.int64),
-        extras,
     )
-    return float(last)
+    return float(play(pool, fresh, extras))
 
 
 @njit(cache=True, nogil=True, _nrt=False)
-def play(
-    requests: Records,
-    fresh: Numbers,
-    services: Records,
-    weight_seconds: Floats,
-    rules: Rules,
-    replicas: Records,
-    lanes: Records,
-    heap: Ints,
-    width: int,
-    end: Floats,
-    ends: Ints,
-    load: Ints,
-    loads: Ints,
-    line: Ints,
-    due: Ints,
-    turns: Ints,
-    extras: Extras,
-) -> float:
+def play(pool: Pool, fresh: Numbers, extras: Extras) -> float:
     """Play from event to event, on arrays that `serve` has allocated."""
+    requests, replicas, rules = pool.requests, pool.replicas, pool.rules
+    end, ends, line, due = pool.end, pool.ends, pool.line, pool.due
     n_fresh = fresh.size if fresh.size > 0 else requests.size
-    prepare(replicas, end, ends, load, loads, extras)
+    prepare(pool, extras)
     now, tick, arrived, n_line, finished = 0.0, rules["tick"], 0, 0, 0
     while finished < rules["stop_after"]:
         now = end[ends[1]]
@@ -143,12 +115,10 @@ def play(
         # Steps end: every replica whose run is over delivers its tokens.
         while end[ends[1]] == now:
             r = ends[1]
-            run, service = replicas[r], services[replicas[r]["kind"]]
-            settle(run, r, run["length"], service, rules, extras)
-            finished += deliver(
-                run, r, requests, lanes, heap, r * width, service, rules, extras, now
-            )
-            rank(replicas, r, load, loads, end.size)
+            run = replicas[r]
+            settle(pool, r, run["length"], extras)
+            finished += deliver(pool, r, extras, now)
+            rank(pool, r)
             end[r] = np.inf
             replay(ends, end, r)
             n_due = mark_due(run, due, n_due, r)
@@ -160,12 +130,9 @@ def play(
         # Replicas fail, and others are ready; the autoscaler decides.
         if extras is not None:
             while extras.plant_size[0] > 0 and extras.plant_times[0] == now:
-                machine_event(
-                    requests, replicas, services, lanes, heap, width, end, ends, load, loads,
-                    rules, extras, now,
-                )  # fmt: skip
+                machine_event(pool, extras, now)
             if tick == now:
-                decide(replicas, n_line, load, loads, end.size, rules, extras, now)
+                decide(pool, n_line, extras, now)
                 tick += rules["tick"]
         # Requests arrive: in order of their number, then those of stages that follow.
         while arrived < n_fresh:
@@ -186,15 +153,15 @@ def play(
             while line[lane, 0] < 0:
                 lane += 1
             i = line[lane, 0]
-            r = choose(requests, i, replicas, services, load, loads, end.size, turns, rules, extras)
+            r = choose(pool, i, extras)
             if r < 0:
                 break
             line[lane, 0] = requests[i]["following"]
             n_line -= 1
             requests[i]["replica"] = r
-            run, service = replicas[r], services[replicas[r]["kind"]]
-            admissible = join(run, requests, i, lanes, r * rules["lanes"] + lane, service, extras)
-            rank(replicas, r, load, loads, end.size)
+            run = replicas[r]
+            admissible = join(pool, r, i, extras)
+            rank(pool, r)
             if end[r] == np.inf:
                 n_due = mark_due(run, due, n_due, r)
             elif admissible and run["length"] > 1:
@@ -208,10 +175,7 @@ def play(
             run["due"] = 0
             if run["state"] == 1 or run["state"] == 4:
                 continue
-            begin(
-                run, r, requests, lanes, heap, width, services[run["kind"]],
-                weight_seconds[run["kind"]], rules, extras,
-            )  # fmt: skip
+            begin(pool, r, extras)
             if run["length"] > 0:
                 run["start"] = now
                 if extras is not None:
@@ -220,24 +184,23 @@ def play(
                 replay(ends, end, r)
     for r in range(replicas.size):
         if end[r] < np.inf:
-            cut_off(replicas[r], r, services[replicas[r]["kind"]], rules, extras, now)
-        close(replicas[r], r * width, requests, heap, rules, extras, now)
+            cut_off(pool, r, extras, now)
+        close(pool, r, extras, now)
     return now
 
 
 @njit(cache=True, nogil=True, _nrt=False)
-def prepare(
-    replicas: Records, end: Floats, ends: Ints, load: Ints, loads: Ints, extras: Extras
-) -> None:
+def prepare(pool: Pool, extras: Extras) -> None:
     """Bring tournaments, replicas and the list of failures to their first state."""
-    for leaf in range(load.size):
-        replay(loads, load, leaf)
-    for leaf in range(end.size):
-        replay(ends, end, leaf)
+    replicas = pool.replicas
+    for leaf in range(pool.load.size):
+        replay(pool.loads, pool.load, leaf)
+    for leaf in range(pool.end.size):
+        replay(pool.ends, pool.end, leaf)
     for r in range(replicas.size):
         replicas[r]["head"] = replicas[r]["tail"] = -1
         replicas[r]["newest_block"] = replicas[r]["oldest_block"] = -1
-        rank(replicas, r, load, loads, end.size)
+        rank(pool, r)
     if extras is not None:
         for f in range(extras.failures.size):
             time = extras.failures[f]["time"]
@@ -293,17 +256,17 @@ def stall(run: Record, rules: Rules, extras: Extras, now: float) -> None:
 
 
 @njit(cache=True, nogil=True, _nrt=False)
-def close(
-    run: Record, base: int, requests: Records, heap: Ints, rules: Rules, extras: Extras, now: float
-) -> None:
+def close(pool: Pool, r: int, extras: Extras, now: float) -> None:
     """Write down what is owed at the end: time paid for, tokens of sequences that still decode."""
+    run, requests = pool.replicas[r], pool.requests
+    heap, base = pool.heap, r * pool.width
     for slot in range(base, base + run["decoding"]):
         i = heap[slot] % requests.size
         missing = heap[slot] // requests.size - run["decoded"]
         requests[i]["generated"] = requests[i]["output_tokens"] - missing
     if extras is not None:
         if run["state"] != 1:
-            switch_off(run, rules, extras, now)
+            switch_off(run, pool.rules, extras, now)
     else:
         run["on_seconds"] += now
 

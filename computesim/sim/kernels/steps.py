@@ -7,17 +7,10 @@ series: it is summed at once, and a request costs the same whatever its length.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
-Ints = npt.NDArray[np.int64]
-Records = npt.NDArray[np.void]
-Record = Any  # one row of an array of dtype records.REPLICA
-Rules = Any  # one row of records.RULES
-Extras = Any  # records.Extras or None
+from computesim.sim.kernels.pool import Extras, Ints, Pool, Record, Records
 
 
 @njit(cache=True, nogil=True, _nrt=False)
@@ -89,8 +82,9 @@ def steps_that_fit(phases: Ints, base: int, run: Record, most: int, block: int, 
 
 
 @njit(cache=True, nogil=True, _nrt=False, forceinline=True)
-def settle(run: Record, r: int, steps: int, service: Record, rules: Rules, extras: Extras) -> None:
+def settle(pool: Pool, r: int, steps: int, extras: Extras) -> None:
     """Book the first steps of a run of replica r."""
+    run, service = pool.replicas[r], pool.services[pool.replicas[r]["kind"]]
     n, seconds = run["decoding"], elapsed(run, steps)
     run["busy_seconds"] += seconds
     run["batch_seconds"] += run["running"] * seconds
@@ -100,8 +94,8 @@ def settle(run: Record, r: int, steps: int, service: Record, rules: Rules, extra
     run["prefill_tokens"] += steps * run["chunk"]
     run["decode_tokens"] += steps * n
     if extras is not None:
-        if rules["bin"] > 0.0:
-            spread(run, steps, rules["bin"], extras.timeline)
+        if pool.rules["bin"] > 0.0:
+            spread(run, steps, pool.rules["bin"], extras.timeline)
         if service["when_full"] > 0:
             block = service["block_tokens"]
             run["held"] += growth(extras.phases, r * block, run, steps, block)

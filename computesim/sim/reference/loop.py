@@ -16,12 +16,7 @@ def rollout_loop(
 ) -> tuple[Floats, Floats, Floats, Floats]:
     """Return when batches start, are ready, begin to be learnt from and are done.
 
-    Parameters
-    ----------
-    latency, occupancy, learner : ndarray of float64, shape (n,), s
-    sync : float, s
-    staleness : float
-        As for `loop.rollout_loop`.
+    Arguments are those of `loop.rollout_loop`.
 
     Returns
     -------

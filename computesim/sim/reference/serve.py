@@ -39,23 +39,13 @@ def serve(
     weight_seconds: Floats,
     rules: Records,
     replicas: Records,
-    lanes: Records,
     extras: Extras | None,
     log: list[tuple[Any, ...]] | None = None,
 ) -> float:
     """Play requests on replicas until `stop_after` of them are finished, and return the time.
 
-    Parameters
-    ----------
-    requests, fresh, services, weight_seconds, rules, replicas, lanes, extras
-        As for `kernels.serve`; `lanes` is not used: the twin has queues of its own.
-    log : list, optional
-        Filled with (replica, begin, seconds, decoding sequences, prompt tokens) of each step.
-
-    Returns
-    -------
-    float, s
-        When the last step ended.
+    All but the last argument are those of `kernels.serve.serve`. The log is filled with (replica,
+    begin, seconds, decoding sequences, prompt tokens) of each step.
     """
     pool = Pool(requests, services, weight_seconds, rules[0], replicas, extras, log)
     return pool.play(fresh if fresh.size else np.arange(requests.size))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +18,13 @@ class Totals:
     width: float  #: of an interval, s
     on_since: float = 0.0
 
-    def interval(self, time: float) -> Any:
-        """Return the interval of a time; the last one takes all that is later."""
-        assert self.bins is not None
-        return self.bins[min(int(time // self.width), len(self.bins) - 1)]
+    def intervals(self, since: float, until: float) -> Iterator[tuple[Any, float]]:
+        """Yield the intervals between two times and the seconds in each; the last has no end."""
+        while self.bins is not None and since < until:
+            place = int(since // self.width)
+            edge = min((place + 1) * self.width, until)
+            yield self.bins[min(place, len(self.bins) - 1)], edge - since
+            since = edge
 
     def peak(self, held: int) -> None:
         """Note how much KV cache is taken."""
@@ -33,14 +37,10 @@ class Totals:
         """
         self.row["busy_seconds"] += seconds
         self.row["batch_seconds"] += running * seconds
-        time, end = sorted((since, since + seconds))
-        while self.bins is not None and time < end:
-            edge = min((int(time // self.width) + 1) * self.width, end)
-            part = edge - time if seconds > 0 else time - edge
-            cell = self.interval(time)
-            cell["prefill_seconds" if reads else "decode_seconds"] += part
-            cell["batch_seconds"] += running * part
-            time = edge
+        for cell, part in self.intervals(*sorted((since, since + seconds))):
+            signed = part if seconds > 0 else -part
+            cell["prefill_seconds" if reads else "decode_seconds"] += signed
+            cell["batch_seconds"] += running * signed
 
     def step(
         self,
@@ -53,7 +53,7 @@ class Totals:
         decoding: int,
     ) -> None:
         """Add a step."""
-        found = {
+        added = {
             "busy_seconds": seconds,
             "batch_seconds": running * seconds,
             "compute_seconds": compute,
@@ -62,25 +62,17 @@ class Totals:
             "prefill_tokens": chunk,
             "decode_tokens": decoding,
         }
-        for name, value in found.items():
+        for name, value in added.items():
             self.row[name] += value
-        if self.bins is None:
-            return
-        found["prefill_seconds" if chunk else "decode_seconds"] = seconds
+        added["prefill_seconds" if chunk else "decode_seconds"] = seconds
         for name in ("busy_seconds", "iterations"):
-            del found[name]
-        time, end = began, began + seconds
-        while time < end:
-            edge = min((int(time // self.width) + 1) * self.width, end)
-            for name, value in found.items():
-                self.interval(time)[name] += value * (edge - time) / seconds
-            time = edge
+            del added[name]
+        for cell, part in self.intervals(began, began + seconds):
+            for name, value in added.items():
+                cell[name] += value * part / seconds
 
     def paid(self, now: float) -> None:
         """Add the time since it was switched on."""
         self.row["on_seconds"] += now - self.on_since
-        time = self.on_since
-        while self.bins is not None and time < now:
-            edge = min((int(time // self.width) + 1) * self.width, now)
-            self.interval(time)["on_seconds"] += edge - time
-            time = edge
+        for cell, part in self.intervals(self.on_since, now):
+            cell["on_seconds"] += part

@@ -69,24 +69,7 @@ def read_recording(
     end: float = np.inf,
     factor: float = 1.0,
 ) -> Recording:
-    """Return a recorded trace with what is to be said about it.
-
-    Parameters
-    ----------
-    path : str or Path
-        The file.
-    format : str, optional
-        A name of `schemas.NAMES`.
-    start, end : float, s
-        Span of time to keep.
-    factor : float
-        How many times faster the requests come than they did.
-
-    Raises
-    ------
-    CaseError
-        If the file cannot be read, lacks a column, or holds impossible values.
-    """
+    """Return a recorded trace with what is to be said about it; arguments are `read_trace`'s."""
     file = Path(path)
     schema, reader, chunks = _opened(file, format)
     store = _Store()
