@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -62,7 +65,8 @@ def explain(
     from computesim import load_scenario
 
     read = load_scenario(scenario, shown.overrides or (), shown.catalog)
-    figure = _explained(read, variable, year)
+    with _searched_by_nobody():
+        figure = _explained(read, variable, year)
     if shown.csv:
         from computesim.study.explain.trail import COLUMNS, rows, write_table
 
@@ -85,6 +89,19 @@ def explain(
     typer.echo(f"{read.name} ({read.hash[:8]})\n\n{text}")
     if shown.csv:
         typer.echo(f"\nWritten: {shown.csv}")
+
+
+@contextmanager
+def _searched_by_nobody() -> Iterator[None]:
+    """Leave what is made inside to the end of the process: no search for circles in wide trees."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.freeze()
+            gc.enable()
 
 
 def _explained(read: Scenario, variable: str, year: int) -> Explanation:

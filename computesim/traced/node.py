@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import math
 import operator
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -308,7 +308,9 @@ for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
     _comparison(_name)
 
 
-def ordered(roots: Iterable[Traced], given: bool = True) -> Iterator[Traced]:
+def ordered(
+    roots: Iterable[Traced], given: bool = True, seen: Container[int] = ()
+) -> Iterator[Traced]:
     """Yield every node below some roots once, operands before what is made of them.
 
     Parameters
@@ -316,18 +318,20 @@ def ordered(roots: Iterable[Traced], given: bool = True) -> Iterator[Traced]:
     roots : iterable of Traced
     given : bool
         Follow what leaves rest on as well, not only operands.
+    seen : container of int
+        Identities of nodes that are left out, with what stands below them only.
     """
-    seen: set[int] = set()
+    met: set[int] = set()
     waiting = [(root, False) for root in roots]
     while waiting:
         node, done = waiting.pop()
         if done:
             yield node
-        elif id(node) not in seen:
-            seen.add(id(node))
+        elif id(node) not in met and id(node) not in seen:
+            met.add(id(node))
             waiting.append((node, True))
             below = (*node.operands, *node.given) if given else node.operands
-            waiting += [(n, False) for n in below if id(n) not in seen]
+            waiting += [(n, False) for n in below if id(n) not in met]
 
 
 def recomputed(node: Traced) -> float:

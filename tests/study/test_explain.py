@@ -23,7 +23,7 @@ from computesim.scenario.shipped import shipped_scenarios
 from computesim.scenario.values import Value
 from computesim.scenario.yaml_loader import dotted
 from computesim.study.explain import ExplainError, Explanation, explain, kept, walked
-from computesim.study.explain.dimension import dimensions
+from computesim.study.explain.dimension import Units, misfits
 from computesim.study.explain.formula import formula
 from computesim.study.explain.trail import COLUMNS, audit, rows, shown
 from computesim.traced import Traced, ordered, recomputed, walk
@@ -182,24 +182,24 @@ def test_every_figure_of_a_shipped_scenario_is_traced_to_the_bit(name: str) -> N
 @pytest.mark.parametrize("name", [name for name in WORLDS if name != "replications"])
 def test_the_units_of_the_whole_projection_go_together(name: str) -> None:
     figures = walked(load_scenario(SMALL, WORLDS[name]), MEMO)
-    misfits = dimensions(figures.values())[1]
-    assert [str(m) for m in misfits if not m.node.name.startswith(MISFITS)] == []
+    faults = misfits(figures.values())
+    assert [str(m) for m in faults if not m.node.name.startswith(MISFITS)] == []
 
 
 def test_a_sum_of_things_that_do_not_go_together_is_a_misfit() -> None:
     watts, dollars = (Traced(1.0, "input", name=unit, unit=unit) for unit in ("W", "USD"))
     seconds = Traced(2.0, "input", name="time", unit="s")
-    assert dimensions([watts + dollars])[1]
-    assert not dimensions([watts * seconds + Traced(3.0, "input", name="energy", unit="J")])[1]
+    assert misfits([watts + dollars])
+    assert not misfits([watts * seconds + Traced(3.0, "input", name="energy", unit="J")])
 
 
 def test_every_node_that_is_shown_has_a_name_and_a_unit(small: tuple[Scenario, Results]) -> None:
     for variable in ("Energy", "Cost of tokens|chat", "FLOP", "Capex", "Bill|Optics|800G"):
         root = explained(small, variable, 2026).root
-        units, _ = dimensions([root])
+        units = Units()
         nodes = [each.node for each in shown([root])]
         assert len(nodes) > 20
-        assert all(node.name and (node.unit or units[id(node)]) for node in nodes)
+        assert all(node.name and units.of(node) for node in nodes)
 
 
 def test_a_new_family_of_results_needs_no_explainer(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from computesim.report.scales import rounded, scaled
 from computesim.report.text.tables import columns
+from computesim.study.explain.dimension import Units
 from computesim.units import number_text
 
 if TYPE_CHECKING:
@@ -49,9 +50,7 @@ def _quantity(value: float, unit: str) -> str:
 
 def _tree_text(root: Traced, depth: int, notes: bool = False) -> str:
     """Return a tree: a line for each node, its formula, and the operands of it by letters."""
-    from computesim.study.explain.dimension import dimensions
-
-    writer = _Tree(dimensions([root])[0], notes, set())
+    writer = _Tree(Units(), notes, set())
     return "\n".join(writer.lines(root, "", "", depth))
 
 
@@ -59,7 +58,7 @@ def _tree_text(root: Traced, depth: int, notes: bool = False) -> str:
 class _Tree:
     """What the lines of a tree have in common."""
 
-    units: Mapping[int, str]  #: of nodes that bring none along
+    units: Units
     notes: bool
     seen: set[int]  #: nodes that have been expanded
 
@@ -105,7 +104,7 @@ class _Tree:
 
     def _head(self, node: Traced, first: str, rest: str, end: str) -> Iterator[str]:
         """Yield a node as a line, or as two where one is too long."""
-        unit = node.unit or self.units[id(node)]
+        unit = self.units.of(node)
         said = node.value if isinstance(node.value, str) else _quantity(node.value, unit)
         left, tag = f"{first}{node.name} = {said}", _tag(node, WIDTH)
         if len(left) + len(tag) + len(end) + 2 <= WIDTH:

@@ -81,19 +81,8 @@ def _power(name: str, power: float) -> str:
     return name if power == 1.0 else f"{name}^{power:g}"
 
 
-def dimensions(roots: Iterable[Traced], given: bool = True) -> tuple[dict[int, str], list[Misfit]]:
-    """Return the unit of every node below some roots, and what does not go together.
-
-    Parameters
-    ----------
-    roots : iterable of Traced
-    given : bool
-        Follow what leaves rest on as well, not only operands.
-
-    Returns
-    -------
-    tuple of dict of int to str, and list of Misfit
-        Units by identity of the node.
+class Units:
+    """Units of nodes, worked out when they are asked for; those of their operands come first.
 
     Notes
     -----
@@ -103,18 +92,36 @@ def dimensions(roots: Iterable[Traced], given: bool = True) -> tuple[dict[int, s
     product. A unit that a node brings along stands: that of a row of the results must be what
     its operands give, that of a law with coefficients of its own (FLOP per token) need not.
     """
-    known: dict[int, Powers | None] = {}
-    misfits: list[Misfit] = []
-    for node in ordered(roots, given):
-        unit = _unit(node, known, misfits)
-        if node.unit:
-            own = powers(node.unit)
-            if node.final and unit is not None and _strict(unit) != _strict(own):
-                misfits.append(Misfit(node, (written(own), written(unit))))
-            unit = own
-        known[id(node)] = unit
-    written_units = {key: written(unit or ()) for key, unit in known.items()}
-    return written_units, misfits
+
+    def __init__(self) -> None:
+        self._known: dict[int, Powers | None] = {}
+        self._nodes: list[Traced] = []  # whose identities are known
+        self.misfits: list[Misfit] = []  #: what does not go together, so far
+
+    def of(self, node: Traced) -> str:
+        """Return the unit of a node."""
+        for each in ordered([node], given=False, seen=self._known):
+            self._known[id(each)] = self._found(each)
+            self._nodes.append(each)
+        return node.unit or written(self._known[id(node)] or ())
+
+    def _found(self, node: Traced) -> Powers | None:
+        """Return the unit that a node brings along, or else that of its operands."""
+        unit = _unit(node, self._known, self.misfits)
+        if not node.unit:
+            return unit
+        own = powers(node.unit)
+        if node.final and unit is not None and _strict(unit) != _strict(own):
+            self.misfits.append(Misfit(node, (written(own), written(unit))))
+        return own
+
+
+def misfits(roots: Iterable[Traced]) -> list[Misfit]:
+    """Return what does not go together below some roots, conditions of leaves included."""
+    units = Units()
+    for node in ordered(roots):
+        units.of(node)
+    return units.misfits
 
 
 def _unit(node: Traced, known: dict[int, Powers | None], misfits: list[Misfit]) -> Powers | None:

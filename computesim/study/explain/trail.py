@@ -12,7 +12,7 @@ from computesim.cells.memo import Memo
 from computesim.results import Results, written_whole
 from computesim.results.variables import VariableError
 from computesim.scenario import Scenario
-from computesim.study.explain.dimension import dimensions
+from computesim.study.explain.dimension import Units
 from computesim.study.explain.figure import ExplainError, grouped, members
 from computesim.study.explain.formula import Formula, formula
 from computesim.study.explain.walked import walked
@@ -64,7 +64,7 @@ def rows(roots: Sequence[Traced], given: bool = True) -> Iterator[tuple[object, 
     """
     formulas = shown(roots, given)
     ids = {id(each.node): f"#{number}" for number, each in enumerate(formulas, 1)}
-    units, _ = dimensions(roots, given)
+    units = Units()
     for number, each in enumerate(formulas, 1):
         node = each.node
         yield (
@@ -72,7 +72,7 @@ def rows(roots: Sequence[Traced], given: bool = True) -> Iterator[tuple[object, 
             kind(node),
             node.name,
             node.value,
-            node.unit or units[id(node)],
+            units.of(node),
             node.operation,
             each.written(ids),
             " ".join(ids[id(n)] for n in each.given if id(n) in ids),
@@ -150,10 +150,10 @@ def as_data(root: Traced, depth: int) -> dict[str, Any]:
         that came before is `{"see": id}`, and one at the last level says how many nodes it has
         `below`.
     """
-    return _data(root, depth, {}, dimensions([root])[0])
+    return _data(root, depth, {}, Units())
 
 
-def _data(node: Traced, depth: int, seen: dict[int, int], units: dict[int, str]) -> dict[str, Any]:
+def _data(node: Traced, depth: int, seen: dict[int, int], units: Units) -> dict[str, Any]:
     """Return a node and what is below it."""
     if id(node) in seen:
         return {"see": seen[id(node)], "name": node.name}
@@ -161,7 +161,7 @@ def _data(node: Traced, depth: int, seen: dict[int, int], units: dict[int, str])
     facts = {
         "name": node.name,
         "value": node.value,
-        "unit": node.unit or ("" if isinstance(node.value, str) else units[id(node)]),
+        "unit": node.unit if isinstance(node.value, str) else units.of(node),
         "operation": node.operation,
         "formula": each.written(),
         "source": node.source,
