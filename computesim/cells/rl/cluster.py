@@ -105,7 +105,7 @@ def balanced(plan: RLPlan) -> RLPlan:
         return plan
     size, load = SMALLEST_LEARNER, serving_load(plan.model, plan.engine_dtype, plan.kv_dtype)
     split = _divided(plan, plan.n_accelerators, size)
-    needed = batch_seconds(split, rollout_replica(split, load), tail=False)
+    needed = batch_seconds(split, rollout_replica(split, load)[1], tail=False)
     while True:
         split = _divided(plan, plan.n_accelerators, size)
         try:

@@ -12,6 +12,7 @@ from computesim.cells.rl.plan import RLPlan
 from computesim.cells.rl.replica import rollout_replica
 from computesim.cells.rl.turns import Turns, in_turns
 from computesim.cells.serving import paged_service
+from computesim.hardware.serving import ServingLayout
 from computesim.hardware.step import StepModel
 from computesim.quantities import ServingLoad
 from computesim.sim.engine import Engine, simulate_queue, simulate_rollout, simulate_serving
@@ -30,6 +31,7 @@ class RolloutPool:
     """The rollout engine of a plan, and the part of it that is simulated."""
 
     plan: RLPlan
+    layout: ServingLayout  #: of a replica
     step: StepModel
     load: ServingLoad
     replicas: int  #: of the engine
@@ -42,12 +44,12 @@ class RolloutPool:
     def of(cls, plan: RLPlan, seed: int, engine: Engine) -> RolloutPool:
         """Return the pool of a plan."""
         load = serving_load(plan.model, plan.engine_dtype, plan.kv_dtype)
-        step = rollout_replica(plan, load)
+        layout, step = rollout_replica(plan, load)
         replicas = max(plan.split[0] // step.n_accelerators, 1)
         part = min(1.0, plan.simulated / plan.drawn) if plan.simulated else 1.0
         played = max(1, round(replicas * part))
         size = max(1, round(plan.drawn * played / replicas))
-        return cls(plan, step, load, replicas, played, size, seed, engine)
+        return cls(plan, layout, step, load, replicas, played, size, seed, engine)
 
     @property
     def service(self) -> Service:

@@ -17,8 +17,8 @@ from computesim.quantities import ServingLoad
 WORTH_IT: Final = 0.75
 
 
-def rollout_replica(plan: RLPlan, load: ServingLoad) -> StepModel:
-    """Return the step of a rollout replica that holds the longest rollout.
+def rollout_replica(plan: RLPlan, load: ServingLoad) -> tuple[ServingLayout, StepModel]:
+    """Return layout and step of a rollout replica that holds the longest rollout.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def rollout_replica(plan: RLPlan, load: ServingLoad) -> StepModel:
 
     Returns
     -------
-    StepModel
+    ServingLayout, StepModel
         Of the layouts that hold it, the smallest nearly as soon through a batch as the best.
 
     Raises
@@ -39,9 +39,10 @@ def rollout_replica(plan: RLPlan, load: ServingLoad) -> StepModel:
     """
     machine = plan.accelerator
     if plan.tp_rollout:
-        return _step(plan, load, _given(plan, load))
+        layout = _given(plan, load)
+        return layout, _step(plan, load, layout)
     longest = plan.prompt_tokens + plan.observed_tokens + plan.max_output_tokens + 1
-    found: list[tuple[float, StepModel]] = []
+    found: list[tuple[float, ServingLayout, StepModel]] = []
     shortage = ""
     for layout in serving_layouts(load, machine):
         if layout.n_accelerators > plan.split[0]:
@@ -52,11 +53,11 @@ def rollout_replica(plan: RLPlan, load: ServingLoad) -> StepModel:
             shortage = str(error)
             continue
         if step.kv_capacity_tokens >= longest:
-            found.append((batch_seconds(plan, step), step))
+            found.append((batch_seconds(plan, step), layout, step))
     if not found:
         raise CapacityError(shortage or f"{load.name} leaves no room for {longest:g} tokens")
-    best = min(seconds for seconds, _ in found)
-    return next(step for seconds, step in found if WORTH_IT * seconds <= best)
+    best = min(seconds for seconds, _, _ in found)
+    return next((layout, step) for seconds, layout, step in found if WORTH_IT * seconds <= best)
 
 
 def batch_seconds(plan: RLPlan, step: StepModel, tail: bool = True) -> float:
