@@ -29,6 +29,7 @@ def run(
     charts: options.Charts = "",
     catalog: options.Catalog = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of all random streams.")] = None,
+    jobs: options.Jobs = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -48,7 +49,7 @@ def run(
     folder.mkdir(parents=True, exist_ok=True)  # a place that cannot be written says so now
     memo = Memo(default_folder())
     with progress(quiet) as tell:
-        results = project(read, tell, memo)
+        results = project(read, tell, memo, jobs)
     saved = save_results(results, folder)  # before all that only shows or explains them
     rendered = _render(results, folder, kinds)
     files = [*rendered, _trail(read, results, memo, folder), *saved]
@@ -91,6 +92,7 @@ def compare(
         Path | None, typer.Option(metavar="DIR", help="Write compare.csv and compare.html here.")
     ] = None,
     catalog: options.Catalog = None,
+    jobs: options.Jobs = None,
     as_json: options.Json = False,
 ) -> None:
     """Hold scenarios against the first one, year by year.
@@ -106,7 +108,7 @@ def compare(
         raise typer.BadParameter("a comparison takes two scenarios or more.", param_hint="A B...")
     if out:
         out.mkdir(parents=True, exist_ok=True)
-    runs, files = runs_of(scenarios, catalog), []
+    runs, files = runs_of(scenarios, catalog, jobs), []
     if out:
         files = [write_differences(runs, out / "compare.csv"),
                  write_comparison(runs, out / "compare.html")]  # fmt: skip
@@ -117,7 +119,9 @@ def compare(
         typer.echo("".join(f"\nWritten: {file}" for file in files).strip(), nl=bool(files))
 
 
-def runs_of(names: Sequence[str], catalog: Path | None = None) -> list[Results]:
+def runs_of(
+    names: Sequence[str], catalog: Path | None = None, jobs: int | None = None
+) -> list[Results]:
     """Return the results of scenarios, or of folders that hold results already.
 
     Parameters
@@ -126,13 +130,15 @@ def runs_of(names: Sequence[str], catalog: Path | None = None) -> list[Results]:
         Files, shipped names or folders. All are read before the first is run.
     catalog : Path, optional
         Folder of the user's own tables, for the scenarios that are run.
+    jobs : int, optional
+        Processes that measure cells; all usable cores by default.
     """
     from computesim import Results, load_results, load_scenario
     from computesim.pipeline import project
 
     read = [load_results(n) if Path(n).is_dir() else load_scenario(n, (), catalog) for n in names]
     with progress() as tell:
-        return [r if isinstance(r, Results) else project(r, tell) for r in read]
+        return [r if isinstance(r, Results) else project(r, tell, jobs=jobs) for r in read]
 
 
 @app.command()
