@@ -26,7 +26,7 @@ from computesim.errors import ComputesimError
 PATIENCE: Final = 1.0  #: s of work in this process before others are started, which takes as long
 GLANCE: Final = 0.2  #: s between two looks at how far the others are
 SETTING: Final = "COMPUTESIM_JOBS"
-_START: Final = "import sys; sys.path[:] = {path!r}; from {module} import _serve; _serve()"
+_START: Final = "import sys; sys.path[:] = {path!r}; from {module} import {serve}; {serve}()"
 
 Call = tuple[Callable[..., Any], tuple[Any, ...]]  #: a function of a module, and its arguments
 Answer = Callable[[int, Any, float], None]  #: takes the number of a call, its result, its seconds
@@ -177,8 +177,9 @@ class _Other(Thread):
     def __init__(self, crowd: Crowd) -> None:
         super().__init__(daemon=True)
         self._crowd = crowd
+        start = _START.format(path=sys.path, module=__name__, serve=_serve.__name__)
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _START.format(path=sys.path, module=__name__)],
+            [sys.executable, "-c", start],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is the parent's affair

@@ -95,6 +95,6 @@ def main() -> None:
     app(prog_name="computesim")
 
 
-def _say(message: Warning | str, *_: object) -> None:
+def _say(message: Warning | str, *_: object, **__: object) -> None:
     """Say a warning without the place in the code where it arose."""
     typer.echo(f"note: {message}", err=True)

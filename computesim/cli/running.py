@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ import typer
 from computesim.cli import options
 from computesim.cli.app import app
 from computesim.cli.output import print_json, progress
+from computesim.cli.records import with_records
 from computesim.records import as_data
 
 if TYPE_CHECKING:
@@ -19,7 +21,17 @@ if TYPE_CHECKING:
     from computesim.scenario import Scenario
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How a run goes on, and what it says."""
+
+    jobs: options.Jobs = None
+    as_json: options.Json = False
+    quiet: options.Quiet = False
+
+
 @app.command()
+@with_records
 def run(
     scenario: options.Scenario,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Results go to DIR/NAME-HASH.")] = Path(
@@ -29,9 +41,8 @@ def run(
     charts: options.Charts = "",
     catalog: options.Catalog = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of all random streams.")] = None,
-    jobs: options.Jobs = None,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
+    *,
+    told: Told,
 ) -> None:
     """Run a scenario and write its results, tables and report.
 
@@ -48,16 +59,16 @@ def run(
     folder = output_folder(out, read.name, read.hash)
     folder.mkdir(parents=True, exist_ok=True)  # a place that cannot be written says so now
     memo = Memo(default_folder())
-    with progress(quiet) as tell:
-        results = project(read, tell, memo, jobs)
+    with progress(told.quiet) as tell:
+        results = project(read, tell, memo, told.jobs)
     saved = save_results(results, folder)  # before all that only shows or explains them
     rendered = _render(results, folder, kinds)
     files = [*rendered, _trail(read, results, memo, folder), *saved]
-    if as_json:
+    if told.as_json:
         from computesim.report.text.run import summary_of
 
         print_json({**as_data(summary_of(results)), "folder": folder, "files": files})
-    elif quiet:
+    elif told.quiet:
         typer.echo(folder)
     else:
         from computesim.report.text.run import run_text

@@ -115,22 +115,24 @@ def test_a_cell_that_another_process_measured_meanwhile_is_known(tmp_path: Path)
     assert ours.get(Number, (2,), pytest.fail) == Number(2.0)
 
 
+def numbered(folder: Path) -> None:
+    """Ask a memo for 300 cells."""
+    memo = Memo(folder)
+    for i in range(300):
+        assert memo.get(Number, (i,), lambda i=i: Number(float(i))) == Number(float(i))
+    memo.save()
+
+
 @pytest.mark.parametrize("damage", ["no database", "torn pages"])
 def test_a_damaged_file_is_set_aside_and_said_once(tmp_path: Path, damage: str) -> None:
-    first = Memo(tmp_path)
-    for i in range(300):
-        first.get(Number, (i,), lambda i=i: Number(float(i)))
-    first.save()
+    numbered(tmp_path)
     file = tmp_path / FILE
     size = file.stat().st_size
     with file.open("r+b") as draft:
         draft.seek(0 if damage == "no database" else 4096)
         draft.write(b"\x5a" * min(size - 4096, 40_000))
     with pytest.warns(UserWarning, match="is damaged") as said:
-        memo = Memo(tmp_path)
-        for i in range(300):
-            assert memo.get(Number, (i,), lambda i=i: Number(float(i))) == Number(float(i))
-        memo.save()
+        numbered(tmp_path)
     assert len(said) == 1
     assert len(list(tmp_path.glob("*.damaged-*"))) == 1
     again = Memo(tmp_path)
