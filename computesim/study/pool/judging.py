@@ -32,10 +32,12 @@ from computesim.study.pool.answer import (
     StepFacts,
     TaskFigures,
 )
+from computesim.study.pool.possible import layout_faults, length_faults
 from computesim.study.pool.question import PoolQuestion
 from computesim.study.pool.run import Played, Pool, play, pool_of
 from computesim.study.pool.timeline import rows_of
 from computesim.study.pool.traffic import Requests, requests_of
+from computesim.workload.transformer import serving_load
 
 
 def simulated(question: PoolQuestion) -> tuple[PoolAnswer, Played]:
@@ -59,7 +61,15 @@ def simulated(question: PoolQuestion) -> tuple[PoolAnswer, Played]:
         If the model does not fit.
     """
     catalog = question.tables()
-    requests = requests_of(question, catalog.model(question.model).context_length)
+    model, chip = catalog.model(question.model), catalog.accelerator(question.accelerator)
+    load = serving_load(model, question.dtype, question.kv_dtype)
+    faults = [*layout_faults(question, load, chip)]
+    if not question.traffic.trace:
+        lengths = question.traffic.prompt_tokens, question.traffic.output_tokens
+        faults += length_faults(question, model.name, model.context_length, "traffic", lengths)
+    if faults:
+        raise QuestionError(faults, "simulate")
+    requests = requests_of(question, model.context_length)
     pool = pool_of(question, catalog, requests.trace)
     played = play(question, pool, requests)
     answer = _answer(question, pool, played)

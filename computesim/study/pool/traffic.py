@@ -17,10 +17,12 @@ from computesim.sim.trace import (
     Trace,
     bursty_arrivals,
     generate,
+    in_context,
     lognormal,
     replay,
     turns_of,
 )
+from computesim.study.pool.possible import context_remarks, refused_all
 from computesim.study.pool.question import PoolQuestion
 from computesim.study.pool.recorded import recorded
 
@@ -38,6 +40,7 @@ class Requests:
     priority: Ints | None = None  #: of each request
     kind: Ints | None = None  #: class of each request
     kind_names: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()  #: what became of requests that no engine takes as they are
 
     @property
     def follows(self) -> bool:
@@ -57,7 +60,8 @@ def requests_of(question: PoolQuestion, context: int) -> Requests:
     ----------
     question : PoolQuestion
     context : int, token
-        No turn of a drawn session has a longer prompt.
+        Of the model: longer prompts are left out, longer outputs end there. No turn of a drawn
+        session has a longer prompt.
 
     Raises
     ------
@@ -67,9 +71,18 @@ def requests_of(question: PoolQuestion, context: int) -> Requests:
         If a trace cannot be read.
     """
     traffic = question.traffic
-    trace = _trace(question, context)
+    asked = _trace(question, context)
+    # the parts of a search are rounded up to whole tokens
+    seen = in_context(asked, context - (traffic.search.depth if traffic.search else 0))
+    if (trace := seen.trace) is None:
+        words = refused_all(asked, question.model, context)
+        raise QuestionError([question.fault("traffic.trace", *words)], "simulate")
     has_sessions = trace.session is not None and trace.think_seconds is not None
     requests = _in_sessions(trace) if has_sessions else _patterned(trace, question)
+    if traffic.samples > 1:  # a sample may have the output of a request with a shorter prompt
+        requests = replace(requests, trace=in_context(requests.trace, context).trace or trace)
+    told = tuple(context_remarks(seen, question.model, context, len(asked)))
+    requests = replace(requests, remarks=told)
     kinds = _kinds(trace, requests)
     if kinds is not None:
         requests = replace(requests, kind=kinds, kind_names=_names(trace, kinds))
