@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -27,6 +28,9 @@ from computesim.study.pool.question import PoolQuestion
 from computesim.study.pool.recorded import recorded
 
 
+SESSION: Final = "session"  #: the task whose sequences are requests of their own
+
+
 @dataclass(frozen=True, slots=True)
 class Requests:
     """The requests of a simulation."""
@@ -46,6 +50,13 @@ class Requests:
     def follows(self) -> bool:
         """Whether requests wait for others."""
         return self.chains is not None and bool(self.chains.follows.any())
+
+    @property
+    def sequences_per_request(self) -> int:
+        """Samples of a request, or continuations of its search; a turn of a session is a request."""
+        if self.task is None or self.task_name == SESSION:
+            return 1
+        return self.task.size // (int(self.task.max()) + 1)
 
     @property
     def has_prefixes(self) -> bool:
@@ -126,7 +137,7 @@ def _in_sessions(trace: Trace) -> Requests:
     _, task = np.unique(session, return_inverse=True)
     n = int(task.max()) + 1
     text = f"{n:,} sessions, each turn after the answer before"
-    return Requests(trace, "", text, sessions(trace.session, trace.think_seconds), task, "session")
+    return Requests(trace, "", text, sessions(trace.session, trace.think_seconds), task, SESSION)
 
 
 def _patterned(trace: Trace, question: PoolQuestion) -> Requests:
@@ -163,7 +174,7 @@ def _names(trace: Trace, kinds: Ints) -> tuple[str, ...]:
 
 def _faults(question: PoolQuestion, requests: Requests) -> Iterator[Fault]:
     traffic, names = question.traffic, requests.kind_names
-    if traffic.turns is None and requests.task_name == "session":
+    if traffic.turns is None and requests.task_name == SESSION:
         patterns = {"clients": traffic.clients, "samples": traffic.samples > 1,
                     "search": traffic.search}  # fmt: skip
         for name in [name for name, stated in patterns.items() if stated][:1]:
