@@ -8,6 +8,7 @@ from typing import Final
 
 from computesim.accounts import (
     capex,
+    context,
     devices,
     machines,
     network,
@@ -50,4 +51,5 @@ def rows(world: World) -> Iterator[Row]:
 
 def remarks(world: World) -> list[str]:
     """Return what a reader of the results must know."""
-    return [*machines.remarks(world), *bill.remarks(world), *devices.remarks(world)]
+    return [*machines.remarks(world), *bill.remarks(world), *devices.remarks(world),
+            *context.remarks(world)]  # fmt: skip

@@ -252,9 +252,7 @@ def compose(
 
 
 @njit(cache=True, nogil=True, _nrt=False)
-def multiplications(
-    tokens: int, shared: float, groups: int, budget: int, weights: Floats
-) -> float:
+def multiplications(tokens: int, shared: float, groups: int, budget: int, weights: Floats) -> float:
     """Return the seconds of the multiplications of a step, shared experts by the mean group."""
     index = min(tokens, budget)
     seconds = weights[0, index]
