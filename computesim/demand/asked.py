@@ -189,7 +189,10 @@ def _longest(plan: PostTraining, model: Architecture, year: float) -> float:
 
     Unless the mean rollout does not fit into it either, which is a remark of the results.
     """
-    cap, room = plan.max_response_tokens.at(year), model.context_length - plan.prompt_tokens.at(year)
+    cap, room = (
+        plan.max_response_tokens.at(year),
+        model.context_length - plan.prompt_tokens.at(year),
+    )
     return least(cap, room) if plan.response_tokens.at(year) < room else cap
 
 

@@ -55,7 +55,9 @@ def test_classes_are_held_against_the_context_each(command: Command) -> None:
 
 def test_a_layout_that_does_not_fit_names_those_that_do(command: Command) -> None:
     options = ("--model", "llama-3.1-70b", "--tp", 1, "--dtype", "bf16")
-    told = re.compile("does not fit on 1 x h100-sxm: .* too much on each; it fits with .*tp 4, tp 8")
+    told = re.compile(
+        "does not fit on 1 x h100-sxm: .* too much on each; it fits with .*tp 4, tp 8"
+    )
     assert told.search(command(*SIMULATE, *options, code=1).stderr)
     assert told.search(command(*CAPACITY, *options, code=1).stdout)
 

@@ -65,7 +65,10 @@ def test_degrees_that_divide_are_named_where_one_does_not() -> None:
     (misfit,) = misfits(load, ServingLayout(tp=3), CATALOG.accelerator("h100-sxm"))
     assert misfit.accepted == "accepted: 1, 2, 4, 5, 8"
     (misfit,) = misfits(load_of("llama-4-scout"), ServingLayout(tp=5))
-    assert misfit.why == "tp 5 neither divides the 8 KV heads of llama-4-scout nor is a multiple of them"
+    assert (
+        misfit.why
+        == "tp 5 neither divides the 8 KV heads of llama-4-scout nor is a multiple of them"
+    )
 
 
 def test_experts_and_layers_bound_the_other_degrees(machines: dict[str, Accelerator]) -> None:

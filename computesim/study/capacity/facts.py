@@ -186,7 +186,9 @@ def _inputs(
     asked = demand.demand().trace if demand.recorded is None else demand.recorded
     seen = in_context(asked, model.context_length)
     if seen.trace is None:
-        fault = question.fault("traffic.trace", *refused_all(asked, model.name, model.context_length))
+        fault = question.fault(
+            "traffic.trace", *refused_all(asked, model.name, model.context_length)
+        )
         raise QuestionError([fault], "capacity")
     remarks = [*context_remarks(seen, model.name, model.context_length, len(asked))]
     recorded = None if demand.recorded is None else seen.trace

@@ -16,7 +16,9 @@ from computesim.study.pool.run import Played
 from computesim.study.pool.window import Window
 
 SIMPLEST: Final = "round-robin"
-WORSE: Final = 1.02  #: p90 TTFT of the default routing ÷ that of the simplest, from which it is told
+WORSE: Final = (
+    1.02  #: p90 TTFT of the default routing ÷ that of the simplest, from which it is told
+)
 
 
 def window_remarks(question: PoolQuestion, played: Played, window: Window) -> Iterator[str]:

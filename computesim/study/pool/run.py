@@ -110,9 +110,7 @@ def pool_of(question: PoolQuestion, catalog: Catalog, trace: Trace) -> Pool:
     return Pool(name, chip, load, layout, step, question.replicas, question.prefill_replicas)
 
 
-def _named(
-    layout: ServingLayout, load: ServingLoad, chip: Accelerator, trace: Trace
-) -> StepModel:
+def _named(layout: ServingLayout, load: ServingLoad, chip: Accelerator, trace: Trace) -> StepModel:
     """Return the replica of a layout that the question says, or refuse it with those that fit."""
     longest = float((trace.prompt_tokens + trace.output_tokens).max())
     try:

@@ -58,7 +58,8 @@ def window_of(
 
     Returns
     -------
-    Window    """
+    Window
+    """
     if not last > start:
         start, last = 0.0, run.makespan
     seen = run.requests
