@@ -21,11 +21,13 @@ def told(*overrides: str) -> list[str]:
 
 def test_a_product_beyond_the_context_of_its_model_is_told_once_with_its_years() -> None:
     assert told() == []
-    (text,) = told("products.chat.prompt_tokens=200000")
-    assert "chat on tier" in text
-    assert "a prompt of 200,000" in text
-    assert text.startswith("2024-2026: ")
-    assert "cells cut them there" in text
+    texts = told("products.chat.prompt_tokens=200000")
+    assert len(texts) == 2  # with a chain of thought and without
+    assert all(
+        text.startswith("2025-2026: chat on tier quick: a prompt of 200,000 and ")
+        and "exceed the 131,072 that llama-3.1-70b reads: cells cut them there" in text
+        for text in texts
+    )
 
 
 def test_rollouts_are_cut_at_the_context_of_their_policy() -> None:
