@@ -46,9 +46,9 @@ def _overlong(demand: Demand) -> Iterator[_Overlong]:
             if prompt + output > context:
                 whose = f"{stream.name or served.workload} on tier {served.tier}"
                 yield _Overlong(whose, served.model.name, prompt, output, context,
-                                "cells cut them there, tokens and FLOP are counted whole")  # fmt: skip
+                                "cells cut them there, FLOP are counted whole")  # fmt: skip
     for run in demand.rl:
         context, prompt = run.model.context_length, float(run.recipe.prompt_tokens)
         if prompt + run.response_tokens > context:
             yield _Overlong(f"RL of {run.lab}", run.model.name, prompt, run.response_tokens,
-                            context, "rollouts are cut there")  # fmt: skip
+                            context, "they are played as if it read them")  # fmt: skip

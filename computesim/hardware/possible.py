@@ -37,7 +37,7 @@ def divides(load: ServingLoad, tp: int) -> bool:
 
     Source
     ------
-    vLLM, ModelConfig.verify_with_parallel_config and QKVParallelLinear; SGLang's layers do the same;
+    vLLM, ModelConfig.verify_with_parallel_config and QKVParallelLinear; the layers of SGLang;
     Megatron-LM, arguments.py (num_attention_heads, num_query_groups).
     """
     equal = all(heads % tp == 0 for heads in load.head_counts)
@@ -81,7 +81,7 @@ def misfits(
 
 
 def _degrees(load: ServingLoad, most: int) -> str:
-    """Return the degrees of tensor parallelism that divide a model, inside a domain if it is known."""
+    """Return the degrees of tensor parallelism that divide a model, inside a domain if told."""
     most = most or max(load.head_counts, default=1)
     return f"accepted: {', '.join(str(n) for n in range(1, most + 1) if divides(load, n))}"
 

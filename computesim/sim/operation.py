@@ -224,6 +224,7 @@ class Operation:
             patience=np.zeros(1, np.int64),
             missing=np.zeros(n * prefix, np.int64),
             unread=np.zeros(n_replicas * prefix, np.int64),
+            sent=np.zeros(n_replicas * prefix, np.int64),
         )
 
     def _blocks(self) -> tuple[npt.NDArray[np.int32], Ints]:

@@ -179,3 +179,4 @@ class Extras(NamedTuple):
     patience: Ints  #: decisions in a row to shrink, shape (1,)
     missing: Ints  #: prompt tokens of each request that its replica had to read, shape (n,)
     unread: Ints  #: their sum over requests without a first token, shape (replicas,)
+    sent: Ints  #: when a request was last sent to each, counted in requests, shape (replicas,)

@@ -30,7 +30,7 @@ REPEATABLE = ("--set", "--class", "--json", "--quiet")
 
 def _once(words: list[str]) -> list[str]:
     """Return the words with each option as it is given last, but for those that may be repeated."""
-    several = (*REPEATABLE, "--accelerator") if words[:1] == ["capacity"] else REPEATABLE
+    several = REPEATABLE if words[:1] == ["simulate"] else (*REPEATABLE, "--accelerator")
     again = {
         place
         for place, word in enumerate(words)

@@ -42,12 +42,15 @@ class Case:
     writes: str = ""
 
 
+_REPEATABLE = ("--set", "--accelerator")
+
+
 def _once(words: tuple[str, ...]) -> tuple[str, ...]:
     """Give the words with each option as it is given last, but for those that may be repeated."""
     again = {
         place
         for place, word in enumerate(words)
-        if word.startswith("--") and word != "--set" and word in words[place + 1 :]
+        if word.startswith("--") and word not in _REPEATABLE and word in words[place + 1 :]
     }
     return tuple(w for n, w in enumerate(words) if n not in again and n - 1 not in again)
 

@@ -151,7 +151,7 @@ def _promise(answer: PoolAnswer) -> Iterator[Line]:
         levels = promise[name] if isinstance(promise[name], dict) else {"": promise[name]}
         for kind, level in levels.items():
             term = f"p90 {name.upper()} {kind} within {_time(level)}".replace("  ", " ")
-            seen = answer.classes[kind] if kind in answer.classes else None
+            seen = answer.classes.get(kind)
             p90 = seen[f"{name}_p90"] if seen else getattr(f, f"{name}_p90")
             terms.append(f"{term} ({_time(p90)})")
     what = "sequences" if _is_several(answer) else "requests"

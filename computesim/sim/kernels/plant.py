@@ -117,8 +117,8 @@ def of_two(replicas: Records, i: int, which: int, shortest: int, extras: Extras)
 def with_prefix(pool: Pool, i: int, which: int, shortest: int, extras: Extras) -> int:
     """Return the replica with the fewest tokens to read until the first token of a request.
 
-    Those of its prompt that are not cached there, and of the requests before it; the fewest
-    outstanding requests among equals. Replicas too far ahead of the shortest queue take none.
+    Those of its prompt that are not cached there, and of the requests before it; equals take
+    turns. Replicas too far ahead of the shortest queue take none.
     """
     if which == 1:
         return int(shortest)  # nothing is read where it decodes
@@ -127,10 +127,12 @@ def with_prefix(pool: Pool, i: int, which: int, shortest: int, extras: Extras) -
     for r in range(replicas.size):
         if takes(replicas[r], which) and replicas[r]["load"] <= longest:
             tokens = extras.unread[r] + to_read(pool, i, r, extras)
-            if tokens < most or (tokens == most and replicas[r]["load"] < replicas[best]["load"]):
+            if tokens < most or (tokens == most and extras.sent[r] < extras.sent[best]):
                 best, most = r, tokens
     extras.missing[i] = most - extras.unread[best]
     extras.unread[best] = most
+    pool.turns[which] += 1
+    extras.sent[best] = pool.turns[which]
     return int(best)
 
 

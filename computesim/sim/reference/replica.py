@@ -85,6 +85,7 @@ class Replica:
     lives: int = 0  #: failures and starts so far
     wake: Any = None
     unread: int = 0  #: `missing` of the requests without a first token
+    sent: int = 0  #: when a request was last sent here, counted in requests
 
     def __post_init__(self) -> None:
         self.waiting = [deque() for _ in range(self.rules["lanes"])]

@@ -229,13 +229,15 @@ class Pool:
     def by_prefix(self, sequence: Sequence, ready: list[Replica], shortest: Replica) -> Replica:
         """Return the replica with the fewest tokens to read until the first one of a request.
 
-        Those of its own prompt that are not cached there, and of the requests before it; none is
-        sent to a replica that is too far ahead of the shortest queue.
+        Those of its own prompt that are not cached there, and of the requests before it; equals
+        take turns. None is sent to a replica that is too far ahead of the shortest queue.
         """
         if sequence.state == HANDED:
             return shortest  # nothing is read where it decodes
         near = [p for p in ready if p.load - shortest.load <= self.rules["slack"]]
-        chosen = min(near, key=lambda p: (p.unread + p.missing(sequence), p.load))
+        chosen = min(near, key=lambda p: (p.unread + p.missing(sequence), p.sent))
+        self.turns[0] += 1
+        chosen.sent = self.turns[0]
         sequence.missing = chosen.missing(sequence)
         chosen.unread += sequence.missing
         return chosen

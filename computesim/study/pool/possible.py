@@ -1,4 +1,4 @@
-"""What a question about serving asks that no engine does: layouts and lengths that are impossible."""
+"""What questions about serving ask that no engine does: impossible layouts and lengths."""
 
 from __future__ import annotations
 

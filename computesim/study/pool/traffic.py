@@ -52,7 +52,7 @@ class Requests:
 
     @property
     def sequences_per_request(self) -> int:
-        """Samples of a request, or continuations of its search; a turn of a session is a request."""
+        """Samples of a request, or parts of its search; a turn of a session is a request."""
         if self.task is None or self.task_name == SESSION:
             return 1
         return self.task.size // (int(self.task.max()) + 1)
