@@ -83,6 +83,9 @@ class ServingLoad:
     d_expert: int = 0  #: columns of one routed expert; 0 if not told
     n_latent_layers: int = 0  #: layers of latent attention
     n_linear_layers: int = 0  #: layers of linear attention
+    #: heads that tp divides into equal parts: query heads, heads of linear layers; () if not told
+    head_counts: tuple[int, ...] = ()
+    kv_head_counts: tuple[int, ...] = ()  #: heads that tp divides, or copies to equally many ranks
 
     @property
     def weight_bytes(self) -> float:

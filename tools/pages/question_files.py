@@ -18,9 +18,9 @@ _HEAD = """\
 <!-- Written by tools.pages from the questions; a test keeps it current. -->
 
 `simulate`, `capacity`, `plan`, `rl` and `balance` take a question as a YAML file, as options, or as
-both: an option says a key otherwise than the file, and `--set traffic.rate=8` says any key. The tables
-below list all keys; the help of a command lists those that are options, what people type every day
-first.
+both: an option says a key otherwise than the file, and `--set traffic.rate=8` says any key. The
+tables below list all keys; the help of a command lists those that are options, what people type
+every day first.
 
 ```yaml
 # pool.yaml: computesim simulate pool.yaml --ttft 1s

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from computesim.cells.rl.plan import SPREAD
 from computesim.errors import Fault, QuestionError
-from computesim.hardware.layout_degrees import listed, splits_heads
+from computesim.hardware.layout_degrees import listed
+from computesim.hardware.possible import divides
 from computesim.quantities import DTYPE_BYTES
 from computesim.scenario.part import optional, required
 from computesim.scenario.question_fields import (
@@ -178,7 +179,7 @@ def _of_replica(
     question: RLQuestion, model: Architecture, accelerator: Accelerator, generating: int
 ) -> Iterator[Fault]:
     tp, domain, load = question.tp_rollout, accelerator.scaleup_domain, training_load(model, 128)
-    inside = [n for n in range(1, domain + 1) if splits_heads(load, n)]
+    inside = [n for n in range(1, domain + 1) if divides(load, n)]
     beyond = range(2 * domain, generating + 1, domain) if accelerator.nic_bandwidth > 0 else []
     possible = [n for n in (*inside, *beyond) if n <= generating]
     if tp is not None and tp not in possible:
