@@ -18,7 +18,7 @@ from computesim.arrays import Floats, Ints
 from computesim.cells.jobs import ServingDemand
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
-from computesim.hardware.serving import serving_layout, serving_step
+from computesim.hardware.serving import Requests, serving_layout, serving_step
 from computesim.hardware.serving_efficiency import GENERAL_ENGINE
 from computesim.hardware.step import StepModel
 from computesim.lengths import lognormal_counts
@@ -99,7 +99,7 @@ def measure(demand: ServingDemand, accelerator: Accelerator, play: Play) -> Cell
     load = serving_load(demand.model, demand.dtype, demand.kv_dtype)
     trace = sample_trace(demand, play)
     try:
-        step = _replica(load, accelerator, trace, demand.tpot)
+        step = _replica(load, accelerator, trace, demand)
     except CapacityError:
         return Cell()
     replicas = max(1, min(MOST_REPLICAS, ENOUGH_ACCELERATORS // step.n_accelerators))
@@ -208,6 +208,9 @@ def as_service(step: StepModel) -> Service:
         kv_capacity_tokens=int(step.kv_capacity_tokens),
         max_batch=step.max_batch,
         token_budget=step.token_budget,
+        groups=step.groups,
+        stages=step.stages,
+        per_shared_token=step.per_shared_token,
     )
 
 
@@ -251,18 +254,42 @@ def replica(demand: ServingDemand, accelerator: Accelerator, play: Play) -> Step
         If the model does not fit.
     """
     load = serving_load(demand.model, demand.dtype, demand.kv_dtype)
-    return _replica(load, accelerator, sample_trace(demand, play), demand.tpot)
+    return _replica(load, accelerator, sample_trace(demand, play), demand)
 
 
-def _replica(load: ServingLoad, accelerator: Accelerator, trace: Trace, tpot: float) -> StepModel:
+def _replica(
+    load: ServingLoad, accelerator: Accelerator, trace: Trace, demand: ServingDemand
+) -> StepModel:
     """Return the step model of the best layout that holds the longest request of a trace."""
     output = trace.output_tokens
     context = float(np.average(trace.prompt_tokens + output / 2, weights=output))
     longest = float((trace.prompt_tokens + output).max())
-    step = serving_step(load, accelerator, serving_layout(load, accelerator, context, tpot))
-    if step.kv_capacity_tokens < longest:
-        step = serving_step(load, accelerator, serving_layout(load, accelerator, longest, tpot))
+    requests = requests_of(trace, demand.ttft)
+    for held in (context, longest):
+        layout = serving_layout(load, accelerator, held, demand.tpot, requests=requests)
+        step = serving_step(load, accelerator, layout)
+        if step.sequence_tokens >= longest:
+            break
     return step
+
+
+def requests_of(trace: Trace, ttft: float) -> Requests:
+    """Return what a layout is chosen for.
+
+    Parameters
+    ----------
+    trace : Trace
+        The prompts that nine of ten do not exceed have to keep the time to first token.
+    ttft : float, s
+    """
+    fresh = trace.prompt_tokens - trace.computed_from
+    read = fresh[_first_of_group(trace)]
+    return Requests(
+        prompt=float(fresh.mean()),
+        output=float(trace.output_tokens.mean()),
+        longest=float(np.quantile(read, ServiceLevel().share)),
+        ttft=ttft,
+    )
 
 
 def intensity(

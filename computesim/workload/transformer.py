@@ -244,6 +244,8 @@ def training_load(arch: Architecture, seq_len: int, mtp: bool = True) -> Trainin
             train_flop_per_token(arch, seq_len, mtp=mtp)
             - train_flop_per_token(arch, seq_len, mtp=False)
         ),
+        head_counts=tuple(n for n in (arch.n_heads, arch.n_linear_heads) if n),
+        kv_head_counts=arch.kv_head_counts,
     )
 
 

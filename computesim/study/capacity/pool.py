@@ -107,9 +107,9 @@ def _candidate(
         step = serving_step(load, machine, layout, policy.token_budget, batch)
     except CapacityError as error:
         return Candidate(layout, None, None, reason=str(error))
-    if step.kv_capacity_tokens < longest:
+    if step.sequence_tokens < longest:
         reason = (
-            f"the KV cache holds {step.kv_capacity_tokens:,.0f} tokens, the longest request has "
+            f"the KV cache holds {step.sequence_tokens:,.0f} tokens, the longest request has "
             f"{longest:,}"
         )
         return Candidate(layout, step, None, reason=reason)

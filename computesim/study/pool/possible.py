@@ -53,7 +53,7 @@ def instead(load: ServingLoad, accelerator: Accelerator, longest: float) -> str:
             step = serving_step(load, accelerator, layout, token_budget=1, max_batch=1)
         except CapacityError:
             continue
-        if step.kv_capacity_tokens >= longest:
+        if step.sequence_tokens >= longest:
             held.append(str(layout))
     if not held:
         return f"; no layout holds it on {accelerator.name}"
