@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from computesim.calendar import DAY
 from computesim.hardware.layout_degrees import SEARCHED
 from computesim.hardware.parallel import best_layout, no_fit
 from computesim.hardware.training_job import TrainingJob
 from computesim.records import optional, quantity
 from computesim.study.plan.batch import BatchStage, batch_for_compute, batch_schedule
 from computesim.study.plan.layouts import LayoutTable, Ranked, layout_text, rank_layouts
-from computesim.study.plan.machine import LARGEST_MACHINE, smallest_machine
+from computesim.study.plan.machine import LARGEST_MACHINE, smallest_machine, sooner_on_fewer
 from computesim.study.plan.run_level import Reliability, Rented, RunCost, run_cost
 from computesim.study.plan.scaling import TOKENS_PER_PARAMETER
 from computesim.study.plan.settled import check_settled
@@ -99,7 +100,7 @@ def plan(question: PlanQuestion, catalog: Catalog) -> Plan:
         candidates=len(table),
         fitting=table.n_fitting,
         losers=table.reasons(),
-        notes=_notes(run, table),
+        notes=[*_notes(run, table), *(_too_large(run, count) if fits and timed else ())],
         layouts=list(table.rows(question.top)),
         run=_cost(run, count) if fits and timed else None,
         fault=None if fits else no_fit(run.load, run.chip, count, table.shortage),
@@ -173,6 +174,26 @@ def _searched(run: _Run, table: LayoutTable) -> list[str]:
     return [
         f"With all degrees searched, the best is {layout_text(best.layout)}: "
         f"{best.seconds:.3g} s a step; the settled one is {how}."
+    ]
+
+
+def _too_large(run: _Run, count: int) -> list[str]:
+    """Return what to say where fewer accelerators with their share of the batch are faster."""
+    assert run.tokens is not None
+    reliability = Reliability.of(run.catalog)
+    fewer = sooner_on_fewer(
+        run.job(run.batch), count, run.tokens, reliability, run.question.offload
+    )
+    if fewer is None:
+        return []
+    failures, size = reliability.failures, fewer.n_accelerators
+    why = "a number that layouts divide better"
+    if count * failures.effective_time(count) < size * failures.effective_time(size):
+        why = (f"{count:,} fail every {1.0 / failures.rate(count) / 60:.3g} min and take "
+               f"{failures.restart / 60:.3g} min to restart")  # fmt: skip
+    return [
+        f"{size:,} accelerators with the same batch for each would be done sooner, in "
+        f"{fewer.seconds / DAY:.3g} days: {why}."
     ]
 
 
