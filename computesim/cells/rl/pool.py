@@ -87,10 +87,10 @@ class RolloutPool:
         )
         return run, _finish(run.requests)[turns.last]
 
-    def flow(self, refills: Floats, ahead: int) -> tuple[ServingRun, Floats, Floats]:
+    def flow(self, refills: Floats, ahead: int) -> tuple[ServingRun, Floats, Floats, Floats]:
         """Play batches that are let in at given times, with some rollouts ahead of them.
 
-        Returns the run, and when each rollout was let in and finished.
+        Returns the run, and when each rollout was let in, began to write and finished.
         """
         arrival = np.concatenate([np.zeros(self.size + ahead), np.repeat(refills, self.size)])
         rollouts, share = self.rollouts(arrival, AHEAD), np.ones(arrival.size)
@@ -104,7 +104,8 @@ class RolloutPool:
             chains=turns.chains if self.plan.turns > 1 else None,
             priority=turns.priority if self.plan.turns > 1 else None,
         )
-        return run, arrival, _finish(run.requests)[turns.last]
+        begin = np.asarray(run.requests["first"], dtype=np.float64)[turns.first]
+        return run, arrival, begin, _finish(run.requests)[turns.last]
 
     def under_way(self, rollouts: Trace, first: int) -> tuple[Trace, Floats]:
         """Return rollouts of which the first are as a steady state leaves them: half done.
