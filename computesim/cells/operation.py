@@ -43,7 +43,7 @@ def operation_at(moment: Moment, replication: int = 0) -> Operation:
             requests=scenario.setting("simulation.requests"),
             burstiness=scenario.traffic.burstiness.at(year),
             peak_to_mean=scenario.traffic.peak_to_mean.at(year),
-            engine=scenario.setting("simulation.engine"),
+            kernel=scenario.setting("simulation.kernel"),
         ),
         failures=Failures(
             per_node_day,

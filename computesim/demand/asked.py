@@ -14,6 +14,7 @@ from computesim.demand.policy import followed
 from computesim.demand.progress import progress_at
 from computesim.demand.usage import relative_price, response, usage_at
 from computesim.errors import Fault, ScenarioError
+from computesim.hardware.serving_efficiency import engine_named
 from computesim.lengths import lognormal_length, representative_lengths
 from computesim.quantities import Work
 from computesim.traced import least, opaque
@@ -110,6 +111,7 @@ def _serving(
                     tier.tpot.at(year),
                     busy,
                     progress.inference,
+                    engine_named(tier.serving.engine.at(year)).name,
                 )
 
 

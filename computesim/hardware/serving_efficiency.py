@@ -21,15 +21,19 @@ on GB200 is slower at two clients than at thirty-two, or spreads its clients ove
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
+from computesim.errors import near_miss
 from computesim.hardware.accelerator import Accelerator
 
 GRAPH_TOKENS: Final = 512  #: largest step that is replayed as a CUDA graph, tokens of a group
 GRAPH_STEP: Final = 8  #: graphs are captured every so many tokens above this size
+FEW_CLIENTS: Final = 16  #: below it the recipes of InferenceX poll more often
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,9 @@ class Engine:
     token_budget: int = 8192  #: tokens of a step, per attention group
     request: float = 0.02  #: network, tokeniser and queue before the scheduler sees a request, s
     held_steps: float = 1.0  #: steps after the first token until the client has it (streaming)
+    #: steps between two looks of the scheduler at new requests on Blackwell, for few clients and
+    #: for many, as published benchmarks launch it; elsewhere it looks before each step
+    poll_steps: tuple[float, float] = (1.0, 1.0)
     quantised_cache: bool = False  #: 8-bit cache beside 8-bit weights on Hopper too
 
     def kv_dtype(self, weight_dtype: str, accelerator: Accelerator) -> str:
@@ -89,8 +96,29 @@ class Engine:
         """
         if weight_dtype in ("bf16", "fp16", "fp32"):
             return "bf16"
-        blackwell = "blackwell" in accelerator.generation or accelerator.generation == "rubin"
-        return "fp8" if self.quantised_cache or blackwell else "bf16"
+        return "fp8" if self.quantised_cache or _is_blackwell(accelerator) else "bf16"
+
+    def held(self, accelerator: Accelerator, clients: float = math.inf) -> float:
+        """Return the steps that a client waits for its first token besides.
+
+        Parameters
+        ----------
+        accelerator : Accelerator
+        clients : float
+            That wait for their answers; infinite where requests come by themselves.
+
+        Returns
+        -------
+        float
+            Until the scheduler looks at the request, half of the steps from look to look on
+            average, and until the token is streamed.
+        """
+        few, many = self.poll_steps if _is_blackwell(accelerator) else (1.0, 1.0)
+        return self.held_steps + ((few if clients < FEW_CLIENTS else many) - 1.0) / 2.0
+
+
+def _is_blackwell(accelerator: Accelerator) -> bool:
+    return "blackwell" in accelerator.generation or accelerator.generation == "rubin"
 
 
 _HOPPER: Final = ServingKernels(
@@ -131,8 +159,9 @@ ENGINES: Final[Mapping[str, Engine]] = MappingProxyType(
             sequence=6.85e-6,
             eager_layer=175e-6,
             eager_expert=179e-6,
-            request=0.0368,
-            held_steps=20.4,
+            request=0.125,
+            held_steps=3.6,
+            poll_steps=(10.0, 30.0),
             mixes=False,
         ),
         "trtllm": Engine(
@@ -148,10 +177,12 @@ ENGINES: Final[Mapping[str, Engine]] = MappingProxyType(
         ),
     }
 )
-ALIASES: Final = {"trt": "trtllm", "tensorrt-llm": "trtllm", "tensorrt_llm": "trtllm"}
-#: geometric means of the three; what a projection takes, where nobody says which engine serves
+ALIASES: Final = {"tensorrt-llm": "trtllm", "trt-llm": "trtllm", "trt": "trtllm"}
+GENERAL: Final = "general"
+#: geometric means of the three, its delay an estimate between them; what a projection takes, where
+#: nobody says which engine serves
 GENERAL_ENGINE: Final = Engine(
-    name="general",
+    name=GENERAL,
     step=1.11e-3,
     layer=0.967,
     sequence=6.39e-6,
@@ -183,12 +214,29 @@ def serving_kernels(accelerator: Accelerator) -> ServingKernels:
 
 
 def engine_named(name: str) -> Engine:
-    """Return an engine by name; the general one where the name is empty or unknown.
+    """Return an engine by name; the general one where the name is empty.
 
     Parameters
     ----------
     name : str
-        vllm, sglang, trtllm, with or without a suffix.
+        One of `ENGINE_NAMES` or `ALIASES`, in any case, with or without a version behind it:
+        `vllm-0.11`, `SGLang 0.5.7`, `trtllm_1.2.0rc6`.
+
+    Raises
+    ------
+    ValueError
+        If nothing of that name is known, with the near miss.
     """
-    key = name.strip().lower()
+    text = name.strip().lower().replace("_", "-")
+    known = re.fullmatch(rf"({'|'.join(map(re.escape, _SPELLINGS))})([-\s:=@/]*v?\d.*)?", text)
+    if text and not known:
+        hint = near_miss(text, _SPELLINGS)
+        known_names = ", ".join(ENGINE_NAMES)
+        raise ValueError(f"unknown serving engine {name!r}; one of {known_names} {hint}".rstrip())
+    key = known[1] if known else GENERAL
     return ENGINES.get(ALIASES.get(key, key), GENERAL_ENGINE)
+
+
+#: what may be said where an engine is named
+ENGINE_NAMES: Final = (GENERAL, *ENGINES)
+_SPELLINGS: Final = (*ENGINE_NAMES, *ALIASES)

@@ -21,7 +21,7 @@ class Demand:
     priority: tuple[int, ...] = ()  #: of each class; 0 goes first; all the same where empty
     clients: int = 0  #: requests outstanding in a closed loop; 0: requests come by themselves
     think_seconds: float = 0.0  #: of a client, from an answer to its next request, s
-    warm: bool = True  #: the pool is found at work; otherwise it is empty at first
+    warm: bool = True  #: the pool is found at work; otherwise it is empty at first, all is judged
     judged: float = 1.0
     """share of the arrivals that are judged, the first ones: those at the end decode while nobody
     joins any more; of a closed loop, share of the time until the first client is done"""

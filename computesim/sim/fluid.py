@@ -85,7 +85,7 @@ def steady_state(
         wanted = rate * lengths.later * seconds
         batch = min(wanted, most)
         before, plain = seconds, _step(batch, 0.0, 0.0, lengths.context, service, weight_seconds)
-        seconds, room = plain, service.token_budget - batch
+        seconds, room = plain, service.token_budget - batch * service.mixes
         if room <= 0.0 < lengths.fresh:  # no token is left for prompts
             full = True
         elif lengths.fresh > 0.0:  # otherwise somebody else has read the prompts
@@ -93,8 +93,9 @@ def steady_state(
             chunk = min(room, lengths.fresh * max(1.0, rate * before))
             share = rate * lengths.fresh * before / chunk
             pairs = lengths.pairs * chunk / lengths.fresh
-            mixed = _step(batch, chunk, pairs, lengths.context, service, weight_seconds)
-            seconds += min(share, 1.0) * (mixed - plain)
+            beside = batch if service.mixes else 0.0
+            added = _step(beside, chunk, pairs, lengths.context, service, weight_seconds)
+            seconds += min(share, 1.0) * (added - plain * service.mixes)
             full = chunk >= room and share >= 1.0
         if seconds - before <= 1e-3 * seconds or full or wanted >= most:
             break

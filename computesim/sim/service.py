@@ -7,7 +7,8 @@ chunk of prompts that are being read. It takes
                          weight_seconds[T] + per_kv_token·R + per_sequence·n)
 
 seconds, where `A` sums over those tokens the context that each attends to, `R`
-is the KV cache that decodes read and `n` the number of decoding sequences.
+is the KV cache that decodes read and `n` the number of decoding sequences. Where prompts are not
+read in the steps that decode, they are read first, in steps of their own.
 """
 
 from __future__ import annotations
@@ -49,11 +50,18 @@ class Service(NamedTuple):
     RECOMPUTE or SWAP: when its prompt fits, and the newest sequence goes when the cache is full"""
     watermark_tokens: int = 0  #: free KV cache that admission leaves, where nothing is promised
     swap_seconds_per_token: float = 0.0  #: to the host's memory, or back, s/token
+    mixes: int = 1
+    """1: prompts are read in the steps that decode; 0: first, in steps of their own"""
+    request_seconds: float = 0.0  #: from sending a request until the replica sees it, s
+    held_steps: float = 0.0  #: steps after the first token until the client has it
 
 
-_COSTS: Final = (*Service._fields[:7], "swap_seconds_per_token")
+_OUTSIDE: Final = ("request_seconds", "held_steps")  # what only clients notice
+_COSTS: Final = (*Service._fields[:7], "swap_seconds_per_token", *_OUTSIDE)
 #: `Service` as a record, for the kernel.
-SERVICE: Final = np.dtype([(n, "f8" if n in _COSTS else "i8") for n in Service._fields])
+SERVICE: Final = np.dtype(
+    [(n, "f8" if n in _COSTS else "i8") for n in Service._fields if n not in _OUTSIDE]
+)
 
 
 class Replicas(NamedTuple):
@@ -117,6 +125,8 @@ def _check_cache(service: Service) -> None:
         raise SimulationError(
             f"when_full is {service.when_full}; expected PROMISE, RECOMPUTE, SWAP"
         )
+    if service.mixes not in (0, 1):
+        raise SimulationError(f"mixes is {service.mixes}; expected 0 or 1")
     if not 0 <= service.watermark_tokens < service.kv_capacity_tokens:
         raise SimulationError(
             f"a watermark of {service.watermark_tokens} tokens leaves nothing of "
@@ -140,7 +150,7 @@ def service_rows(services: list[tuple[Service, Floats]]) -> tuple[Records, Float
     rows = np.zeros(len(services), SERVICE)
     tables = np.zeros((len(services), max(table.size for _, table in services)))
     for k, (service, table) in enumerate(services):
-        rows[k] = tuple(service)
+        rows[k] = tuple(getattr(service, name) for name in SERVICE.names or ())
         block = service.block_tokens
         rows[k]["kv_capacity_tokens"] -= service.kv_capacity_tokens % block
         rows[k]["watermark_tokens"] = -(-service.watermark_tokens // block) * block

@@ -194,11 +194,13 @@ def compose(
     run: Record, last_step: int, requests: Records, service: Record, weights: Floats
 ) -> None:
     """Set the next run of equal steps; its length is 0 if there is no work."""
-    n, i = run["decoding"], run["head"]
+    n, resident, i = run["decoding"], run["resident"], run["head"]
+    if service["mixes"] == 0 and i >= 0:  # prompts first: who decodes waits
+        n, resident = 0, 0
     left = service["token_budget"] - n
     length = last_step - run["decoded"] if n > 0 else 0
     chunk, completing, partial = 0, 0, 0
-    pairs, pair_slope = run["resident"] + n, n
+    pairs, pair_slope = resident + n, n
     if i >= 0:  # there is an admitted prompt to read
         target = requests[i]["prompt_tokens"] + requests[i]["generated"]
         rest = target - run["done"]
@@ -224,12 +226,12 @@ def compose(
                     done = requests[i]["cached_tokens"] if i >= 0 else 0
     tokens = n + chunk
     run["length"], run["chunk"] = length, chunk
-    run["completing"], run["partial"] = completing, partial
+    run["completing"], run["partial"], run["emitting"] = completing, partial, n
     run["base"] = service["fixed"] + service["wire"] * tokens
     run["compute"] = (
         service["compute_offset"] + service["per_token"] * tokens + service["per_pair"] * pairs
     )
     run["compute_slope"] = service["per_pair"] * pair_slope
-    reading = service["per_kv_token"] * run["resident"] + service["per_sequence"] * n
+    reading = service["per_kv_token"] * resident + service["per_sequence"] * n
     run["memory"] = weights[tokens] + reading
     run["memory_slope"] = service["per_kv_token"] * n

@@ -104,6 +104,11 @@ class Replica:
         return len(self.all)
 
     @property
+    def emitting(self) -> list[Sequence]:
+        """Those that get a token in the next step: nobody while prompts are read first, alone."""
+        return self.decoding if self.service["mixes"] or not self.reading else []
+
+    @property
     def evicts(self) -> bool:
         """Whether admission promises the prompt only."""
         return bool(self.service["when_full"] != PROMISE)
@@ -278,7 +283,7 @@ class Replica:
 
     def chunks(self) -> list[int]:
         """Return how many tokens of each prompt in `reading` the step takes, earliest first."""
-        left = int(self.service["token_budget"]) - len(self.decoding)
+        left = int(self.service["token_budget"]) - len(self.emitting)
         chunks = []
         for sequence in self.reading:
             chunks.append(min(left, sequence.target - sequence.read))
@@ -287,9 +292,9 @@ class Replica:
 
     def sides(self, chunks: list[int]) -> tuple[float, float, float]:
         """Return the compute side, the memory side and the rest of the step time, s."""
-        cost, n = self.service, len(self.decoding)
+        cost, n = self.service, len(self.emitting)
         tokens = n + sum(chunks)
-        resident = sum(sequence.context for sequence in self.decoding)
+        resident = sum(sequence.context for sequence in self.emitting)
         pairs = resident + n  # a token attends to its context and to itself
         for sequence, chunk in zip(self.reading, chunks, strict=True):
             pairs += chunk * sequence.read + chunk * (chunk + 1) // 2
@@ -299,18 +304,18 @@ class Replica:
 
     def book(self, seconds: float, compute: float, memory: float, chunks: list[int]) -> None:
         """Add a step to the totals."""
-        if self.evicts:
+        if self.evicts and self.emitting:
             self.totals.peak(self.held() + self.growth())
-        began, n = self.began or 0.0, len(self.decoding)
+        began, n = self.began or 0.0, len(self.emitting)
         self.totals.step(began, seconds, compute, memory, self.running, sum(chunks), n)
         if self.log is not None:
             self.log.append((self.number, began, seconds, n, sum(chunks)))
 
     def deliver(self, chunks: list[int]) -> None:
-        """Give a token to each decoding sequence, and the first one to each complete prompt."""
+        """Give a token to each that decodes in the step, and the first one to complete prompts."""
         for sequence, chunk in zip(self.reading, chunks, strict=True):
             sequence.read += chunk
-        for sequence in sorted(self.decoding, key=lambda s: s.index):
+        for sequence in sorted(self.emitting, key=lambda s: s.index):
             self.emit(sequence)
         while self.reading and self.reading[0].read == self.reading[0].target:
             sequence = self.reading.popleft()

@@ -22,7 +22,7 @@ from computesim.sim.trace.clients import (
     follow_day,
 )
 from computesim.sim.trace.generate import generate
-from computesim.sim.trace.lengths import Empirical, EmpiricalSplit, ReasonSplit
+from computesim.sim.trace.lengths import Empirical, EmpiricalSplit, Even, ReasonSplit, TokenLaw
 from computesim.sim.trace.like import clients_like
 from computesim.sim.trace.population import Population, clients_of
 from computesim.sim.trace.reading import Recording, iter_traces, read_recording, read_trace
@@ -38,11 +38,13 @@ __all__ = [
     "Client",
     "Empirical",
     "EmpiricalSplit",
+    "Even",
     "LengthLaw",
     "Population",
     "ReasonSplit",
     "Recording",
     "Sessions",
+    "TokenLaw",
     "Trace",
     "Window",
     "arrivals_between",

@@ -10,7 +10,7 @@ import numpy as np
 
 from computesim.sim.demand import Demand
 from computesim.sim.levels import ServiceLevel
-from computesim.sim.trace import Trace, generate, lognormal, merged
+from computesim.sim.trace import Even, TokenLaw, Trace, generate, lognormal, merged
 from computesim.workload.requests import RequestStream
 
 RESIDENCES = 2.5  #: arrivals last this many times as long as a request stays
@@ -32,8 +32,22 @@ class RequestClass(RequestStream):
     name: str = "requests"
     prompt_spread: float = 0.0  #: sd of ln(prompt tokens)
     burstiness: float = 1.0  #: variation of the gaps
+    range: tuple[float, float] | None = None  #: lengths ÷ means, evenly, instead of the spreads
     level: ServiceLevel = field(default_factory=ServiceLevel)
     priority: int = 0
+
+    def law(self, mean: float, spread: float) -> TokenLaw:
+        """Return the law of lengths with a mean.
+
+        Parameters
+        ----------
+        mean : float, token
+        spread : float
+            Sd of ln(tokens), where there is no range.
+        """
+        if self.range is None:
+            return lognormal(mean, spread)
+        return Even(self.range[0] * mean, self.range[1] * mean)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +60,7 @@ class Question:
     think_seconds: float = 0.0
     requests: int = 2000  #: at least
     seed: int = 1
+    rounds: int = 0  #: of each client in a benchmark, all judged; 0: a closed loop at work
 
     @property
     def levels(self) -> tuple[ServiceLevel, ...]:
@@ -83,10 +98,10 @@ class Question:
         common = {"priority": priority if any(priority) else (), "seed": self.seed}
         if self.clients:
             rounds = max(3.0, min(ROUNDS, MOST_REQUESTS / self.clients))
-            n = max(self.least, math.ceil(rounds * self.clients))
+            n = self.rounds * self.clients or max(self.least, math.ceil(rounds * self.clients))
             drawn = self._drawn(n) if self.recorded is None else _repeated(self.recorded, n)
             return Demand(drawn, self.levels, clients=self.clients, judged=0.7,
-                          think_seconds=self.think_seconds, **common)  # type: ignore[arg-type]  # fmt: skip
+                          warm=not self.rounds, think_seconds=self.think_seconds, **common)  # type: ignore[arg-type]  # fmt: skip
         if self.recorded is not None:
             return Demand(self.recorded, self.levels, warm=False, **common)  # type: ignore[arg-type]
         n = max(self.least, min(math.ceil(RESIDENCES * staying), MOST_REQUESTS))
@@ -105,8 +120,8 @@ class Question:
             count = max(10, math.ceil(n * one.rate / total))
             trace = generate(
                 self.seed, count, one.rate,
-                lognormal(one.prompt_tokens, one.prompt_spread),
-                lognormal(one.output_tokens, one.spread),
+                one.law(one.prompt_tokens, one.prompt_spread),
+                one.law(one.output_tokens, one.spread),
                 one.cached_share, one.burstiness, number,
             )  # fmt: skip
             traces.append(replace(trace, kind=np.full(count, number)))

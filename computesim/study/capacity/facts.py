@@ -16,7 +16,6 @@ from computesim.study.capacity.figures import Machine, Performance, machine_of
 from computesim.study.capacity.front import Point, front
 from computesim.study.capacity.question import CapacityQuestion
 from computesim.study.capacity.search import Answer
-from computesim.workload.transformer import serving_load
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,17 +126,17 @@ def answered(question: CapacityQuestion, tell: Tell | None = None) -> CapacityAn
     QuestionError, CaseError
         If the trace of the question cannot be used.
     """
-    demand, load, machines = _inputs(question)
+    demand, loads = _inputs(question)
     layouts = _layouts(question)
-    jobs = [(machine, split) for machine in machines for split in question.ways]
+    jobs = [(machine, load, split) for machine, load in loads for split in question.ways]
     answers = []
-    for n, (machine, split) in enumerate(jobs):
+    for n, (machine, load, split) in enumerate(jobs):
         answer = capacity(
             demand, load, machine, question.goal, layouts, question.policy, split,
             _part(tell, n, len(jobs)),
         )  # fmt: skip
         answers.append(_answer_facts(answer, demand))
-    facts = _question_facts(demand, load.name)
+    facts = _question_facts(demand, loads[0][1].name)
     return CapacityAnswer(facts, question.goal.kind, tuple(answers))
 
 
@@ -154,21 +153,23 @@ def fronts(question: CapacityQuestion, tell: Tell | None = None) -> FrontAnswer:
     CapacityError
         If the model fits on none of them.
     """
-    demand, load, machines = _inputs(question)
+    demand, loads = _inputs(question)
     layouts = _layouts(question)
     points: list[Point] = []
-    for n, machine in enumerate(machines):
-        part = _part(tell, n, len(machines))
+    for n, (machine, load) in enumerate(loads):
+        part = _part(tell, n, len(loads))
         points += front(demand, load, machine, layouts, question.policy, part)
     if not points:
-        raise CapacityError(f"{load.name} does not fit with such requests")
-    return FrontAnswer(_question_facts(demand, load.name), tuple(points))
+        raise CapacityError(f"{loads[0][1].name} does not fit with such requests")
+    return FrontAnswer(_question_facts(demand, loads[0][1].name), tuple(points))
 
 
-def _inputs(question: CapacityQuestion) -> tuple[Question, ServingLoad, list[Machine]]:
+def _inputs(question: CapacityQuestion) -> tuple[Question, list[tuple[Machine, ServingLoad]]]:
+    """Return what is asked, and the accelerators with what the model asks of each."""
     demand, catalog = question.demand(), question.tables()
-    load = serving_load(catalog.model(question.model), question.dtype, question.kv_dtype)
-    return demand, load, [machine_of(catalog, name) for name in question.accelerators]
+    model = catalog.model(question.model)
+    machines = [machine_of(catalog, name) for name in question.accelerators]
+    return demand, [(one, question.load(model, one.accelerator)) for one in machines]
 
 
 def _layouts(question: CapacityQuestion) -> list[ServingLayout] | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
+from computesim.cells.serving import PAGE
 from computesim.errors import QuestionError
 from computesim.scenario.part import Part, optional, required
 from computesim.scenario.question_fields import Names, Number, Seconds, SomeCount, Spread, Word
@@ -103,6 +105,8 @@ class CapacityQuestion(ServingQuestion):
         if draft.value("pareto"):
             if draft.stated("replicas"):
                 draft.fault("replicas", "not used by pareto", "a front is one of single replicas")
+            if draft.stated("traffic.rounds"):
+                draft.fault("traffic.rounds", "not used by pareto", "a front is one of pools at work")
             return
         asks = ("traffic.rate", "traffic.clients", "replicas", "traffic.trace", "classes")
         if not draft.stated(*asks):
@@ -129,8 +133,10 @@ class CapacityQuestion(ServingQuestion):
     def policy(self) -> Policy:
         """What a replica does with its KV cache and its steps."""
         gives_way = self.when_full == "recompute"
-        rule, block = (RECOMPUTE, 16) if gives_way else (PROMISE, 1)
-        return Policy(rule, block, self.token_budget, self.max_batch)
+        return Policy(
+            RECOMPUTE if gives_way else PROMISE, PAGE, self.token_budget, self.max_batch,
+            self.engine, self.held_steps, self.traffic.clients or math.inf,
+        )  # fmt: skip
 
     def demand(self) -> Question:
         """Return the requests to serve, of any length.
@@ -154,7 +160,7 @@ class CapacityQuestion(ServingQuestion):
                 fault = self.fault("classes", str(error), "classes of the trace")
                 raise QuestionError([fault], "capacity") from error
         return Question(classes, trace, traffic.clients or 0, traffic.think or 0.0,
-                        traffic.requests, self.seed)  # fmt: skip
+                        traffic.requests, self.seed, traffic.rounds or 0)  # fmt: skip
 
     def _class(self, name: str, one: Class) -> RequestClass:
         """Return the requests of one kind, what it leaves out as for all."""
@@ -165,4 +171,6 @@ class CapacityQuestion(ServingQuestion):
         level = ServiceLevel(**{n: values.pop(n) for n in terms if values.get(n) is not None})
         values = {key: v for key, v in values.items() if key not in terms and v is not None}
         values["answer_tokens"] = values.pop("output_tokens")
+        if bounds := self.traffic.range:
+            values["range"] = (bounds.least, bounds.most)
         return replace(RequestClass(name=name, level=level), **values)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from computesim.arrays import Floats, Ints
+from computesim.catalog import Catalog
 from computesim.cells.serving_power import PowerTimeline, power_over_time, token_work
 from computesim.errors import QuestionError
 from computesim.hardware.power import Site
@@ -38,12 +39,16 @@ from computesim.study.pool.timeline import rows_of
 from computesim.study.pool.traffic import Requests, requests_of
 
 
-def simulated(question: PoolQuestion) -> tuple[PoolAnswer, Played]:
+def simulated(
+    question: PoolQuestion, catalog: Catalog | None = None
+) -> tuple[PoolAnswer, Played]:
     """Simulate a pool.
 
     Parameters
     ----------
     question : PoolQuestion
+    catalog : Catalog, optional
+        That of the question by default.
 
     Returns
     -------
@@ -58,7 +63,7 @@ def simulated(question: PoolQuestion) -> tuple[PoolAnswer, Played]:
     CapacityError
         If the model does not fit.
     """
-    catalog = question.tables()
+    catalog = catalog or question.tables()
     requests = requests_of(question, catalog.model(question.model).context_length)
     pool = pool_of(question, catalog, requests.trace)
     played = play(question, pool, requests)
@@ -74,9 +79,10 @@ def simulated(question: PoolQuestion) -> tuple[PoolAnswer, Played]:
 
 def _answer(question: PoolQuestion, pool: Pool, played: Played) -> PoolAnswer:
     requests, run, skip = played.inputs.requests, played.run, played.inputs.skip
-    last = _observed_until(played)
+    rounds = question.traffic.rounds
+    last = run.makespan if rounds else _observed_until(played)
     end = float("inf") if requests.recorded else last  # a recording is judged to its end
-    warm_up = question.warm_up
+    warm_up = 0.0 if rounds else question.warm_up
     if warm_up is None:  # MSER for a pool that starts empty with drawn requests
         is_empty = not requests.recorded and not skip
         warm_up = warm_up_seconds(run.requests[judged(run, skip, 0.0, last)]) if is_empty else 0.0
@@ -189,7 +195,7 @@ def _tasks(played: Played, warm_up: float) -> TaskFigures | dict[str, float]:
 def _pool_facts(question: PoolQuestion, pool: Pool, played: Played) -> PoolFacts:
     layout, serving = pool.layout, question.serving
     return PoolFacts(
-        pool.model, pool.load.weight_dtype, pool.chip.name, pool.replicas, pool.prefill_replicas,
+        pool.model, question.engine.name, pool.load.weight_dtype, pool.chip.name, pool.replicas, pool.prefill_replicas,
         layout.n_accelerators, pool.n_accelerators, layout.tp, layout.ep, layout.pp, layout.dp,
         played.inputs.routing, serving.when_full, serving.block,
     )  # fmt: skip

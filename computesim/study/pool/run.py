@@ -9,7 +9,6 @@ import numpy as np
 
 from computesim.arrays import Floats
 from computesim.catalog import Catalog
-from computesim.cells.serving import as_service
 from computesim.errors import SimulationError
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.serving import ServingLayout, StepModel, serving_layout, serving_step
@@ -25,7 +24,6 @@ from computesim.sim.trace import Trace
 from computesim.study.pool.operation import operation_of, routing_of, service_of, transfer
 from computesim.study.pool.question import PoolQuestion
 from computesim.study.pool.traffic import Requests
-from computesim.workload.transformer import serving_load
 
 _LAYOUT_TPOT: Final = 0.05  # s/token that a layout aims at where nothing is promised
 _MOST_BINS: Final = 100_000  # of a timeline
@@ -66,7 +64,7 @@ class Inputs:
         return len(self.trace) - len(self.requests.trace)
 
     def keywords(self) -> dict[str, Any]:
-        """Return the arguments of `sim.engine.simulate_serving` but the engine."""
+        """Return the arguments of `sim.engine.simulate_serving` but the kernel."""
         names = ("trace", "replicas", "routing", "operation")
         chains, priority = self.requests.chains, self.requests.priority
         return {n: getattr(self, n) for n in names} | {"chains": chains, "priority": priority}
@@ -96,9 +94,9 @@ def pool_of(question: PoolQuestion, catalog: Catalog, trace: Trace) -> Pool:
         If the model does not fit.
     """
     chip = catalog.accelerator(question.accelerator)
-    load = serving_load(catalog.model(question.model), question.dtype, question.kv_dtype)
+    load = question.load(catalog.model(question.model), chip)
     layout = question.layout.serving or _best_layout(question, load, chip, trace)
-    step = serving_step(load, chip, layout)
+    step = serving_step(load, chip, layout, engine=question.engine)
     if drafts := question.serving.speculation:
         step = speculative(step, Speculation(drafts.drafted, drafts.acceptance))
     name = catalog.resolve("models", question.model)
@@ -110,10 +108,11 @@ def _best_layout(
 ) -> ServingLayout:
     tpot = min(question.promise.tpot.values(), default=_LAYOUT_TPOT)
     longest = float((trace.prompt_tokens + trace.output_tokens).max())
-    layout = serving_layout(load, chip, mean_lengths(trace).context, tpot)
-    if serving_step(load, chip, layout).kv_capacity_tokens >= longest:
+    engine = question.engine
+    layout = serving_layout(load, chip, mean_lengths(trace).context, tpot, engine=engine)
+    if serving_step(load, chip, layout, engine=engine).kv_capacity_tokens >= longest:
         return layout
-    return serving_layout(load, chip, longest, tpot)
+    return serving_layout(load, chip, longest, tpot, engine=engine)
 
 
 def _inputs_of(question: PoolQuestion, pool: Pool, requests: Requests) -> Inputs:
@@ -122,7 +121,8 @@ def _inputs_of(question: PoolQuestion, pool: Pool, requests: Requests) -> Inputs
     Drawn requests that do not wait for others meet a pool in its steady state, all others an empty
     one.
     """
-    raw, serving = as_service(pool.step), question.serving
+    raw = question.service(pool.step, pool.chip, question.traffic.clients)
+    serving = question.serving
     adapted = service_of(serving, raw, pool.load, pool.chip, pool.layout)
     service, table = check_service(adapted, pool.step.weight_seconds)
     trace = requests.trace
@@ -175,17 +175,17 @@ def play(question: PoolQuestion, pool: Pool, requests: Requests) -> Played:
 
 
 def _play(inputs: Inputs, question: PoolQuestion) -> Played:
-    engine: Any = question.engine
+    kernel: Any = question.kernel
     failing = question.serving.failures
     if not failing:
-        return Played(inputs, simulate_serving(**inputs.keywords(), engine=engine))
+        return Played(inputs, simulate_serving(**inputs.keywords(), engine=kernel))
     decoding, trace = inputs.operation.decode_pool, inputs.trace
     n = inputs.replicas.n + (decoding.n_replicas if decoding else 0)
     horizon = 2.0 * float(trace.arrival[-1]) + 3600.0
     while n * horizon / failing.mtbf < _MOST_FAILURES:
         failures = draw_failures(n, failing.mtbf, failing.repair, horizon, question.seed)
         broken = replace(inputs, operation=replace(inputs.operation, failures=failures))
-        run = simulate_serving(**broken.keywords(), engine=engine)
+        run = simulate_serving(**broken.keywords(), engine=kernel)
         if np.isfinite(run.requests["finish"]).all() and run.makespan <= horizon:
             return Played(broken, run)
         horizon *= 4.0

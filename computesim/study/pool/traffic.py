@@ -17,7 +17,6 @@ from computesim.sim.trace import (
     Trace,
     bursty_arrivals,
     generate,
-    lognormal,
     replay,
     turns_of,
 )
@@ -86,11 +85,11 @@ def _trace(question: PoolQuestion, context: int) -> Trace:
     if source := traffic.trace:
         file = Path(source.file)
         return recorded(file, source.format, source.span, traffic.rate, seed).trace
-    prompt = lognormal(traffic.prompt_tokens, 0.0)
-    output = lognormal(traffic.output_tokens, traffic.spread)
+    prompt = traffic.law(traffic.prompt_tokens, 0.0)
+    output = traffic.law(traffic.output_tokens, traffic.spread)
     rate, variation = traffic.rate or 1.0, traffic.burstiness
     if traffic.turns is None:
-        n, share = traffic.requests, traffic.cached_share
+        n, share = traffic.drawn, traffic.cached_share
         return generate(seed, n, rate, prompt, output, share, variation)
     law = Sessions(turns=traffic.turns, most_context=float(context))
     if traffic.think is not None:
@@ -122,6 +121,7 @@ def _patterned(trace: Trace, question: PoolQuestion) -> Requests:
     if traffic.clients:
         think = traffic.think or 0.0
         text = f"{traffic.clients} clients that wait for their answers"
+        text += f", {traffic.rounds} each" if traffic.rounds else ""
         text += f" and think for {think:g} s" if think else ""
         start = replace(trace, arrival=np.zeros(n))
         return Requests(start, "", text, closed_loop(n, min(traffic.clients, n), think))
