@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from computesim.hardware.serving_efficiency import GENERAL
-from computesim.quantities import Work
+from computesim.quantities import ENGINES, Work
 from computesim.workload.architecture import Architecture
 from computesim.workload.requests import RequestStream
 from computesim.workload.rl_recipe import RLRecipe
@@ -32,7 +31,7 @@ class ServingDemand:
     tpot: float  #: s/token, for 90 % of the requests
     streams: tuple[RequestStream, ...]
     algorithms: float = 1.0  #: by how much less FLOP a request takes than the model says
-    engine: str = GENERAL  #: the program that serves, as `engine_named` knows it
+    engine: str = ENGINES[0]  #: the program that serves
 
     @property
     def requests(self) -> float:

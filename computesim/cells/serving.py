@@ -216,7 +216,7 @@ def as_service(
     engine : Engine
         Whether it reads prompts in the steps that decode.
     held_steps : float, optional
-        Steps that clients of the engine wait besides (`Engine.held`); where it is left out, latencies
+        Steps that clients of the engine wait besides (`Engine.held`); where it is left out, times
         are counted from the arrival at the replica.
     """
     clients = held_steps is not None

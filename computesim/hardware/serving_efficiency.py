@@ -22,14 +22,13 @@ on GB200 is slower at two clients than at thirty-two, or spreads its clients ove
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
-from computesim.errors import near_miss
 from computesim.hardware.accelerator import Accelerator
+from computesim.quantities import serving_engine
 
 GRAPH_TOKENS: Final = 512  #: largest step that is replayed as a CUDA graph, tokens of a group
 GRAPH_STEP: Final = 8  #: graphs are captured every so many tokens above this size
@@ -159,8 +158,8 @@ ENGINES: Final[Mapping[str, Engine]] = MappingProxyType(
             sequence=6.85e-6,
             eager_layer=175e-6,
             eager_expert=179e-6,
-            request=0.125,
-            held_steps=3.6,
+            request=0.127,
+            held_steps=3.14,
             poll_steps=(10.0, 30.0),
             mixes=False,
         ),
@@ -177,12 +176,10 @@ ENGINES: Final[Mapping[str, Engine]] = MappingProxyType(
         ),
     }
 )
-ALIASES: Final = {"tensorrt-llm": "trtllm", "trt-llm": "trtllm", "trt": "trtllm"}
-GENERAL: Final = "general"
 #: geometric means of the three, its delay an estimate between them; what a projection takes, where
 #: nobody says which engine serves
 GENERAL_ENGINE: Final = Engine(
-    name=GENERAL,
+    name="general",
     step=1.11e-3,
     layer=0.967,
     sequence=6.39e-6,
@@ -214,29 +211,16 @@ def serving_kernels(accelerator: Accelerator) -> ServingKernels:
 
 
 def engine_named(name: str) -> Engine:
-    """Return an engine by name; the general one where the name is empty.
+    """Return an engine by what it is called; the general one where nothing is said.
 
     Parameters
     ----------
     name : str
-        One of `ENGINE_NAMES` or `ALIASES`, in any case, with or without a version behind it:
-        `vllm-0.11`, `SGLang 0.5.7`, `trtllm_1.2.0rc6`.
+        As `quantities.serving_engine` reads it.
 
     Raises
     ------
     ValueError
-        If nothing of that name is known, with the near miss.
+        If nothing of that name is known.
     """
-    text = name.strip().lower().replace("_", "-")
-    known = re.fullmatch(rf"({'|'.join(map(re.escape, _SPELLINGS))})([-\s:=@/]*v?\d.*)?", text)
-    if text and not known:
-        hint = near_miss(text, _SPELLINGS)
-        known_names = ", ".join(ENGINE_NAMES)
-        raise ValueError(f"unknown serving engine {name!r}; one of {known_names} {hint}".rstrip())
-    key = known[1] if known else GENERAL
-    return ENGINES.get(ALIASES.get(key, key), GENERAL_ENGINE)
-
-
-#: what may be said where an engine is named
-ENGINE_NAMES: Final = (GENERAL, *ENGINES)
-_SPELLINGS: Final = (*ENGINE_NAMES, *ALIASES)
+    return ENGINES.get(serving_engine(name), GENERAL_ENGINE)

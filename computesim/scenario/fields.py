@@ -16,7 +16,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from computesim import units
 from computesim.errors import near_miss
-from computesim.hardware.serving_efficiency import ENGINE_NAMES, engine_named
+from computesim.quantities import ENGINES, serving_engine
 from computesim.scenario.context import Context, quoted, rejected, remedy
 from computesim.scenario.reading import PATH_OPTIONS, PROVENANCE, NumberReading, Reading, year
 from computesim.scenario.values import Choice, Mix, Value
@@ -141,10 +141,10 @@ class EngineName(_Word):
     def check(self, word: Any, key: Key, reading: Reading) -> None:
         """Complain about a name that no engine has."""
         try:
-            engine_named(word if isinstance(word, str) else repr(word))
+            serving_engine(word if isinstance(word, str) else repr(word))
         except ValueError:
-            accepted = f"one of {', '.join(ENGINE_NAMES)}, a version may follow"
-            hint = near_miss(word.lower(), ENGINE_NAMES) if isinstance(word, str) else ""
+            accepted = f"one of {', '.join(ENGINES)}; a version may follow"
+            hint = near_miss(word.lower(), ENGINES) if isinstance(word, str) else ""
             reading.complain(key, quoted(word), accepted, hint)
 
 

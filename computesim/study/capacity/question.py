@@ -106,7 +106,9 @@ class CapacityQuestion(ServingQuestion):
             if draft.stated("replicas"):
                 draft.fault("replicas", "not used by pareto", "a front is one of single replicas")
             if draft.stated("traffic.rounds"):
-                draft.fault("traffic.rounds", "not used by pareto", "a front is one of pools at work")
+                draft.fault(
+                    "traffic.rounds", "not used by pareto", "a front is one of pools at work"
+                )
             return
         asks = ("traffic.rate", "traffic.clients", "replicas", "traffic.trace", "classes")
         if not draft.stated(*asks):

@@ -39,9 +39,7 @@ from computesim.study.pool.timeline import rows_of
 from computesim.study.pool.traffic import Requests, requests_of
 
 
-def simulated(
-    question: PoolQuestion, catalog: Catalog | None = None
-) -> tuple[PoolAnswer, Played]:
+def simulated(question: PoolQuestion, catalog: Catalog | None = None) -> tuple[PoolAnswer, Played]:
     """Simulate a pool.
 
     Parameters
@@ -195,8 +193,9 @@ def _tasks(played: Played, warm_up: float) -> TaskFigures | dict[str, float]:
 def _pool_facts(question: PoolQuestion, pool: Pool, played: Played) -> PoolFacts:
     layout, serving = pool.layout, question.serving
     return PoolFacts(
-        pool.model, question.engine.name, pool.load.weight_dtype, pool.chip.name, pool.replicas, pool.prefill_replicas,
-        layout.n_accelerators, pool.n_accelerators, layout.tp, layout.ep, layout.pp, layout.dp,
+        pool.model, question.engine.name, pool.load.weight_dtype, pool.chip.name,
+        pool.replicas, pool.prefill_replicas, layout.n_accelerators, pool.n_accelerators,
+        layout.tp, layout.ep, layout.pp, layout.dp,
         played.inputs.routing, serving.when_full, serving.block,
     )  # fmt: skip
 

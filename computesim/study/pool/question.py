@@ -8,9 +8,9 @@ from typing import Annotated, Any, ClassVar
 from computesim.cells.serving import as_service
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.replica import ServingLayout
-from computesim.hardware.serving_efficiency import GENERAL, Engine, engine_named
+from computesim.hardware.serving_efficiency import Engine, engine_named
 from computesim.hardware.step import StepModel
-from computesim.quantities import ServingLoad
+from computesim.quantities import ENGINES, ServingLoad
 from computesim.scenario.context import Complaint, rejected
 from computesim.scenario.part import Part, optional, required
 from computesim.scenario.question_fields import (
@@ -264,7 +264,7 @@ class ServingQuestion(Question):
         "four bits.",
     )
     serving_engine: Annotated[str, EngineName()] = optional(
-        GENERAL,
+        ENGINES[0],
         "The program that serves: vllm, sglang, trtllm, with or without a version; general lies "
         "between them.",
     )
