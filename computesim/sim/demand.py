@@ -11,6 +11,11 @@ from computesim.sim.levels import ServiceLevel
 from computesim.sim.streams import stream
 from computesim.sim.trace import Trace, merged
 
+#: share of the time in which all clients of a closed loop are there, after which no more is judged
+JUDGED_OF_CLIENTS = 0.7
+#: requests of each client in a closed loop at least
+ROUNDS_AT_WORK = 20
+
 
 @dataclass(frozen=True, slots=True)
 class Demand:

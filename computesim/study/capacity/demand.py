@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from computesim.sim.demand import Demand
+from computesim.sim.demand import JUDGED_OF_CLIENTS, ROUNDS_AT_WORK, Demand
 from computesim.sim.levels import ServiceLevel
 from computesim.sim.trace import Even, TokenLaw, Trace, generate, lognormal, merged
 from computesim.workload.requests import RequestStream
@@ -18,7 +18,6 @@ MOST_REQUESTS = 150_000  #: of one run
 BEYOND = 50  #: requests beyond the strictest percentile
 MOST_FOR_SHARE = 100_000  #: requests for the sake of a percentile
 JUDGED = 0.6  #: share of the arrivals that are judged; the rest keeps the pool full meanwhile
-ROUNDS = 20  #: requests of a client in a closed loop
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +96,11 @@ class Question:
         priority = tuple(one.priority for one in self.classes)
         common = {"priority": priority if any(priority) else (), "seed": self.seed}
         if self.clients:
-            rounds = max(3.0, min(ROUNDS, MOST_REQUESTS / self.clients))
+            rounds = max(3.0, min(ROUNDS_AT_WORK, MOST_REQUESTS / self.clients))
             n = self.rounds * self.clients or max(self.least, math.ceil(rounds * self.clients))
             drawn = self._drawn(n) if self.recorded is None else _repeated(self.recorded, n)
-            return Demand(drawn, self.levels, clients=self.clients, judged=0.7,
+            return Demand(drawn, self.levels, clients=self.clients,
+                          judged=JUDGED_OF_CLIENTS,
                           warm=not self.rounds, think_seconds=self.think_seconds, **common)  # type: ignore[arg-type]  # fmt: skip
         if self.recorded is not None:
             return Demand(self.recorded, self.levels, warm=False, **common)  # type: ignore[arg-type]

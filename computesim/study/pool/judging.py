@@ -13,6 +13,7 @@ from computesim.catalog import Catalog
 from computesim.cells.serving_power import PowerTimeline, power_over_time, token_work
 from computesim.errors import QuestionError
 from computesim.hardware.power import Site
+from computesim.sim.demand import JUDGED_OF_CLIENTS
 from computesim.sim.fluid import mean_lengths
 from computesim.sim.output import quantile
 from computesim.sim.summary import (
@@ -84,6 +85,8 @@ def _answer(question: PoolQuestion, pool: Pool, played: Played) -> PoolAnswer:
     if warm_up is None:  # MSER for a pool that starts empty with drawn requests
         is_empty = not requests.recorded and not skip
         warm_up = warm_up_seconds(run.requests[judged(run, skip, 0.0, last)]) if is_empty else 0.0
+    if skip and question.traffic.at_work:  # as `sim.trial` judges a closed loop
+        skip, end = 2 * skip, JUDGED_OF_CLIENTS * last
     index = judged(run, skip, warm_up, end)
     if index.size == 0:
         fault = question.fault("warm_up", f"nothing is left to judge after {warm_up:g} s",
@@ -91,7 +94,7 @@ def _answer(question: PoolQuestion, pool: Pool, played: Played) -> PoolAnswer:
         raise QuestionError([fault], "simulate")
     numbers: dict[str, Any] = summarise(run, skip, start=warm_up, last=end)
     numbers |= throughput(run, warm_up, last)
-    numbers |= {"requests": len(run.requests) - skip, "observed_until": last}
+    numbers |= {"requests": len(requests.trace), "observed_until": last}
     each = numbers["output_tokens_per_second"] / pool.n_accelerators
     numbers["output_tokens_per_second_per_accelerator"] = each
     figures = PoolFigures(**numbers, **_goodput(question, played, index, numbers))

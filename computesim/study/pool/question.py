@@ -32,6 +32,7 @@ from computesim.scenario.question_fields import (
     checks,
 )
 from computesim.scenario.questions import Draft, Question
+from computesim.sim.demand import ROUNDS_AT_WORK
 from computesim.sim.service import Service
 from computesim.sim.trace import Even, TokenLaw, lognormal
 from computesim.workload.architecture import Architecture
@@ -132,7 +133,15 @@ class Drawn(Part):
     @property
     def drawn(self) -> int:
         """Requests that are drawn."""
-        return (self.clients or 0) * self.rounds if self.rounds else self.requests
+        clients = self.clients or 0
+        if self.rounds:
+            return clients * self.rounds
+        return max(self.requests, ROUNDS_AT_WORK * clients)
+
+    @property
+    def at_work(self) -> int:
+        """Clients that are in the middle of an answer at first; those of a benchmark are not."""
+        return 0 if self.rounds else self.clients or 0
 
     def law(self, mean: float, spread: float) -> TokenLaw:
         """Return the law of lengths with a mean: even within the range, else lognormal.

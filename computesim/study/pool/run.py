@@ -14,6 +14,7 @@ from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.serving import ServingLayout, StepModel, serving_layout, serving_step
 from computesim.hardware.speculation import Speculation, speculative
 from computesim.quantities import ServingLoad
+from computesim.sim.chains import closed_loop
 from computesim.sim.demand import in_flight
 from computesim.sim.engine import simulate_serving
 from computesim.sim.fluid import mean_lengths, steady_state
@@ -118,17 +119,22 @@ def _best_layout(
 def _inputs_of(question: PoolQuestion, pool: Pool, requests: Requests) -> Inputs:
     """Return what the simulation of a pool is called with, failures and timeline left out.
 
-    Drawn requests that do not wait for others meet a pool in its steady state, all others an empty
-    one.
+    Drawn requests that do not wait for others meet a pool in its steady state, clients one that is
+    writing an answer to each of them; a benchmark and all others meet an empty one.
     """
     raw = question.service(pool.step, pool.chip, question.traffic.clients)
     serving = question.serving
     adapted = service_of(serving, raw, pool.load, pool.chip, pool.layout)
     service, table = check_service(adapted, pool.step.weight_seconds)
-    trace = requests.trace
+    trace, clients = requests.trace, question.traffic.at_work
     if not requests.recorded and requests.chains is None and question.is_plain:
         state = steady_state(trace.rate / pool.replicas, mean_lengths(trace), service, table)
         trace = in_flight(trace, round(state.batch * pool.replicas), question.seed)
+    elif not requests.recorded and clients and question.is_plain:
+        trace = in_flight(trace, min(clients, len(trace)), question.seed)
+        think = question.traffic.think or 0.0
+        chains = closed_loop(len(trace), min(clients, len(requests.trace)), think)
+        requests = replace(requests, chains=chains)
     decoding = _decode_pool(pool, service, table)
     operation = operation_of(question, requests, raw.kv_capacity_tokens, pool.load, decoding)
     n = pool.prefill_replicas or pool.replicas
