@@ -11,6 +11,9 @@ from computesim.sim.levels import ServiceLevel
 from computesim.sim.streams import stream
 from computesim.sim.trace import Trace, merged
 
+RESIDENCES = 2.5  #: arrivals last this many times as long as a request stays
+MOST_REQUESTS = 150_000  #: of one run
+JUDGED = 0.6  #: share of the arrivals that are judged; the rest keeps the pool full meanwhile
 #: share of the time in which all clients of a closed loop are there, after which no more is judged
 JUDGED_OF_CLIENTS = 0.7
 #: requests of each client in a closed loop at least

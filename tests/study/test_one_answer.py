@@ -24,6 +24,14 @@ BENCHMARKS = [
 ]
 
 
+#: pools at work: clients, or requests that come by themselves
+AT_WORK = [
+    ("deepseek-r1", "h200-sxm", 8, 1, "sglang", ("--clients", 40, "--spread", 0.3)),
+    ("llama-3.1-70b", "h100-sxm", 4, 2, "general", ("--rate", 5, "--output-tokens", 300)),
+    ("qwen3-32b", "b200-sxm", 1, 3, "trtllm", ("--clients", 60, "--think", "2s")),
+]
+
+
 def answered(*arguments: object) -> dict[str, Any]:
     """Return what a command prints with --json."""
     result = CliRunner().invoke(app, [str(a) for a in arguments])
@@ -64,3 +72,17 @@ def test_verify_simulate_and_capacity_agree(benchmark) -> None:
     assert seen["ttft"] == pytest.approx(predicted("ttft_ms", "median"), rel=0.01)
     assert seen["tpot"] == pytest.approx(predicted("tpot_ms", "median"), rel=0.01)
     assert answer["figures"][each] == pytest.approx(throughput, rel=0.01)
+
+
+@pytest.mark.parametrize(("model", "machine", "tp", "replicas", "engine", "asked"), AT_WORK)
+def test_simulate_and_capacity_agree_on_a_pool_at_work(
+    model, machine, tp, replicas, engine, asked
+) -> None:
+    common = ("--model", model, "--accelerator", machine, "--tp", tp, "--replicas", replicas,
+              "--serving-engine", engine, *asked, "--json")  # fmt: skip
+    figures = answered("simulate", *common)["figures"]
+    answer = answered("capacity", *common, "--disaggregated", "no")["answers"][0]
+    for one in answer["percentiles"]:
+        assert figures[f"{one['metric']}_p90"] == pytest.approx(one["value"], rel=0.01)
+    for name in ("requests_per_second", "output_tokens_per_second"):
+        assert figures[name] == pytest.approx(answer["figures"][name], rel=0.01)

@@ -8,16 +8,20 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from computesim.sim.demand import JUDGED_OF_CLIENTS, ROUNDS_AT_WORK, Demand
+from computesim.sim.demand import (
+    JUDGED,
+    JUDGED_OF_CLIENTS,
+    MOST_REQUESTS,
+    RESIDENCES,
+    ROUNDS_AT_WORK,
+    Demand,
+)
 from computesim.sim.levels import ServiceLevel
 from computesim.sim.trace import Even, TokenLaw, Trace, generate, lognormal, merged
 from computesim.workload.requests import RequestStream
 
-RESIDENCES = 2.5  #: arrivals last this many times as long as a request stays
-MOST_REQUESTS = 150_000  #: of one run
 BEYOND = 50  #: requests beyond the strictest percentile
 MOST_FOR_SHARE = 100_000  #: requests for the sake of a percentile
-JUDGED = 0.6  #: share of the arrivals that are judged; the rest keeps the pool full meanwhile
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from computesim.catalog import Catalog
 from computesim.cells.serving_power import PowerTimeline, power_over_time, token_work
 from computesim.errors import QuestionError
 from computesim.hardware.power import Site
-from computesim.sim.demand import JUDGED_OF_CLIENTS
+from computesim.sim.demand import JUDGED, JUDGED_OF_CLIENTS
 from computesim.sim.fluid import mean_lengths
 from computesim.sim.output import quantile
 from computesim.sim.summary import (
@@ -35,7 +35,7 @@ from computesim.study.pool.answer import (
     TaskFigures,
 )
 from computesim.study.pool.question import PoolQuestion
-from computesim.study.pool.run import Played, Pool, play, pool_of
+from computesim.study.pool.run import Played, Pool, arrivals_needed, play, pool_of
 from computesim.study.pool.timeline import rows_of
 from computesim.study.pool.traffic import Requests, requests_of
 
@@ -63,8 +63,12 @@ def simulated(question: PoolQuestion, catalog: Catalog | None = None) -> tuple[P
         If the model does not fit.
     """
     catalog = catalog or question.tables()
-    requests = requests_of(question, catalog.model(question.model).context_length)
+    context = catalog.model(question.model).context_length
+    requests = requests_of(question, context)
     pool = pool_of(question, catalog, requests.trace)
+    least = arrivals_needed(question, pool, requests)
+    if least > len(requests.trace):
+        requests = requests_of(question, context, least)
     played = play(question, pool, requests)
     answer = _answer(question, pool, played)
     if not question.timeline:
@@ -85,8 +89,10 @@ def _answer(question: PoolQuestion, pool: Pool, played: Played) -> PoolAnswer:
     if warm_up is None:  # MSER for a pool that starts empty with drawn requests
         is_empty = not requests.recorded and not skip
         warm_up = warm_up_seconds(run.requests[judged(run, skip, 0.0, last)]) if is_empty else 0.0
-    if skip and question.traffic.at_work:  # as `sim.trial` judges a closed loop
+    if skip and question.traffic.at_work:  # as `sim.trial` judges both
         skip, end = 2 * skip, JUDGED_OF_CLIENTS * last
+    elif skip:
+        end = float(requests.trace.arrival[round(JUDGED * len(requests.trace)) - 1])
     index = judged(run, skip, warm_up, end)
     if index.size == 0:
         fault = question.fault("warm_up", f"nothing is left to judge after {warm_up:g} s",

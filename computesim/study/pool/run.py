@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from computesim.hardware.serving import ServingLayout, StepModel, serving_layout
 from computesim.hardware.speculation import Speculation, speculative
 from computesim.quantities import ServingLoad
 from computesim.sim.chains import closed_loop
-from computesim.sim.demand import in_flight
+from computesim.sim.demand import MOST_REQUESTS, RESIDENCES, in_flight
 from computesim.sim.engine import simulate_serving
 from computesim.sim.fluid import mean_lengths, steady_state
 from computesim.sim.operation import DecodePool, Operation, draw_failures
@@ -122,24 +123,56 @@ def _inputs_of(question: PoolQuestion, pool: Pool, requests: Requests) -> Inputs
     Drawn requests that do not wait for others meet a pool in its steady state, clients one that is
     writing an answer to each of them; a benchmark and all others meet an empty one.
     """
-    raw = question.service(pool.step, pool.chip, question.traffic.clients)
-    serving = question.serving
-    adapted = service_of(serving, raw, pool.load, pool.chip, pool.layout)
-    service, table = check_service(adapted, pool.step.weight_seconds)
+    serving, capacity = question.serving, int(pool.step.kv_capacity_tokens)
+    service, table = _service(question, pool)
     trace, clients = requests.trace, question.traffic.at_work
-    if not requests.recorded and requests.chains is None and question.is_plain:
-        state = steady_state(trace.rate / pool.replicas, mean_lengths(trace), service, table)
-        trace = in_flight(trace, round(state.batch * pool.replicas), question.seed)
+    if _is_steady(question, requests):
+        trace = in_flight(trace, _flying(question, pool, trace), question.seed)
     elif not requests.recorded and clients and question.is_plain:
         trace = in_flight(trace, min(clients, len(trace)), question.seed)
         think = question.traffic.think or 0.0
         chains = closed_loop(len(trace), min(clients, len(requests.trace)), think)
         requests = replace(requests, chains=chains)
     decoding = _decode_pool(pool, service, table)
-    operation = operation_of(question, requests, raw.kv_capacity_tokens, pool.load, decoding)
+    operation = operation_of(question, requests, capacity, pool.load, decoding)
     n = pool.prefill_replicas or pool.replicas
     routing = routing_of(serving, requests)
     return Inputs(requests, trace, Replicas(service, table, n), routing, operation)
+
+
+def _service(question: PoolQuestion, pool: Pool) -> tuple[Service, Floats]:
+    """Return a replica as it is run, and its weight table."""
+    raw = question.service(pool.step, pool.chip, question.traffic.clients)
+    adapted = service_of(question.serving, raw, pool.load, pool.chip, pool.layout)
+    return check_service(adapted, pool.step.weight_seconds)
+
+
+def _is_steady(question: PoolQuestion, requests: Requests) -> bool:
+    """Tell whether requests that come by themselves meet a pool in its steady state."""
+    return not requests.recorded and requests.chains is None and question.is_plain
+
+
+def _flying(question: PoolQuestion, pool: Pool, trace: Trace) -> int:
+    """Return the sequences that decode in the steady state of the fluid limit."""
+    service, table = _service(question, pool)
+    state = steady_state(trace.rate / pool.replicas, mean_lengths(trace), service, table)
+    return round(state.batch * pool.replicas)
+
+
+def arrivals_needed(question: PoolQuestion, pool: Pool, requests: Requests) -> int:
+    """Return how many requests have to come so that others still do while the first ones leave.
+
+    Parameters
+    ----------
+    question : PoolQuestion
+    pool : Pool
+    requests : Requests
+        Where they follow others, or meet an empty pool, those that are asked are enough.
+    """
+    if not _is_steady(question, requests):
+        return 0
+    flying = _flying(question, pool, requests.trace)
+    return min(math.ceil(RESIDENCES * flying), MOST_REQUESTS)
 
 
 def _decode_pool(pool: Pool, service: Service, table: Floats) -> DecodePool | None:

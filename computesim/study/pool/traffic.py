@@ -49,7 +49,7 @@ class Requests:
         return self.follows and self.task is not None
 
 
-def requests_of(question: PoolQuestion, context: int) -> Requests:
+def requests_of(question: PoolQuestion, context: int, least: int = 0) -> Requests:
     """Return the requests of a question.
 
     Parameters
@@ -57,6 +57,8 @@ def requests_of(question: PoolQuestion, context: int) -> Requests:
     question : PoolQuestion
     context : int, token
         No turn of a drawn session has a longer prompt.
+    least : int
+        Requests that are drawn at least.
 
     Raises
     ------
@@ -66,7 +68,7 @@ def requests_of(question: PoolQuestion, context: int) -> Requests:
         If a trace cannot be read.
     """
     traffic = question.traffic
-    trace = _trace(question, context)
+    trace = _trace(question, context, least)
     has_sessions = trace.session is not None and trace.think_seconds is not None
     requests = _in_sessions(trace) if has_sessions else _patterned(trace, question)
     kinds = _kinds(trace, requests)
@@ -80,7 +82,7 @@ def requests_of(question: PoolQuestion, context: int) -> Requests:
     return replace(requests, recorded=traffic.trace.file if traffic.trace else "")
 
 
-def _trace(question: PoolQuestion, context: int) -> Trace:
+def _trace(question: PoolQuestion, context: int, least: int) -> Trace:
     traffic, seed = question.traffic, question.seed
     if source := traffic.trace:
         file = Path(source.file)
@@ -89,7 +91,7 @@ def _trace(question: PoolQuestion, context: int) -> Trace:
     output = traffic.law(traffic.output_tokens, traffic.spread)
     rate, variation = traffic.rate or 1.0, traffic.burstiness
     if traffic.turns is None:
-        n, share = traffic.drawn, traffic.cached_share
+        n, share = max(traffic.drawn, least), traffic.cached_share
         return generate(seed, n, rate, prompt, output, share, variation)
     law = Sessions(turns=traffic.turns, most_context=float(context))
     if traffic.think is not None:
