@@ -23,7 +23,12 @@ from computesim.cells.rl.replica import batch_seconds, rollout_replica
 from computesim.cells.serving import Play, intensity, paged_service
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
-from computesim.hardware.serving import ServingLayout, serving_layout, serving_step
+from computesim.hardware.serving import (
+    Requests,
+    ServingLayout,
+    serving_layout,
+    serving_step,
+)
 from computesim.hardware.step import StepModel
 from computesim.lengths import quantile
 from computesim.quantities import ServingLoad
@@ -245,7 +250,9 @@ def _sequence(served: Served, accelerator: Accelerator, tokens: float, reads: bo
     lengths = MeanLengths(fresh, pairs, max(tokens - 1.0, 0.0), context, prompt + output + 1.0)
     load = serving_load(served.model, served.dtype, served.kv_dtype)
     near = 2.0 ** math.ceil(math.log2(context))
-    step, service, table = _replica(load, accelerator, min(near, whole), served.tpot)
+    near = min(near, whole)
+    read = Requests(stream.prompt_tokens - cached, 2.0 * max(near - stream.prompt_tokens, 0.5))
+    step, service, table = _replica(load, accelerator, near, served.tpot, read)
     rate = _sustained(lengths, service, table, served.tpot)
     if rate <= 0.0:
         return Pace(0.0, 0.0, 0.0)
@@ -256,10 +263,10 @@ def _sequence(served: Served, accelerator: Accelerator, tokens: float, reads: bo
 
 @lru_cache(maxsize=64)
 def _replica(
-    load: ServingLoad, accelerator: Accelerator, context: float, tpot: float
+    load: ServingLoad, accelerator: Accelerator, context: float, tpot: float, requests: Requests
 ) -> tuple[StepModel, Service, Floats]:
     """Return the replica for sequences of about a context."""
-    layout = serving_layout(load, accelerator, context, tpot)
+    layout = serving_layout(load, accelerator, context, tpot, requests=requests)
     return _laid_out(load, accelerator, layout)
 
 

@@ -18,7 +18,7 @@ from computesim.arrays import Floats, Ints
 from computesim.cells.jobs import ServingDemand
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
-from computesim.hardware.serving import serving_layout, serving_step
+from computesim.hardware.serving import Requests, serving_layout, serving_step
 from computesim.hardware.serving_efficiency import GENERAL_ENGINE, Engine, engine_named
 from computesim.hardware.step import StepModel
 from computesim.lengths import lognormal_counts
@@ -99,7 +99,7 @@ def measure(demand: ServingDemand, accelerator: Accelerator, play: Play) -> Cell
     load, engine = _load(demand), engine_named(demand.engine)
     trace = sample_trace(demand, play)
     try:
-        step = _replica(load, accelerator, trace, demand.tpot, engine)
+        step = _replica(load, accelerator, trace, demand)
     except CapacityError:
         return Cell()
     replicas = max(1, min(MOST_REPLICAS, ENOUGH_ACCELERATORS // step.n_accelerators))
@@ -231,6 +231,9 @@ def as_service(
         kv_capacity_tokens=int(step.kv_capacity_tokens),
         max_batch=step.max_batch,
         token_budget=step.token_budget,
+        groups=step.groups,
+        stages=step.stages,
+        per_shared_token=step.per_shared_token,
         mixes=int(engine.mixes),
         request_seconds=engine.request if clients else 0.0,
         held_steps=held_steps or 0.0,
@@ -277,23 +280,44 @@ def replica(demand: ServingDemand, accelerator: Accelerator, play: Play) -> Step
     CapacityError
         If the model does not fit.
     """
-    trace, engine = sample_trace(demand, play), engine_named(demand.engine)
-    return _replica(_load(demand), accelerator, trace, demand.tpot, engine)
+    return _replica(_load(demand), accelerator, sample_trace(demand, play), demand)
 
 
 def _replica(
-    load: ServingLoad, accelerator: Accelerator, trace: Trace, tpot: float, engine: Engine
+    load: ServingLoad, accelerator: Accelerator, trace: Trace, demand: ServingDemand
 ) -> StepModel:
     """Return the step model of the best layout that holds the longest request of a trace."""
     output = trace.output_tokens
     context = float(np.average(trace.prompt_tokens + output / 2, weights=output))
     longest = float((trace.prompt_tokens + output).max())
-    layout = serving_layout(load, accelerator, context, tpot, engine=engine)
-    step = serving_step(load, accelerator, layout, engine=engine)
-    if step.kv_capacity_tokens < longest:
-        layout = serving_layout(load, accelerator, longest, tpot, engine=engine)
+    requests, engine = requests_of(trace, demand.ttft), engine_named(demand.engine)
+    for held in (context, longest):
+        layout = serving_layout(
+            load, accelerator, held, demand.tpot, engine=engine, requests=requests
+        )
         step = serving_step(load, accelerator, layout, engine=engine)
+        if step.sequence_tokens >= longest:
+            break
     return step
+
+
+def requests_of(trace: Trace, ttft: float) -> Requests:
+    """Return what a layout is chosen for.
+
+    Parameters
+    ----------
+    trace : Trace
+        The prompts that nine of ten do not exceed have to keep the time to first token.
+    ttft : float, s
+    """
+    fresh = trace.prompt_tokens - trace.computed_from
+    read = fresh[_first_of_group(trace)]
+    return Requests(
+        prompt=float(fresh.mean()),
+        output=float(trace.output_tokens.mean()),
+        longest=float(np.quantile(read, ServiceLevel().share)),
+        ttft=ttft,
+    )
 
 
 def intensity(

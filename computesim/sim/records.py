@@ -72,7 +72,8 @@ REPLICA: Final = np.dtype(
         ("length", "i8"),  # steps in the run; 0 when idle
         ("chunk", "i8"),  # prompt tokens of each step
         ("completing", "i8"),  # prompts that are complete when the run ends
-        ("partial", "i8"),  # tokens of the next prompt that are in cache by then
+        ("reads", "i8"),  # prompts of which each step takes a chunk
+        ("room", "i8"),  # prompt tokens that a microbatch has room for
         ("decoding", "i8"),  # sequences whose prompt is read
         ("emitting", "i8"),  # of them, those that get a token in each step of the run: all or none
         ("running", "i8"),  # admitted sequences
@@ -83,7 +84,6 @@ REPLICA: Final = np.dtype(
         ("decoded", "i8"),  # steps since the beginning: the clock of the decodes
         ("head", "i8"),  # first admitted request whose prompt is not complete; -1 for none
         ("tail", "i8"),  # last one
-        ("done", "i8"),  # tokens of the first one that are in cache
         ("due", "i8"),  # 1 when it is about to start a step
         ("state", "i8"),
         ("kind", "i8"),  # row of its service
@@ -141,7 +141,7 @@ RULES: Final = np.dtype(
         ("routing", "i8"),
         ("stop_after", "i8"),  # finished requests at which to stop
         ("lanes", "i8"),  # priorities
-        ("slack", "i8"),  # requests by which a replica with the prefix may be ahead
+        ("slack", "i8"),  # outstanding requests by which a replica may be ahead of the shortest
         ("local", "i8"),  # 1: what a stage finds cached is on the replica of the stage before
         ("transfer_fixed", "f8"),  # from prefill to decode, s
         ("transfer_per_token", "f8"),  # s/token
@@ -178,3 +178,6 @@ class Extras(NamedTuple):
     plant_codes: Ints  #: failure, or number of failures + replica
     plant_size: Ints  #: entries of this heap, shape (1,)
     patience: Ints  #: decisions in a row to shrink, shape (1,)
+    missing: Ints  #: prompt tokens of each request that its replica had to read, shape (n,)
+    unread: Ints  #: their sum over requests without a first token, shape (replicas,)
+    sent: Ints  #: when a request was last sent to each, counted in requests, shape (replicas,)

@@ -225,3 +225,27 @@ def test_the_examples_of_the_pages_are_questions(page: str, count: int) -> None:
         Path("question.yaml").write_text(whole)
         asked = Draft(question_of(QUESTIONS[name]), name, Path("question.yaml")).read()
         assert asked.model in whole
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (("simulate", "--model", "llama-3.1-8b", "--model", "llama-2-7b", "--accelerator", "h100"),
+         "--model: given 2 times; give it once"),
+        (("run", "baseline", "--out", "a", "--out", "b", "--out", "c"), "--out: given 3 times"),
+        (("plan", "gpt-3-175b", "--count", 8, "--count", 9), "--count: given 2 times"),
+    ],
+)  # fmt: skip
+def test_an_option_that_is_given_twice_is_refused(
+    command: Command, call: tuple[object, ...], told: str
+) -> None:
+    text = command(*call, code=2, as_typed=True).stderr
+    assert f"{call[0]}: 1 fault" in text
+    assert told in text
+
+
+def test_options_that_may_be_repeated_are_not_refused(command: Command) -> None:
+    text = command("capacity", "--accelerator", "h100", "--accelerator", "nothing", "--quiet",
+                   "--quiet", "--set", "seed=1", "--set", "seed=2", code=2).stderr  # fmt: skip
+    assert "given" not in text.replace("not given", "")
+    assert "nothing" in text

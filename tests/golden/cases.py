@@ -42,9 +42,22 @@ class Case:
     writes: str = ""
 
 
+_REPEATABLE = ("--set", "--accelerator")
+
+
+def _once(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Give the words with each option as it is given last, but for those that may be repeated."""
+    again = {
+        place
+        for place, word in enumerate(words)
+        if word.startswith("--") and word not in _REPEATABLE and word in words[place + 1 :]
+    }
+    return tuple(w for n, w in enumerate(words) if n not in again and n - 1 not in again)
+
+
 def _pair(name: str, line: str, code: int = 0, slow: bool = False) -> Iterator[Case]:
     """Give the case as text and as JSON; blanks separate words, `␣` is one within a word."""
-    words = tuple(word.replace("␣", " ") for word in line.split())
+    words = _once(tuple(word.replace("␣", " ") for word in line.split()))
     yield Case(name, words, code, slow)
     yield Case(f"{name}.json", (*words, "--json"), code, slow)
 
@@ -189,8 +202,8 @@ def _all() -> Iterator[Case]:
                "--out", "balance"), writes="balance", slow=True)  # fmt: skip
     yield Case("simulate-files", (*_POOL.split(), "--rate", "8", "--timeline", "5 s", "--out",
                "timeline", "--charts", "svg"), writes="timeline")  # fmt: skip
-    yield Case("simulate-steps", (*_POOL.split(), "--requests", "30", "--rate", "20",
-               "--chrome-trace", "steps/steps.json"), writes="steps")  # fmt: skip
+    yield Case("simulate-steps", _once((*_POOL.split(), "--requests", "30", "--rate", "20",
+               "--chrome-trace", "steps/steps.json")), writes="steps")  # fmt: skip
     yield Case("trace-written", ("trace", "kinds.csv", "--write", "traces/part.csv",
                "--synthetic", "traces/like.csv"), writes="traces")  # fmt: skip
     yield Case("explain-table", ("explain", "small.yaml", "Power|Facility", "2026", "--csv",

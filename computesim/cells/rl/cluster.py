@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -17,6 +18,9 @@ from computesim.workload.transformer import serving_load, training_load
 SMALLEST_LEARNER: Final = 8  #: accelerators
 LARGEST_LEARNER: Final = 2**16  #: accelerators, above which the model does not fit
 SHORTEST: Final = 128  #: tokens of a training sequence
+ROUNDED: Final = (
+    64  #: tokens to whose multiples sequences are padded: NeMo RL, `sequence_length_round`
+)
 FORWARD: Final = 1.0 / 3.0  #: of the seconds of a training step
 
 
@@ -61,7 +65,8 @@ def learner(plan: RLPlan) -> Learner:
     CapacityError
         If the model does not fit in training on the accelerators of the learner, offloaded or not.
     """
-    seq_len = round(min(plan.attended_tokens, plan.model.context_length))
+    attended = min(plan.attended_tokens, plan.model.context_length)
+    seq_len = math.ceil(attended / ROUNDED) * ROUNDED
     load = training_load(plan.model, max(seq_len, SHORTEST))
     batch = max(plan.sequences / plan.minibatches * plan.trajectory_tokens, load.seq_len)
     # RL frameworks move optimiser states to the host where they would not fit

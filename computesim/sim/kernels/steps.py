@@ -103,8 +103,6 @@ def settle(pool: Pool, r: int, steps: int, extras: Extras) -> None:
     if n > 0:
         run["decoded"] += steps
     run["resident"] += steps * n
-    if run["completing"] == 0:
-        run["done"] += steps * run["chunk"]
 
 
 @njit(cache=True, nogil=True, _nrt=False)

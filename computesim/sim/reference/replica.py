@@ -44,6 +44,7 @@ class Sequence:
     state: int = FRESH
     generated: int = 0  #: output tokens so far
     read: int = 0  #: tokens of prompt and earlier output in the KV cache while it is read
+    missing: int = 0  #: prompt tokens that its replica has to read, as the routing saw it
 
     @property
     def target(self) -> int:
@@ -83,6 +84,8 @@ class Replica:
     epoch: int = 0  #: failures so far
     lives: int = 0  #: failures and starts so far
     wake: Any = None
+    unread: int = 0  #: `missing` of the requests without a first token
+    sent: int = 0  #: when a request was last sent here, counted in requests
 
     def __post_init__(self) -> None:
         self.waiting = [deque() for _ in range(self.rules["lanes"])]
@@ -158,6 +161,15 @@ class Replica:
             n += 1
         return n
 
+    def missing(self, sequence: Sequence) -> int:
+        """Return the prompt tokens that are not cached here."""
+        cached = int(sequence.record["cached_tokens"])
+        if self.rules["cache_blocks"] > 0:
+            cached = self.known(sequence) * int(self.rules["block"])
+        elif self.rules["local"] and sequence.stage >= 0:
+            cached *= self.found_here(self, sequence.stage)
+        return sequence.prompt - min(cached, sequence.prompt - 1)
+
     def use(self, block: int) -> None:
         """Make a block of the prefix cache the newest one."""
         self.cache[block] = None
@@ -189,6 +201,7 @@ class Replica:
                 self.admit()
             chunks = self.chunks()
             compute, memory, base = self.sides(chunks)
+            base += self.drain(chunks) * (base + max(compute, memory))
             seconds = base + max(compute, memory)
             self.totals.occupy(self.env.now, self.stall, self.running, bool(sum(chunks)))
             self.began = self.env.now + self.stall
@@ -281,26 +294,76 @@ class Replica:
         elif self.rules["local"] and sequence.stage >= 0:
             sequence.record["cached_tokens"] *= self.found_here(self, sequence.stage)
 
+    @property
+    def microbatches(self) -> int:
+        """Parts of a step that run by themselves."""
+        return int(self.service["groups"] * self.service["stages"])
+
+    @property
+    def fullest(self) -> int:
+        """Sequences of the fullest microbatch that get a token in the next step."""
+        return -(-len(self.emitting) // self.microbatches)
+
+    @property
+    def room(self) -> int:
+        """Prompt tokens that a microbatch has room for."""
+        return max(int(self.service["token_budget"]) // self.microbatches - self.fullest, 1)
+
     def chunks(self) -> list[int]:
-        """Return how many tokens of each prompt in `reading` the step takes, earliest first."""
-        left = int(self.service["token_budget"]) - len(self.emitting)
+        """Return how many tokens of each prompt in `reading` the step takes, earliest first.
+
+        A prompt lies in one attention group, which has a microbatch of each stage.
+        """
+        left, most = self.room * self.microbatches, self.room * int(self.service["stages"])
         chunks = []
         for sequence in self.reading:
-            chunks.append(min(left, sequence.target - sequence.read))
+            chunks.append(min(left, most, sequence.target - sequence.read))
             left -= chunks[-1]
         return chunks
 
+    def drain(self, chunks: list[int]) -> float:
+        """Return how much longer the step lasts until the last of several chunks is through.
+
+        Nothing if prompts follow, whose chunks come right behind: then the pipeline stays full.
+        """
+        rests = [sequence.target - sequence.read for sequence in self.reading]
+        if not chunks or chunks != rests:
+            return 0.0
+        return (max(-(-chunk // self.room) for chunk in chunks) - 1) / int(self.service["stages"])
+
     def sides(self, chunks: list[int]) -> tuple[float, float, float]:
         """Return the compute side, the memory side and the rest of the step time, s."""
-        cost, n = self.service, len(self.emitting)
-        tokens = n + sum(chunks)
-        resident = sum(sequence.context for sequence in self.emitting)
-        pairs = resident + n  # a token attends to its context and to itself
+        cost, n, all_new = self.service, len(self.emitting), sum(chunks)
+        pairs = 0
         for sequence, chunk in zip(self.reading, chunks, strict=True):
             pairs += chunk * sequence.read + chunk * (chunk + 1) // 2
-        compute = cost["compute_offset"] + cost["per_token"] * tokens + cost["per_pair"] * pairs
-        reading = cost["per_kv_token"] * resident + cost["per_sequence"] * n
-        return compute, self.weights[tokens] + reading, cost["fixed"] + cost["wire"] * tokens
+        pace = 0  # prompt tokens of the fullest microbatch
+        if all_new:
+            pieces = [min(chunk, self.room) for chunk in chunks]
+            pace = max(*pieces, -(-all_new // self.microbatches))
+            pairs = pairs * pace // all_new
+        resident = sum(sequence.context for sequence in self.emitting)
+        resident = resident * self.fullest // n if n else 0
+        pairs += resident + self.fullest  # a token attends to its context and to itself
+        tokens = self.fullest + pace
+        spread = max(pace, all_new / int(cost["stages"]))
+        shared = n / self.microbatches + spread / int(cost["groups"])
+        compute = cost["compute_offset"] + cost["per_token"] * tokens
+        compute = compute + cost["per_shared_token"] * shared + cost["per_pair"] * pairs
+        reading = cost["per_kv_token"] * resident + cost["per_sequence"] * self.fullest
+        memory = self.multiplications(tokens, shared) + reading
+        return compute, memory, cost["fixed"] + cost["wire"] * tokens
+
+    def multiplications(self, tokens: int, shared: float) -> float:
+        """Return the seconds of multiplications, the experts of all groups by the mean group."""
+        budget = int(self.service["token_budget"]) // self.microbatches
+        index = min(tokens, budget)
+        if self.service["groups"] == 1:
+            return float(self.weights[0, index])
+        everything, experts = self.weights
+        below = min(int(shared), budget - 1)
+        between = (shared - below) * (experts[below + 1] - experts[below])
+        return float(everything[index] + (experts[below] + between - experts[index]))
 
     def book(self, seconds: float, compute: float, memory: float, chunks: list[int]) -> None:
         """Add a step to the totals."""
@@ -317,10 +380,12 @@ class Replica:
             sequence.read += chunk
         for sequence in sorted(self.emitting, key=lambda s: s.index):
             self.emit(sequence)
-        while self.reading and self.reading[0].read == self.reading[0].target:
-            sequence = self.reading.popleft()
+        for sequence in [s for s in self.reading if s.read == s.target]:
+            self.reading.remove(sequence)
             if sequence.generated == 0:
                 sequence.record["first"] = self.env.now
+            self.unread -= sequence.missing
+            sequence.missing = 0
             for block in reversed(sequence.blocks):
                 self.use(block)
             self.decoding.append(sequence)
@@ -365,7 +430,7 @@ class Replica:
         self.reading.clear()
         self.decoding.clear()
         self.cache.clear()
-        self.wake = None
+        self.wake, self.unread = None, 0
         self.totals.row["failures"] += 1
         self.env.process(self.live())
         return lost

@@ -21,6 +21,7 @@ from computesim.sim.trace.clients import (
     expected_requests,
     follow_day,
 )
+from computesim.sim.trace.context import InContext, in_context
 from computesim.sim.trace.generate import generate
 from computesim.sim.trace.lengths import Empirical, EmpiricalSplit, Even, ReasonSplit, TokenLaw
 from computesim.sim.trace.like import clients_like
@@ -39,6 +40,7 @@ __all__ = [
     "Empirical",
     "EmpiricalSplit",
     "Even",
+    "InContext",
     "LengthLaw",
     "Population",
     "ReasonSplit",
@@ -57,6 +59,7 @@ __all__ = [
     "expected_requests",
     "follow_day",
     "generate",
+    "in_context",
     "is_servegen",
     "iter_traces",
     "lognormal",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from computesim.errors import CapacityError
 from computesim.sim.demand import (
     JUDGED,
     JUDGED_OF_CLIENTS,
@@ -17,7 +18,15 @@ from computesim.sim.demand import (
     Demand,
 )
 from computesim.sim.levels import ServiceLevel
-from computesim.sim.trace import Even, TokenLaw, Trace, generate, lognormal, merged
+from computesim.sim.trace import (
+    Even,
+    TokenLaw,
+    Trace,
+    generate,
+    in_context,
+    lognormal,
+    merged,
+)
 from computesim.workload.requests import RequestStream
 
 BEYOND = 50  #: requests beyond the strictest percentile
@@ -64,6 +73,7 @@ class Question:
     requests: int = 2000  #: at least
     seed: int = 1
     rounds: int = 0  #: of each client in a benchmark, all judged; 0: a closed loop at work
+    context: int = 0  #: of the model: longer requests are refused or cut; 0 for no bound, token
 
     @property
     def levels(self) -> tuple[ServiceLevel, ...]:
@@ -130,7 +140,11 @@ class Question:
             )  # fmt: skip
             traces.append(replace(trace, kind=np.full(count, number)))
         end = min(float(trace.arrival[-1]) for trace in traces)
-        return merged([t.pick(np.flatnonzero(t.arrival <= end)) for t in traces])
+        drawn = merged([t.pick(np.flatnonzero(t.arrival <= end)) for t in traces])
+        seen = in_context(drawn, self.context).trace if self.context else drawn
+        if seen is None:
+            raise CapacityError(f"all {n:,} prompts fill the context of {self.context:,} tokens")
+        return seen
 
 
 def _repeated(trace: Trace, n: int) -> Trace:

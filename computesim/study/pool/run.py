@@ -10,9 +10,11 @@ import numpy as np
 
 from computesim.arrays import Floats
 from computesim.catalog import Catalog
-from computesim.errors import SimulationError
+from computesim.cells.serving import requests_of
+from computesim.errors import CapacityError, SimulationError
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.serving import ServingLayout, StepModel, serving_layout, serving_step
+from computesim.hardware.serving_efficiency import Engine
 from computesim.hardware.speculation import Speculation, speculative
 from computesim.quantities import ServingLoad
 from computesim.sim.chains import closed_loop
@@ -24,6 +26,7 @@ from computesim.sim.runs import ServingRun
 from computesim.sim.service import Replicas, Service, check_service
 from computesim.sim.trace import Trace
 from computesim.study.pool.operation import operation_of, routing_of, service_of, transfer
+from computesim.study.pool.possible import instead
 from computesim.study.pool.question import PoolQuestion
 from computesim.study.pool.traffic import Requests
 
@@ -96,25 +99,49 @@ def pool_of(question: PoolQuestion, catalog: Catalog, trace: Trace) -> Pool:
         If the model does not fit.
     """
     chip = catalog.accelerator(question.accelerator)
-    load = question.load(catalog.model(question.model), chip)
-    layout = question.layout.serving or _best_layout(question, load, chip, trace)
-    step = serving_step(load, chip, layout, engine=question.engine)
+    load, engine = question.load(catalog.model(question.model), chip), question.engine
+    layout = question.layout.serving
+    if layout is None:
+        layout = _best_layout(question, load, chip, trace)
+        step = serving_step(load, chip, layout, engine=engine)
+    else:
+        step = _named(layout, load, chip, trace, engine)
     if drafts := question.serving.speculation:
         step = speculative(step, Speculation(drafts.drafted, drafts.acceptance))
     name = catalog.resolve("models", question.model)
     return Pool(name, chip, load, layout, step, question.replicas, question.prefill_replicas)
 
 
+def _named(
+    layout: ServingLayout, load: ServingLoad, chip: Accelerator, trace: Trace, engine: Engine
+) -> StepModel:
+    """Return the replica of a layout that the question says, or refuse it with those that fit."""
+    longest = float((trace.prompt_tokens + trace.output_tokens).max())
+    try:
+        step = serving_step(load, chip, layout, engine=engine)
+    except CapacityError as error:
+        raise CapacityError(f"{error}{instead(load, chip, longest)}") from error
+    if step.sequence_tokens < longest:
+        raise CapacityError(
+            f"the KV cache of {load.name} with {layout} holds {step.sequence_tokens:,.0f} "
+            f"tokens, the longest request has {longest:,.0f}{instead(load, chip, longest)}"
+        )
+    return step
+
+
 def _best_layout(
     question: PoolQuestion, load: ServingLoad, chip: Accelerator, trace: Trace
 ) -> ServingLayout:
     tpot = min(question.promise.tpot.values(), default=_LAYOUT_TPOT)
+    requests = requests_of(trace, min(question.promise.ttft.values(), default=np.inf))
     longest = float((trace.prompt_tokens + trace.output_tokens).max())
     engine = question.engine
-    layout = serving_layout(load, chip, mean_lengths(trace).context, tpot, engine=engine)
-    if serving_step(load, chip, layout, engine=engine).kv_capacity_tokens >= longest:
+    layout = serving_layout(
+        load, chip, mean_lengths(trace).context, tpot, engine=engine, requests=requests
+    )
+    if serving_step(load, chip, layout, engine=engine).sequence_tokens >= longest:
         return layout
-    return serving_layout(load, chip, longest, tpot, engine=engine)
+    return serving_layout(load, chip, longest, tpot, engine=engine, requests=requests)
 
 
 def _inputs_of(question: PoolQuestion, pool: Pool, requests: Requests) -> Inputs:
