@@ -17,7 +17,8 @@ from computesim.sim.records import PROMISE, RECOMPUTE
 from computesim.study.capacity.answers import Goal
 from computesim.study.capacity.demand import Question, RequestClass, of_recorded
 from computesim.study.capacity.pool import Policy
-from computesim.study.pool.question import LANES, Drawn, ServingQuestion
+from computesim.study.pool.asked import LANES, Drawn
+from computesim.study.pool.question import ServingQuestion
 from computesim.study.pool.recorded import recorded
 
 Portion = Number(minimum=0.01, maximum=0.9999)
