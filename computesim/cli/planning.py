@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from computesim.study.plan.question import PlanQuestion
 
 USUAL = aliases(
-    "accelerator", "count", "tokens", "flop", "deadline",
+    "accelerator", Alias("count", short="-n"), "tokens", "flop", "deadline",
     "layout.tp", "layout.pp", "layout.ep", "layout.cp", "layout.vp", "layout.dp",
     "layout.micro_batch", Alias("scaling", flag=True),
 )  # fmt: skip

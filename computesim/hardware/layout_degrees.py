@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from typing import Final, NamedTuple
 
+from computesim.hardware.possible import divides
 from computesim.quantities import TrainingLoad
 
 LARGEST_TP: Final = 16
@@ -77,20 +78,6 @@ def powers(largest: int) -> list[int]:
     return [2**i for i in range(largest.bit_length()) if 2**i <= largest]
 
 
-def splits_heads(load: TrainingLoad, tp: int) -> bool:
-    """Tell whether tensor parallelism leaves equal parts of all heads to every rank.
-
-    Parameters
-    ----------
-    load : TrainingLoad
-        Without heads any degree is taken to divide them.
-    tp : int
-        More ranks than key-value heads hold copies of them.
-    """
-    equal = all(heads % tp == 0 for heads in load.head_counts)
-    return equal and all(heads % tp == 0 or tp % heads == 0 for heads in load.kv_head_counts)
-
-
 def tensor_degrees(load: TrainingLoad, domain: int, largest: int = LARGEST_TP) -> list[int]:
     """Return the tensor-parallel degrees worth trying: powers of two, and what divides the domain.
 
@@ -103,7 +90,7 @@ def tensor_degrees(load: TrainingLoad, domain: int, largest: int = LARGEST_TP) -
     """
     widest = min(domain, largest)
     tried = {*powers(widest), *(d for d in divisors(domain) if d <= widest)}
-    return sorted(tp for tp in tried if splits_heads(load, tp))
+    return sorted(tp for tp in tried if divides(load, tp))
 
 
 def splits_stage(n_layers: int, stages: int, pieces: int) -> bool:
@@ -227,10 +214,10 @@ def breaches(
 def _of_tensors(load: TrainingLoad, domain: int, fixed: FixedDegrees) -> Iterator[Breach]:
     if fixed.tp is None:
         return
-    possible = listed(d for d in range(1, domain + 1) if splits_heads(load, d))
+    possible = listed(d for d in range(1, domain + 1) if divides(load, d))
     if fixed.tp > domain:
         yield Breach(("tp",), f"{fixed.tp} leaves the scale-up domain of {domain}", possible)
-    elif not splits_heads(load, fixed.tp):
+    elif not divides(load, fixed.tp):
         heads, shared = (" and ".join(map(str, n)) for n in (load.head_counts, load.kv_head_counts))
         what = f"{heads} heads with {shared} key-value heads are not cut into {fixed.tp} parts"
         yield Breach(("tp",), what, possible)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.replica import ServingLayout
-from computesim.quantities import ServingLoad
+from computesim.quantities import ServingLoad, TrainingLoad
 
 
 class Misfit(NamedTuple):
@@ -21,12 +21,12 @@ class Misfit(NamedTuple):
         return f"{self.why}; {self.accepted}"
 
 
-def divides(load: ServingLoad, tp: int) -> bool:
+def divides(load: ServingLoad | TrainingLoad, tp: int) -> bool:
     """Tell whether tensor parallelism of a degree divides a model.
 
     Parameters
     ----------
-    load : ServingLoad
+    load : ServingLoad or TrainingLoad
         Without heads (`head_counts`) any degree is taken to divide it.
     tp : int
 

@@ -119,6 +119,20 @@ def serving_step(
     )
 
 
+def held_bytes(load: ServingLoad, accelerator: Accelerator, layout: ServingLayout) -> float:
+    """Return the bytes of weights that one accelerator of a replica holds, B.
+
+    Parameters
+    ----------
+    load : ServingLoad
+    accelerator : Accelerator
+    layout : ServingLayout
+    """
+    replica = _replica(load, accelerator, layout, None, GENERAL_ENGINE)
+    left = accelerator.memory_bytes * (1.0 - replica.own.memory_reserve)
+    return left - replica.free_bytes()
+
+
 def _replica(
     load: ServingLoad,
     accelerator: Accelerator,

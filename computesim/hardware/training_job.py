@@ -210,6 +210,11 @@ class TrainingJob:
         return self._computing.seconds(grid)
 
     @property
+    def highest_rate(self) -> float:
+        """FLOP/s of model work that one accelerator exceeds under no layout."""
+        return self._computing.highest_rate
+
+    @property
     def _computing(self) -> Compute:
         """What computes."""
         return Compute.of(self.load, self.accelerator, self.own, self.dtype, self.recipe)

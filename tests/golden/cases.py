@@ -66,6 +66,8 @@ _POOL = ("simulate --model llama-3.1-8b --accelerator h100-sxm --requests 300 "
          "--output-tokens 200 --spread 0.5")  # fmt: skip
 _LEVEL = "capacity --model llama-3.1-8b --accelerator h100-sxm --requests 200 --output-tokens 200"
 _PROMISE = "--ttft 2␣s --tpot 20␣ms"
+_RL = ("rl llama-3.1-8b --accelerator h100-sxm -n 16 --prompts 32 --output-tokens 300 "
+       "--max-output 1000")  # fmt: skip
 _SKILL = "balance aime-2024 --model llama-3.1-8b --accelerator h100-sxm --requests 1e6"
 _JOB = "plan llama-3.1-70b --accelerator h100-sxm"
 
@@ -121,6 +123,11 @@ _QUICK = (
     ("plan-offload", f"{_JOB} --count 8 --batch-tokens 1e6", 0),
     ("plan-unfit", f"{_JOB} --count 8 --batch-tokens 1e6 --offload never", 1),
     ("plan-experts", "plan deepseek-v3 --accelerator h800-sxm --count 2048 --dtype fp8", 0),
+    ("plan-layout", f"{_JOB} --count 512 --batch-tokens 8e6 --tp 4 --pp 4 --top 5", 0),
+    ("plan-layout-faults", f"{_JOB} --count 512 --batch-tokens 8e6 --tp 3 --pp 4 --vp 8 --ep 2", 2),
+    ("rl", f"{_RL} --steps 20 --verifier-seconds 2", 0),
+    ("rl-ahead", f"{_RL} --staleness 2 --learner 4 --rollout 12 --reference", 0),
+    ("rl-faults", f"{_RL} --learner 12 --rollout 8 --tp-rollout 3", 2),
     ("simulate", f"{_POOL} --rate 8 --ttft 5␣s --tpot 100␣ms", 0),
     ("simulate-missed", f"{_POOL} --rate 2 --tpot 1us", 1),
     ("simulate-clients", f"{_POOL} --clients 6 --think 1␣s --replicas 1", 0),

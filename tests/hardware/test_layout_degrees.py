@@ -17,11 +17,11 @@ from computesim.hardware.layout_degrees import (
     breaches,
     interleavings,
     splits_experts,
-    splits_heads,
     splits_sequence,
     splits_stage,
 )
 from computesim.hardware.parallel import best_layout
+from computesim.hardware.possible import divides
 from computesim.hardware.training_job import TrainingJob
 from computesim.workload.transformer import training_load
 
@@ -87,7 +87,7 @@ def test_every_candidate_obeys_the_laws_of_frameworks(
     for tp in np.unique(grid.tp):
         assert tp <= domain
         assert model.n_heads % tp == 0
-        assert splits_heads(load, int(tp))
+        assert divides(load, int(tp))
     for pp, vp in {(int(p), int(v)) for p, v in zip(grid.pp, grid.vp, strict=True)}:
         assert pp * vp <= model.n_layers
         if model.n_layers % pp == 0 and (model.n_layers + 2) % pp:
