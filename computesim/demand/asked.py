@@ -15,7 +15,7 @@ from computesim.demand.progress import progress_at
 from computesim.demand.usage import relative_price, response, usage_at
 from computesim.errors import Fault, ScenarioError
 from computesim.lengths import lognormal_length, representative_lengths
-from computesim.quantities import Work
+from computesim.quantities import Work, serving_engine
 from computesim.traced import least, opaque
 from computesim.workload.adoption import TokenFlow, Usage, daily_tokens
 from computesim.workload.post_training import rl_step
@@ -110,6 +110,7 @@ def _serving(
                     tier.tpot.at(year),
                     busy,
                     progress.inference,
+                    serving_engine(tier.serving.engine.at(year)),
                 )
 
 

@@ -150,18 +150,18 @@ def test_the_length_that_is_said_to_do_does(command: Command) -> None:
     assert not figures(command, *options, "--requests", more)["figures"]["window_is_short"]
 
 
-def test_more_clients_are_not_slower_for_want_of_requests_without_a_word(command: Command) -> None:
+def test_more_clients_are_not_slower_for_want_of_requests(command: Command) -> None:
     def closed(clients: int, requests: int) -> dict[str, Any]:
-        return figures(command, "--clients", clients, "--replicas", 1, "--requests", requests,
-                       "--output-tokens", 800, "--spread", 0.9)  # fmt: skip
+        found = figures(command, "--clients", clients, "--replicas", 1, "--requests", requests,
+                        "--output-tokens", 800, "--spread", 0.9)  # fmt: skip
+        assert not found["figures"]["window_is_short"]
+        return found["figures"]
 
-    few, short, enough = closed(32, 3000), closed(128, 300), closed(128, 3000)
+    # more requests are played where three hundred are too few for so many clients
+    few, short, enough = closed(32, 300), closed(128, 300), closed(128, 6000)
     rate = "output_tokens_per_second"
-    assert short["figures"]["window_is_short"]
-    assert any("too short" in remark for remark in short["remarks"])
-    assert not few["figures"]["window_is_short"]
-    assert not enough["figures"]["window_is_short"]
-    assert enough["figures"][rate] > few["figures"][rate]
+    assert enough[rate] > few[rate]
+    assert short[rate] == pytest.approx(enough[rate], rel=0.05)
 
 
 def test_the_opening_burst_of_clients_is_left_out(command: Command) -> None:

@@ -77,6 +77,11 @@ class Replica:
         return len(self.all)
 
     @property
+    def emitting(self) -> list[Sequence]:
+        """Those that get a token in the next step: nobody while prompts are read first, alone."""
+        return self.decoding if self.service["mixes"] or not self.reading else []
+
+    @property
     def evicts(self) -> bool:
         """Whether admission promises the prompt only."""
         return bool(self.service["when_full"] != PROMISE)
@@ -251,8 +256,8 @@ class Replica:
 
     @property
     def fullest(self) -> int:
-        """Decoding sequences of the fullest microbatch."""
-        return -(-len(self.decoding) // self.microbatches)
+        """Sequences of the fullest microbatch that get a token in the next step."""
+        return -(-len(self.emitting) // self.microbatches)
 
     @property
     def room(self) -> int:
@@ -283,7 +288,7 @@ class Replica:
 
     def sides(self, chunks: list[int]) -> tuple[float, float, float]:
         """Return the compute side, the memory side and the rest of the step time, s."""
-        cost, n, all_new = self.service, len(self.decoding), sum(chunks)
+        cost, n, all_new = self.service, len(self.emitting), sum(chunks)
         pairs = 0
         for sequence, chunk in zip(self.reading, chunks, strict=True):
             pairs += chunk * sequence.read + chunk * (chunk + 1) // 2
@@ -292,7 +297,7 @@ class Replica:
             pieces = [min(chunk, self.room) for chunk in chunks]
             pace = max(*pieces, -(-all_new // self.microbatches))
             pairs = pairs * pace // all_new
-        resident = sum(sequence.context for sequence in self.decoding)
+        resident = sum(sequence.context for sequence in self.emitting)
         resident = resident * self.fullest // n if n else 0
         pairs += resident + self.fullest  # a token attends to its context and to itself
         tokens = self.fullest + pace
@@ -317,18 +322,18 @@ class Replica:
 
     def book(self, seconds: float, compute: float, memory: float, chunks: list[int]) -> None:
         """Add a step to the totals."""
-        if self.evicts:
+        if self.evicts and self.emitting:
             self.totals.peak(self.held() + self.growth())
-        began, n = self.began or 0.0, len(self.decoding)
+        began, n = self.began or 0.0, len(self.emitting)
         self.totals.step(began, seconds, compute, memory, self.running, sum(chunks), n)
         if self.log is not None:
             self.log.append((self.number, began, seconds, n, sum(chunks)))
 
     def deliver(self, chunks: list[int]) -> None:
-        """Give a token to each decoding sequence, and the first one to each complete prompt."""
+        """Give a token to each that decodes in the step, and the first one to complete prompts."""
         for sequence, chunk in zip(self.reading, chunks, strict=True):
             sequence.read += chunk
-        for sequence in sorted(self.decoding, key=lambda s: s.index):
+        for sequence in sorted(self.emitting, key=lambda s: s.index):
             self.emit(sequence)
         for sequence in [s for s in self.reading if s.read == s.target]:
             self.reading.remove(sequence)

@@ -55,7 +55,7 @@ def _enough(question: PoolQuestion, played: Played, window: Window, last: float)
 
     The window of clients ends with the first of them, whose answers may be half as long as others.
     """
-    seen, asked = played.run.requests, question.traffic.requests
+    seen, asked = played.run.requests, question.traffic.drawn
     if clients := question.traffic.clients:
         cycle = float((seen["finish"] - seen["arrival"]).mean()) + (question.traffic.think or 0.0)
         return clients * math.ceil(1.0 + 2.0 * (window.stay + window.needed) / cycle)
