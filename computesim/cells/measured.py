@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from computesim.cells import serving, training
+from computesim.cells import serving_cell, training
 from computesim.cells.jobs import (
     EXPERIMENTS,
     OTHER_AI,
@@ -75,10 +75,10 @@ def measure(
     """
     play, failures = operation.play, operation.failures
 
-    def serving_cell(demand: ServingDemand, machine: Accelerator) -> Cell:
+    def served(demand: ServingDemand, machine: Accelerator) -> Cell:
         key = (demand.mix, machine, play)
         what = Measured("simulated", f"{demand.workload} of {demand.tier} on {machine.name}")
-        return memo.get(Cell, key, serving.measure, demand, machine, play, what=what)
+        return memo.get(Cell, key, serving_cell.measure, demand, machine, play, what=what)
 
     def training_cell(demand: PretrainingDemand, machine: Accelerator) -> TrainingCell:
         key = (demand.job, machine, failures)
@@ -92,7 +92,7 @@ def measure(
 
     return CellYear(
         serving={
-            Task(d.workload, d.tier): [serving_cell(d, a) if a else Cell() for a in accelerators]
+            Task(d.workload, d.tier): [served(d, a) if a else Cell() for a in accelerators]
             for d in asked.serving
         },
         pretraining={

@@ -9,6 +9,7 @@ from typing import Final
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.efficiency import efficiency
+from computesim.hardware.overlap import two_batches
 from computesim.hardware.replica import Replica, ServingLayout
 from computesim.hardware.serving_efficiency import (
     GENERAL_ENGINE,
@@ -82,7 +83,7 @@ def serving_step(
     batch = max_batch or BATCH_PER_GROUP * groups
     budget = max(token_budget or engine.token_budget * layout.dp, batch)
     batch, capacity = _cache(replica, batch)
-    return StepModel(
+    step = StepModel(
         fixed=replica.fixed_seconds() + latencies(replica),
         wire=wire_per_token(replica),
         compute_offset=0.0,
@@ -101,6 +102,7 @@ def serving_step(
         activation_seconds=replica.activation_seconds(),
         state_seconds=replica.state_seconds(),
     )
+    return two_batches(step, replica) if engine.two_batches and layout.ep > 1 else step
 
 
 def _replica(

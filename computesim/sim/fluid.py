@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from computesim.arrays import Floats
+from computesim.arrays import Floats, Ints
 from computesim.sim.records import PROMISE
 from computesim.sim.service import Service
 from computesim.sim.trace import Trace
@@ -23,6 +23,8 @@ class MeanLengths(NamedTuple):
     later: float  #: output tokens after the first
     context: float  #: of a sequence that is found decoding, tokens
     need: float  #: KV cache that is promised to it, tokens
+    shared: float = 0.0  #: of its prompt, what other samples of the request hold for it, tokens
+    kept: float = 0.0  #: prompt that stays in the cache afterwards × the time it stays, token·s
 
 
 class SteadyState(NamedTuple):
@@ -34,13 +36,15 @@ class SteadyState(NamedTuple):
     reading: float = 0.0  #: share of the step time that reading prompts adds
 
 
-def mean_lengths(trace: Trace) -> MeanLengths:
+def mean_lengths(trace: Trace, sharers: Ints | None = None) -> MeanLengths:
     """Return what the fluid limit knows of the requests of a trace.
 
     Parameters
     ----------
     trace : Trace
         Requests.
+    sharers : ndarray of int64, shape (n,), optional
+        Sequences that keep one copy of the prompt of each together; 1 by default.
     """
     prompt, known = trace.prompt_tokens.astype(np.float64), trace.computed_from
     later = trace.output_tokens - 1.0
@@ -52,6 +56,7 @@ def mean_lengths(trace: Trace) -> MeanLengths:
         float(later.mean()),
         float(np.dot(share, prompt + later / 2)),
         float(np.dot(share, prompt + later)) + 1.0,
+        0.0 if sharers is None else float(np.dot(share, prompt * (1.0 - 1.0 / sharers))),
     )
 
 
@@ -79,7 +84,8 @@ def steady_state(
     """
     # where nothing is promised, a sequence holds what it has written so far
     held = lengths.need if service.when_full == PROMISE else lengths.context
-    most = min(float(service.max_batch), service.kv_capacity_tokens / held)
+    free = max(service.kv_capacity_tokens - rate * lengths.kept, 0.0)
+    most = min(float(service.max_batch), free / (held - lengths.shared))
     seconds, plain, wanted, full = 0.0, 0.0, 0.0, False
     for _ in range(200):
         wanted = rate * lengths.later * seconds
