@@ -21,6 +21,7 @@ from computesim.scenario.fields import (
     Tokens,
 )
 from computesim.scenario.part import Part, optional, required
+from computesim.scenario.serving import OwnServing
 from computesim.scenario.values import Choice, Value
 
 
@@ -131,6 +132,7 @@ class Product(Part):
         0, "Share of the requests answered on the user's own device, outside data centres."
     )
     tier: Annotated[Choice, Name("tiers")] = required("The tier that serves it, a key of `tiers`.")
+    serving: OwnServing = optional({}, "How it is served, where that differs from `serving`.")
 
 
 class Tier(Part):
