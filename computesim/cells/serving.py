@@ -162,8 +162,12 @@ def _gaps(n: int, play: Play) -> Floats:
 
 
 def opening(trace: Trace) -> Ints:
-    """Return the indices of the sequences that open a request; its samples arrive together."""
-    return np.flatnonzero(np.diff(trace.arrival, prepend=-1.0) > 0)
+    """Return the indices of the sequences that open a request.
+
+    Its samples arrive together, with one prompt; so do, in bursts, different requests.
+    """
+    later = np.diff(trace.arrival, prepend=-1.0) > 0
+    return np.flatnonzero(later | (np.diff(trace.prompt_tokens, prepend=-1) != 0))
 
 
 def shared_prompts(trace: Trace) -> Chains | None:
