@@ -26,6 +26,7 @@ from computesim.cells.serving_options import PrefixCache, ServingOptions
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.serving import ServingLayout, serving_layout, serving_step
+from computesim.hardware.serving_efficiency import Engine
 from computesim.hardware.speculation import Speculation, speculative
 from computesim.hardware.step import StepModel
 from computesim.hardware.transfer import tier_bandwidth
@@ -260,11 +261,7 @@ def _sequence(served: Served, accelerator: Accelerator, tokens: float, reads: bo
         kept,
     )
     near = min(2.0 ** math.ceil(math.log2(context)), whole)
-    drafts = served.options.speculation
-    paces = [
-        _paced(served, accelerator, near, lengths, how)
-        for how in ((None, drafts) if drafts else (None,))
-    ]
+    paces = [_paced(served, accelerator, near, lengths, *way) for way in served.options.ways]
     best = max(paces, key=lambda pace: pace.per_second)
     load = serving_load(served.model, served.dtype, served.kv_dtype)
     bandwidth = tier_bandwidth(served.cache.tier, accelerator, served.cache.storage_bandwidth)
@@ -288,6 +285,7 @@ def _paced(
     accelerator: Accelerator,
     context: float,
     lengths: MeanLengths,
+    engine: Engine,
     drafts: Speculation | None,
 ) -> Pace:
     """Return the pace of sequences, read and decoded on one kind of replicas or on two.
@@ -296,7 +294,7 @@ def _paced(
     as many accelerators read as those that decode need.
     """
     load = serving_load(served.model, served.dtype, served.kv_dtype)
-    step, pool = _replica(load, accelerator, context, served.tpot, served.options, drafts)
+    step, pool = _replica(load, accelerator, context, served.tpot, engine, drafts)
     apart = served.options.separate_prefill and accelerator.nic_bandwidth > 0 < lengths.fresh
     if not apart:
         return _full(step, pool, lengths, load, accelerator, served.tpot)
@@ -339,13 +337,13 @@ def _replica(
     accelerator: Accelerator,
     context: float,
     tpot: float,
-    options: ServingOptions,
+    engine: Engine,
     drafts: Speculation | None,
 ) -> tuple[StepModel, Pool]:
     """Return the replica for sequences of about a context."""
     step_limit = tpot * (drafts.tokens if drafts else 1.0)
-    layout = serving_layout(load, accelerator, context, step_limit, engine=options.engine)
-    return _laid_out(load, accelerator, layout, options, drafts)
+    layout = serving_layout(load, accelerator, context, step_limit, engine=engine)
+    return _laid_out(load, accelerator, layout, engine, drafts)
 
 
 @lru_cache(maxsize=16)  # tables of some MB
@@ -353,11 +351,11 @@ def _laid_out(
     load: ServingLoad,
     accelerator: Accelerator,
     layout: ServingLayout,
-    options: ServingOptions,
+    engine: Engine,
     drafts: Speculation | None,
 ) -> tuple[StepModel, Pool]:
     """Return a replica of a layout."""
-    step = serving_step(load, accelerator, layout, engine=options.engine)
+    step = serving_step(load, accelerator, layout, engine=engine)
     step = speculative(step, drafts) if drafts else step
     return step, Pool(*check_service(paged_service(step), step.weight_seconds))
 

@@ -46,8 +46,8 @@ def measure(demand: ServingDemand, accelerator: Accelerator, play: Play) -> Cell
     Notes
     -----
     Prompts that wait in HBM take cache of the replicas, as much as they do at the rate of the
-    fluid limit; those that wait elsewhere are loaded before they are read, and no faster than
-    their links allow.
+    fluid limit, which is not exceeded; those that wait elsewhere are loaded before they are read,
+    and no faster than their links allow.
     """
     load = serving_load(demand.model, demand.dtype, demand.kv_dtype)
     trace = sample_trace(demand, play)
@@ -63,13 +63,17 @@ def measure(demand: ServingDemand, accelerator: Accelerator, play: Play) -> Cell
     if longer > play.requests:  # arrivals must go on while requests come and leave
         trace = sample_trace(demand, replace(play, requests=longer))
     loads = loading(demand, load, accelerator, plant.layouts[0])
+    most = plant.most(loads, int((trace.prompt_tokens + trace.output_tokens).max()))
+    guess = min(guess, most)
+    if guess == 0.0:  # the prompts that wait leave no room for a request
+        return Cell()
     # what a request spends outside of the replica is gone before and after its prompt is read
     outside = demand.options.engine.request + loads.seconds
     level = ServiceLevel(max(demand.ttft - outside, 0.0), demand.tpot)
     found = _searched(demand, plant.holding(guess), trace, level, play)
     if found.rate == 0.0 or found.run is None:
         return Cell()
-    rate = min(found.rate, plant.loading_rate(loads))
+    rate = min(found.rate, guess if plant.lengths.kept else most)
     seen = latencies(found.run, found.skip, end=found.skip + round(JUDGED * len(trace)))
     share = rate / plant.accelerators  # sequences/s per accelerator
     kinds = plant.kinds(rate / play.peak_to_mean)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -19,9 +20,7 @@ class PrefixCache:
     """Where the prompts of a stream wait for a request that begins with them."""
 
     tier: Tier = "host"
-    retention: float = (
-        300.0  #: from a request until its prompt is used again or given up, a mean, s
-    )
+    retention: float = 300.0  #: from a request until its prompt is used again or given up, s
     storage_bandwidth: float = STORAGE_BANDWIDTH  #: of one accelerator, B/s
 
 
@@ -31,14 +30,25 @@ class ServingOptions:
 
     separate_prefill: bool = False  #: some replicas read prompts and others decode
     shared_prompts: bool = True  #: samples of a request hold one copy of its prompt
-    two_batches: bool = (
-        False  #: experts' traffic of one half of a batch under the work of the other
-    )
-    speculation: Speculation | None = None  #: drafted tokens, where they make decoding faster
+    two_batches: bool = False
+    """traffic of experts of half a batch under the work of the other half, where it serves more"""
+    speculation: Speculation | None = None  #: drafted tokens, where they serve more
     layouts: tuple[ServingLayout, ...] = ()
     """of all replicas, or of those that read and those that decode; searched where empty"""
 
     @property
     def engine(self) -> Engine:
         """The program that serves."""
-        return replace(GENERAL_ENGINE, two_batches=self.two_batches)
+        return GENERAL_ENGINE
+
+    @property
+    def engines(self) -> tuple[Engine, ...]:
+        """The ways in which it may run its batches."""
+        halves = (replace(self.engine, two_batches=True),) if self.two_batches else ()
+        return (self.engine, *halves)
+
+    @property
+    def ways(self) -> tuple[tuple[Engine, Speculation | None], ...]:
+        """The ways in which it may decode; the one that serves most is taken."""
+        drafts = (None,) if self.speculation is None else (None, self.speculation)
+        return tuple(itertools.product(self.engines, drafts))

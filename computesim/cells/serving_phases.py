@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from computesim.cells.jobs import ServingDemand
-from computesim.cells.prefix_cache import Loading, loading, loads_of, waiting_of
+from computesim.cells.prefix_cache import loading, loads_of, waiting_of
 from computesim.cells.serving import Play, sample_trace
 from computesim.cells.serving_plant import Plant, plant_of
 from computesim.hardware.accelerator import Accelerator
@@ -65,7 +65,8 @@ def measure(demand: ServingDemand, accelerator: Accelerator, play: Play, batch: 
     replicas then do, cached tokens cost more. Memory of hosts and storage is not in here.
     """
     load = serving_load(demand.model, demand.dtype, demand.kv_dtype)
-    plant = plant_of(demand, load, accelerator, sample_trace(demand, play))
+    trace = sample_trace(demand, play)
+    plant = plant_of(demand, load, accelerator, trace)
     reader, writer = plant.steps[0], plant.steps[-1]
     rates = [s.rate / demand.requests for s in demand.streams]
     read = [_read(reader, s) for s in demand.streams]
@@ -77,13 +78,15 @@ def measure(demand: ServingDemand, accelerator: Accelerator, play: Play, batch: 
         for rate, stream in zip(rates, demand.streams, strict=True)
     ]
     whole = sum(fresh) + sum(cached) + sum(output)
-    waiting = _waiting(demand, plant, loading(demand, load, accelerator, plant.layouts[0]))
+    loads = loading(demand, load, accelerator, plant.layouts[0])
+    most = plant.most(loads, int((trace.prompt_tokens + trace.output_tokens).max()))
+    waiting = _waiting(demand, plant, most)
     lost = sum(waiting)  # share of the replicas that would do without, were no prompt to wait
     more = whole / (1.0 - lost) if lost < 1.0 else 0.0
     return Phases(fresh, [c + w * more for c, w in zip(cached, waiting, strict=True)], output)
 
 
-def _waiting(demand: ServingDemand, plant: Plant, loads: Loading) -> list[float]:
+def _waiting(demand: ServingDemand, plant: Plant, most: float) -> list[float]:
     """Return the share of the replicas that the cached prompts of each stream cost by waiting.
 
     By how much less the fluid limit does: with the memory that prompts in HBM take, shared by the
@@ -91,7 +94,7 @@ def _waiting(demand: ServingDemand, plant: Plant, loads: Loading) -> list[float]
     """
     free = replace(plant, lengths=plant.lengths._replace(kept=0.0)).rate(demand.tpot)
     held = min(plant.rate(demand.tpot), free)
-    done = min(held, plant.loading_rate(loads))
+    done = min(held, most)
     if free <= 0.0:
         return [0.0] * len(demand.streams)
     waits = [s.rate * waiting_of(s, cache) * (cache.tier == "hbm") for s, cache in demand.cached]

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -23,6 +24,7 @@ from computesim.hardware.serving import (
     serving_layouts,
     serving_step,
 )
+from computesim.hardware.serving_efficiency import Engine
 from computesim.hardware.speculation import Speculation, speculative
 from computesim.hardware.transfer import transfer_seconds
 from computesim.quantities import ServingLoad
@@ -73,10 +75,22 @@ class Plant:
         """Return the sequences/s of the plant in the fluid limit."""
         return self.pool.rate(self.counts, self.lengths, tpot)
 
-    def loading_rate(self, loads: Loading) -> float:
-        """Return the sequences/s at which the links are busy with cached prefixes."""
-        reading = self.counts[0] * self.steps[0].n_accelerators
-        return reading / loads.link if loads.link else math.inf
+    def most(self, loads: Loading, longest: int) -> float:
+        """Return the sequences/s beyond which cached prefixes find no link or no memory.
+
+        Parameters
+        ----------
+        loads : Loading
+            Of prefixes that come back.
+        longest : int
+            Tokens of a request for which the prompts that wait in HBM leave room.
+        """
+        reading, service = self.counts[0], self.pool.service
+        link = reading * self.steps[0].n_accelerators / loads.link if loads.link else math.inf
+        free = service.kv_capacity_tokens - service.watermark_tokens
+        free -= longest + 2 * service.block_tokens
+        kept = self.lengths.kept
+        return min(link, reading * max(free, 0) / kept if kept else math.inf)
 
     def kinds(self, rate: float) -> list[Kind]:
         """Return what every kind of replicas does at a rate of the plant, sequences/s."""
@@ -89,14 +103,15 @@ class Plant:
         return found
 
     def holding(self, rate: float) -> Plant:
-        """Return the plant whose first kind keeps the prompts that wait at a rate, sequences/s."""
+        """Return the plant whose first kind keeps the prompts that wait at a rate, sequences/s.
+
+        The rate is not above `most`.
+        """
         kept = int(rate / self.counts[0] * self.lengths.kept)
         if kept == 0:
             return self
         service = self.pool.service
-        left = max(service.kv_capacity_tokens - kept, service.block_tokens, 1)
-        spare = min(service.watermark_tokens, left // 2)
-        service = service._replace(kv_capacity_tokens=left, watermark_tokens=spare)
+        service = service._replace(kv_capacity_tokens=service.kv_capacity_tokens - kept)
         return replace(
             self, pool=replace(self.pool, service=service), lengths=self.lengths._replace(kept=0.0)
         )
@@ -138,8 +153,8 @@ def _together(
 ) -> Plant:  # fmt: skip
     """Return replicas that do both."""
     found = []
-    for drafts in _drafts(demand):
-        layout, step = _replica(demand, load, accelerator, trace, drafts)
+    for engine, drafts in demand.options.ways:
+        layout, step = _replica(demand, load, accelerator, trace, engine, drafts)
         pool = _pool(step)
         count = max(1, min(MOST_REPLICAS, ENOUGH_ACCELERATORS // step.n_accelerators))
         found.append(Plant((layout,), (step,), pool, (count,), lengths))
@@ -153,8 +168,8 @@ def _apart(
     """Return replicas that read prompts and others that decode, as many as suit one another."""
     reads, reader = _reader(demand, load, accelerator, trace, lengths)
     found = []
-    for drafts in _drafts(demand):
-        layout, step = _replica(demand, load, accelerator, trace, drafts)
+    for engine, drafts in demand.options.ways:
+        layout, step = _replica(demand, load, accelerator, trace, engine, drafts)
         sent = transfer_seconds(load, accelerator, reads, layout)
         pool = Pool(*_pooled(reader), _sharing(_pool(step), lengths), *sent)
         mean = lengths._replace(shared=0.0)
@@ -163,32 +178,24 @@ def _apart(
     return max(found, key=lambda plant: plant.rate(demand.tpot) / plant.accelerators)
 
 
-def _drafts(demand: ServingDemand) -> tuple[Speculation | None, ...]:
-    """Return the ways of decoding among which the faster one is taken, by the fluid limit."""
-    drafts = demand.options.speculation
-    return (None,) if drafts is None else (None, drafts)
-
-
 def _replica(
     demand: ServingDemand, load: ServingLoad, accelerator: Accelerator, trace: Trace,
-    drafts: Speculation | None,
+    engine: Engine, drafts: Speculation | None,
 ) -> tuple[ServingLayout, StepModel]:  # fmt: skip
     """Return the best layout that decodes and holds the longest request of a trace, and its step.
 
     Where tokens are drafted, a step may last as long as all tokens that it emits.
     """
-    options, output = demand.options, trace.output_tokens
+    stated, output = demand.options.layouts, trace.output_tokens
     context = float(np.average(trace.prompt_tokens + output / 2, weights=output))
     longest = float((trace.prompt_tokens + output).max())
     tpot = demand.tpot * (drafts.tokens if drafts else 1.0)
-    if options.layouts:
-        layout = options.layouts[-1]
-    else:
-        layout = serving_layout(load, accelerator, context, tpot, engine=options.engine)
-    step = serving_step(load, accelerator, layout, engine=options.engine)
-    if step.kv_capacity_tokens < longest and not options.layouts:
-        layout = serving_layout(load, accelerator, longest, tpot, engine=options.engine)
-        step = serving_step(load, accelerator, layout, engine=options.engine)
+    best = partial(serving_layout, load, accelerator, tpot=tpot, engine=engine)
+    layout = stated[-1] if stated else best(context)
+    step = serving_step(load, accelerator, layout, engine=engine)
+    if step.kv_capacity_tokens < longest and not stated:
+        layout = best(longest)
+        step = serving_step(load, accelerator, layout, engine=engine)
     return layout, speculative(step, drafts) if drafts else step
 
 
@@ -210,17 +217,17 @@ def _reader(
         wide = layout.pp > 1 or layout.n_accelerators > accelerator.scaleup_domain
         if found and wide:
             break
-        try:
-            step = serving_step(load, accelerator, layout, engine=options.engine)
-        except CapacityError as error:
-            shortage = str(error)
-            continue
-        if step.kv_capacity_tokens < longest:
-            continue
-        alone = step.prefill_seconds(fresh)
-        rate = _pool(step).reading_rate(lengths) / step.n_accelerators
-        quick = alone <= ALONE * demand.ttft
-        found.append((quick, rate if quick else -alone, layout, step))
+        for engine in options.engines:
+            try:
+                step = serving_step(load, accelerator, layout, engine=engine)
+            except CapacityError as error:
+                shortage = str(error)
+                continue
+            if step.kv_capacity_tokens >= longest:
+                alone = step.prefill_seconds(fresh)
+                rate = _pool(step).reading_rate(lengths) / step.n_accelerators
+                quick = alone <= ALONE * demand.ttft
+                found.append((quick, rate if quick else -alone, layout, step))
     if not found:
         raise CapacityError(shortage or f"{load.name} leaves no room for {longest:g} tokens")
     *_, layout, step = max(found, key=lambda row: row[:2])

@@ -73,9 +73,7 @@ class Engine:
     request: float = 0.02  #: network, tokeniser and queue before the scheduler sees a request, s
     held_steps: float = 1.0  #: steps after the first token until the client has it (streaming)
     quantised_cache: bool = False  #: 8-bit cache beside 8-bit weights on Hopper too
-    two_batches: bool = (
-        False  #: experts' traffic of one half of a batch under the work of the other
-    )
+    two_batches: bool = False  #: traffic of experts of half a batch under the work of the other
 
     def kv_dtype(self, weight_dtype: str, accelerator: Accelerator) -> str:
         """Return the dtype of the cache that the engine takes by default.

@@ -25,6 +25,7 @@ from computesim.catalog.rows import (
 #: sources that no table cites: of batch schedules, and of a coefficient of `hardware/efficiency.py`
 REFERENCE = frozenset(
     {
+        "counterpoint-server-memory",
         "deepseek-3fs",
         "deepseek-context-caching",
         "gpt-3",
