@@ -14,14 +14,17 @@ import numpy as np
 from computesim.errors import SimulationError
 from computesim.sim.demand import Demand, step_limit
 from computesim.sim.engine import Engine
+from computesim.sim.levels import ServiceLevel
 from computesim.sim.pool import Pool
 from computesim.sim.runs import ServingRun
+from computesim.sim.service import Replicas, check_service
+from computesim.sim.trace import Trace
 from computesim.sim.trial import Trial, play
 
 
 @dataclass(frozen=True, slots=True)
 class RateSearch:
-    """What `max_rate` and `highest_rate` found."""
+    """What `max_rate`, `highest_rate` and `max_serving_rate` found."""
 
     rate: float  #: highest rate found to be kept, 1/s; 0 if not even the lowest one is
     n_runs: int  #: rates that were tried
@@ -83,12 +86,6 @@ def highest_rate(
         Relative width at which the search ends.
     engine : {"numba", "simpy"}
         The compiled kernel or its twin.
-
-    Notes
-    -----
-    Every run starts with the sequences in flight that the fluid limit expects (`in_flight`), so
-    that a short trace of long outputs does not measure an empty pool filling up. They are the
-    warm-up. A run fails if the level is missed or if the backlog grows (`output.saturated`).
     """
     if demand.clients:
         raise SimulationError("a closed loop has no rate to search")
@@ -130,3 +127,43 @@ def highest_rate(
         kept,
         failed[1],
     )
+
+
+def max_serving_rate(
+    trace: Trace,
+    replicas: Replicas,
+    level: ServiceLevel,
+    tolerance: float = 0.03,
+    seed: int = 1,
+    engine: Engine = "numba",
+    judged: float = 1.0,
+) -> RateSearch:
+    """Return the highest arrival rate at which a pool keeps a service level.
+
+    Parameters
+    ----------
+    trace : Trace
+        Requests; only their order, lengths and relative gaps matter, the rate is searched.
+    replicas : Replicas
+        Of one kind.
+    level : ServiceLevel
+        What has to be kept.
+    tolerance : float
+        Relative width at which the search ends.
+    seed : int
+        Seed of the sequences that are in flight at the start.
+    engine : {"numba", "simpy"}
+        The compiled kernel or its twin.
+    judged : float
+        Share of the arrivals that are judged, the first ones: those at the end of a trace decode
+        while nobody joins any more, faster than in the steady state.
+
+    Notes
+    -----
+    Every run starts with the sequences in flight that the fluid limit expects (`in_flight`), so
+    that a short trace of long outputs does not measure an empty pool filling up. They are the
+    warm-up. A run fails if the level is missed or if the backlog grows (`output.saturated`).
+    """
+    pool = Pool(*check_service(replicas.service, replicas.weight_seconds))
+    demand = Demand(trace, (level,), judged=judged, seed=seed)
+    return highest_rate(demand, pool, (replicas.n,), tolerance, engine)

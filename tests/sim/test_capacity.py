@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from computesim.errors import SimulationError
-from computesim.sim.capacity import RateSearch, highest_rate, max_rate
+from computesim.sim.capacity import highest_rate, max_rate, max_serving_rate
 from computesim.sim.demand import Demand, in_flight, step_limit
 from computesim.sim.engine import simulate_serving
 from computesim.sim.fluid import fluid_rate, mean_lengths, steady_state
@@ -29,11 +29,6 @@ SERVICE = Service(2e-3, 0.0, 1e-3, 5e-5, 1e-10, 2e-8, 1e-6, 600_000, 64, 512)
 WEIGHTS = np.full(513, 0.012)
 CHAT = generate(1, 300, 1.0, lognormal(400, 0.5, 4000), lognormal(60, 0.6, 400))
 LEVEL = ServiceLevel(ttft=0.5, tpot=0.025)
-
-
-def kept_rate(level: ServiceLevel, n: int) -> RateSearch:
-    """Return the highest rate at which n replicas keep a level."""
-    return highest_rate(Demand(CHAT, (level,)), Pool(SERVICE, WEIGHTS), (n,))
 
 
 def test_bisection_finds_the_edge_within_its_tolerance() -> None:
@@ -55,7 +50,7 @@ def test_bisection_finds_the_edge_within_its_tolerance() -> None:
 
 
 def test_the_rate_found_is_kept_and_a_higher_one_is_not() -> None:
-    found = kept_rate(LEVEL, 2)
+    found = max_serving_rate(CHAT, Replicas(SERVICE, WEIGHTS, 2), LEVEL, tolerance=0.03)
     assert found.n_runs <= 10
     assert found.run is not None
     assert meets(found.run, LEVEL, found.skip)
@@ -78,7 +73,7 @@ def meets(run: ServingRun, level: ServiceLevel, skip: int = 0) -> bool:
 
 def test_a_stricter_level_allows_less_and_an_impossible_one_nothing() -> None:
     rates = [
-        kept_rate(ServiceLevel(ttft, tpot), 2).rate
+        max_serving_rate(CHAT, Replicas(SERVICE, WEIGHTS, 2), ServiceLevel(ttft, tpot)).rate
         for ttft, tpot in ((1.0, 0.035), (0.5, 0.025), (0.08, 0.025), (0.5, 0.001), (1e-3, 0.025))
     ]
     assert rates[0] > rates[1] > rates[2] > 0.0
@@ -86,7 +81,7 @@ def test_a_stricter_level_allows_less_and_an_impossible_one_nothing() -> None:
 
 
 def test_replicas_share_the_load() -> None:
-    one, four = (kept_rate(LEVEL, n).rate for n in (1, 4))
+    one, four = (max_serving_rate(CHAT, Replicas(SERVICE, WEIGHTS, n), LEVEL).rate for n in (1, 4))
     assert four >= 3.8 * one  # and a little more, for a larger pool is better balanced
 
 
