@@ -25,7 +25,7 @@ from computesim.cells.serving import Play, intensity, paged_service
 from computesim.cells.serving_options import PrefixCache, ServingOptions
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
-from computesim.hardware.serving import ServingLayout, serving_layout, serving_step
+from computesim.hardware.serving import Requests, ServingLayout, serving_layout, serving_step
 from computesim.hardware.serving_efficiency import Engine
 from computesim.hardware.speculation import Speculation, speculative
 from computesim.hardware.step import StepModel
@@ -261,7 +261,9 @@ def _sequence(served: Served, accelerator: Accelerator, tokens: float, reads: bo
         kept,
     )
     near = min(2.0 ** math.ceil(math.log2(context)), whole)
-    paces = [_paced(served, accelerator, near, lengths, *way) for way in served.options.ways]
+    read = Requests(prompt - cached, 2.0 * max(near - prompt, 0.5))
+    alike = (served, accelerator, near, read, lengths)
+    paces = [_paced(*alike, *way) for way in served.options.ways]
     best = max(paces, key=lambda pace: pace.per_second)
     load = serving_load(served.model, served.dtype, served.kv_dtype)
     bandwidth = tier_bandwidth(served.cache.tier, accelerator, served.cache.storage_bandwidth)
@@ -284,6 +286,7 @@ def _paced(
     served: Served,
     accelerator: Accelerator,
     context: float,
+    requests: Requests,
     lengths: MeanLengths,
     engine: Engine,
     drafts: Speculation | None,
@@ -294,7 +297,7 @@ def _paced(
     as many accelerators read as those that decode need.
     """
     load = serving_load(served.model, served.dtype, served.kv_dtype)
-    step, pool = _replica(load, accelerator, context, served.tpot, engine, drafts)
+    step, pool = _replica(load, accelerator, context, served.tpot, requests, engine, drafts)
     apart = served.options.separate_prefill and accelerator.nic_bandwidth > 0 < lengths.fresh
     if not apart:
         return _full(step, pool, lengths, load, accelerator, served.tpot)
@@ -337,12 +340,15 @@ def _replica(
     accelerator: Accelerator,
     context: float,
     tpot: float,
+    requests: Requests,
     engine: Engine,
     drafts: Speculation | None,
 ) -> tuple[StepModel, Pool]:
     """Return the replica for sequences of about a context."""
     step_limit = tpot * (drafts.tokens if drafts else 1.0)
-    layout = serving_layout(load, accelerator, context, step_limit, engine=engine)
+    layout = serving_layout(
+        load, accelerator, context, step_limit, engine=engine, requests=requests
+    )
     return _laid_out(load, accelerator, layout, engine, drafts)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from computesim.arrays import Floats, Ints
 from computesim.cells.jobs import ServingDemand
 from computesim.hardware.accelerator import Accelerator
+from computesim.hardware.serving import Requests
 from computesim.hardware.step import StepModel
 from computesim.lengths import lognormal_counts
 from computesim.quantities import ServingLoad
@@ -25,6 +26,7 @@ from computesim.sim.fluid import (
     MeanLengths,
     SteadyState,
 )
+from computesim.sim.levels import ServiceLevel
 from computesim.sim.records import RECOMPUTE
 from computesim.sim.service import Service
 from computesim.sim.streams import stream
@@ -132,6 +134,9 @@ def as_service(step: StepModel) -> Service:
         kv_capacity_tokens=int(step.kv_capacity_tokens),
         max_batch=step.max_batch,
         token_budget=step.token_budget,
+        groups=step.groups,
+        stages=step.stages,
+        per_shared_token=step.per_shared_token,
     )
 
 
@@ -185,6 +190,24 @@ def prompt_sharers(trace: Trace) -> Ints:
     first = opening(trace)
     each = np.diff(first, append=len(trace))
     return np.repeat(each, each)
+
+
+def requests_of(trace: Trace, ttft: float) -> Requests:
+    """Return what a layout is chosen for.
+
+    Parameters
+    ----------
+    trace : Trace
+        The prompts that nine of ten do not exceed have to keep the time to first token.
+    ttft : float, s
+    """
+    fresh = trace.prompt_tokens - trace.computed_from
+    return Requests(
+        prompt=float(fresh.mean()),
+        output=float(trace.output_tokens.mean()),
+        longest=float(np.quantile(fresh[opening(trace)], ServiceLevel().share)),
+        ttft=ttft,
+    )
 
 
 def intensity(

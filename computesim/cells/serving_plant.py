@@ -14,7 +14,7 @@ import numpy as np
 from computesim.arrays import Floats
 from computesim.cells.jobs import ServingDemand
 from computesim.cells.prefix_cache import Loading, waiting_tokens
-from computesim.cells.serving import paged_service, prompt_sharers
+from computesim.cells.serving import paged_service, prompt_sharers, requests_of
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.serving import (
@@ -88,7 +88,7 @@ class Plant:
         reading, service = self.counts[0], self.pool.service
         link = reading * self.steps[0].n_accelerators / loads.link if loads.link else math.inf
         free = service.kv_capacity_tokens - service.watermark_tokens
-        free -= longest + 2 * service.block_tokens
+        free -= service.groups * (longest + 2 * service.block_tokens)
         kept = self.lengths.kept
         return min(link, reading * max(free, 0) / kept if kept else math.inf)
 
@@ -142,9 +142,14 @@ def plant_of(
     """
     sharers = prompt_sharers(trace) if demand.options.shared_prompts else None
     lengths = mean_lengths(trace, sharers)._replace(kept=waiting_tokens(demand, "hbm"))
-    if demand.options.separate_prefill and accelerator.nic_bandwidth > 0:
+    if _separates(demand, accelerator):
         return _apart(demand, load, accelerator, trace, lengths)
     return _together(demand, load, accelerator, trace, lengths)
+
+
+def _separates(demand: ServingDemand, accelerator: Accelerator) -> bool:
+    """Tell whether some replicas read and others decode: only where a NIC carries the cache."""
+    return demand.options.separate_prefill and accelerator.nic_bandwidth > 0
 
 
 def _together(
@@ -190,10 +195,11 @@ def _replica(
     context = float(np.average(trace.prompt_tokens + output / 2, weights=output))
     longest = float((trace.prompt_tokens + output).max())
     tpot = demand.tpot * (drafts.tokens if drafts else 1.0)
-    best = partial(serving_layout, load, accelerator, tpot=tpot, engine=engine)
+    read = None if _separates(demand, accelerator) else requests_of(trace, demand.ttft)
+    best = partial(serving_layout, load, accelerator, tpot=tpot, engine=engine, requests=read)
     layout = stated[-1] if stated else best(context)
     step = serving_step(load, accelerator, layout, engine=engine)
-    if step.kv_capacity_tokens < longest and not stated:
+    if step.sequence_tokens < longest and not stated:
         layout = best(longest)
         step = serving_step(load, accelerator, layout, engine=engine)
     return layout, speculative(step, drafts) if drafts else step
@@ -223,7 +229,7 @@ def _reader(
             except CapacityError as error:
                 shortage = str(error)
                 continue
-            if step.kv_capacity_tokens >= longest:
+            if step.sequence_tokens >= longest:
                 alone = step.prefill_seconds(fresh)
                 rate = _pool(step).reading_rate(lengths) / step.n_accelerators
                 quick = alone <= ALONE * demand.ttft

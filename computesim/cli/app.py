@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -90,4 +91,10 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal without `÷` prints `?` and goes on
             stream.reconfigure(errors="replace")
+    warnings.showwarning = _say
     app(prog_name="computesim")
+
+
+def _say(message: Warning | str, *_: object, **__: object) -> None:
+    """Say a warning without the place in the code where it arose."""
+    typer.echo(f"note: {message}", err=True)

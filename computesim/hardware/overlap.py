@@ -29,9 +29,9 @@ def two_batches(step: StepModel, replica: Replica) -> StepModel:
 
     Notes
     -----
-    ``step + 2 gaps + max(2 W(T / 2), wire T)``, W the multiplications of one half. The busiest
-    rank of the experts receives and returns `ServingKernels.expert_imbalance` times the mean.
-    Traffic hides under multiplications only, not under the reading of the cache.
+    ``step + 2 gaps + max(2 W(b / 2), wire b)`` for b tokens of a microbatch, W its
+    multiplications. The busiest rank of the experts receives and returns
+    `ServingKernels.expert_imbalance` times the mean. Traffic hides under multiplications only, not under the reading of the cache.
 
     Source
     ------
@@ -42,13 +42,15 @@ def two_batches(step: StepModel, replica: Replica) -> StepModel:
     tensor = wire_per_token(replace(replica, kernels=replace(kernels, ep_overlap=1.0)))
     everything = wire_per_token(replace(replica, kernels=replace(kernels, ep_overlap=0.0)))
     sent = (everything - tensor) * kernels.expert_imbalance
-    tokens = np.arange(step.token_budget + 1)
+    tokens = np.arange(step.weight_stream.size)
     half = (tokens + 1) // 2
+    whole, shared = 2.0 * step.weight_seconds[:, half]
+    shared = np.maximum(shared, sent * tokens - (whole - shared))
     gaps = replica.fixed_seconds() - replica.engine.step
     return replace(
         step,
         fixed=replica.engine.step + 2.0 * gaps,
         wire=tensor,
-        weight_seconds=np.maximum(2.0 * step.weight_seconds[half], sent * tokens),
+        weight_seconds=np.stack((np.maximum(whole, sent * tokens), shared)),
         weight_stream=2.0 * step.weight_stream[half],
     )

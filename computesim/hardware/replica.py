@@ -47,6 +47,11 @@ class ServingLayout:
         return self.tp * self.dp
 
     @property
+    def microbatches(self) -> int:
+        """Parts of a round that run by themselves: one of each attention group and stage."""
+        return self.dp * self.pp
+
+    @property
     def n_accelerators(self) -> int:
         """Accelerators of the replica."""
         return self.n_stage * self.pp
@@ -67,11 +72,6 @@ class Replica:
     def kv_pieces(self) -> int:
         """Pieces of the cache inside one attention group; more ranks than pieces hold copies."""
         return min(self.layout.tp, max(self.load.kv_shards, 1))
-
-    @property
-    def groups(self) -> int:
-        """Parts of a step that run by themselves: attention groups and pipeline microbatches."""
-        return self.layout.dp * self.layout.pp
 
     def free_bytes(self) -> float:
         """Return the bytes of one accelerator that weights and the runtime leave, B."""
@@ -112,51 +112,106 @@ class Replica:
         return self.machine.peak("bf16") * self.kernels.prefill_attention
 
     def per_token(self) -> float:
-        """Return the compute seconds of one token."""
-        expert = self.expert_flop()
-        seconds = (self.load.flop_per_token - expert) / self.dense_rate()
+        """Return the compute seconds of a token of a microbatch; shared experts' apart."""
+        seconds = self._dense_flop() / self.dense_rate()
         seconds += self.load.attention_flop_per_token / self.attention_rate()
-        if expert:
+        expert = self.expert_flop()
+        if expert and not self.shares_experts:
             seconds += expert / self.expert_rate()
-        return seconds / self.layout.n_accelerators + self.activation_seconds()
+        return seconds / self.layout.tp + self._passing(self._own_widths())
+
+    def per_shared_token(self) -> float:
+        """Return the compute seconds of a token of each attention group in shared experts."""
+        if not self.shares_experts:
+            return 0.0
+        expert = self.expert_flop() / self.expert_rate() / self.layout.tp
+        return expert + self._passing(self._shared_widths())
+
+    @property
+    def shares_experts(self) -> bool:
+        """Whether several attention groups send their tokens to one set of experts."""
+        return self.load.n_experts > 0 and self.layout.dp > 1
 
     def activation_seconds(self) -> float:
         """Return the seconds in which the activations of one token cross memory.
 
         Tensor parallelism does not divide them: each rank norms, adds and permutes all of them.
         """
-        load, kernels = self.load, self.kernels
-        widths = kernels.passes * load.n_layers
-        widths += kernels.routed_passes * load.n_moe_layers * load.experts_per_token
-        size = widths * load.d_model * ACTIVATION_BYTES
-        return size / (self.machine.memory_bandwidth * kernels.weight_hbm) / self.groups
+        return self._passing(self._dense_widths() + self._routed_widths())
 
-    def weight_stream(self, token_budget: int) -> Floats:
-        """Return the seconds that read the weights which T tokens touch, T = 0 … token_budget."""
-        tokens = np.arange(token_budget + 1, dtype=np.float64)
-        return self._dense_stream() + self._expert_stream(tokens)
+    def _dense_widths(self) -> float:
+        return self.kernels.passes * self.load.n_layers
 
-    def weight_seconds(self, token_budget: int) -> Floats:
-        """Return the seconds of all multiplications of T tokens, T = 0 … token_budget.
+    def _routed_widths(self) -> float:
+        load = self.load
+        return self.kernels.routed_passes * load.n_moe_layers * load.experts_per_token
+
+    def _own_widths(self) -> float:
+        """Return how often the width of a token crosses memory where its group computes."""
+        return self._dense_widths() + (0.0 if self.shares_experts else self._routed_widths())
+
+    def _shared_widths(self) -> float:
+        """Return the same where its experts are, if other groups send them tokens as well."""
+        return self._routed_widths() if self.shares_experts else 0.0
+
+    def _passing(self, widths: float) -> float:
+        """Return the seconds in which some widths of the model cross memory."""
+        size = widths * self.load.d_model * ACTIVATION_BYTES
+        return size / (self.machine.memory_bandwidth * self.kernels.weight_hbm)
+
+    def weight_stream(self, tokens: Floats) -> Floats:
+        """Return the seconds that read the weights which some tokens of each microbatch touch.
+
+        Parameters
+        ----------
+        tokens : ndarray of float, token
+            Of a microbatch, whole numbers.
+        """
+        return self._dense_stream() + self._expert_stream(tokens * self.layout.dp)
+
+    def weight_seconds(self, tokens: Floats) -> Floats:
+        """Return the seconds of all multiplications of some tokens of each microbatch.
+
+        Parameters
+        ----------
+        tokens : ndarray of float, token, shape (n,)
+            Of a microbatch, whole numbers.
+
+        Returns
+        -------
+        ndarray of float, s, shape (2, n)
+            All of it, and the part of that in experts which attention groups share: it depends
+            on the tokens of all groups together.
 
         Notes
         -----
         ``(memory^p + compute^p)^(1/p)`` of the dense part and of the experts. Steps that a CUDA
         graph holds are padded to its size; others last at least as long as the host launches.
         """
-        tokens = np.arange(token_budget + 1, dtype=np.float64)
-        rows = _padded(tokens / self.groups)
-        dense = (self.load.flop_per_token - self.expert_flop()) / self.dense_rate()
-        seconds = self._bent(np.asarray(self._dense_stream()), rows * dense / self.layout.tp)
+        dense = self._dense_flop() / self.dense_rate() / self.layout.tp
+        seconds = self._bent(np.asarray(self._dense_stream()), _padded(tokens) * dense)
+        shared = np.zeros(tokens.shape)
         if self.load.n_experts:
-            expert = self.expert_flop() / self.expert_rate() / self.layout.n_accelerators
-            padding = self.kernels.expert_rows * self.load.n_experts / self.load.experts_per_token
-            filled = tokens + padding * self.layout.pp * self._touched(tokens)
-            seconds = seconds + self._bent(self._expert_stream(tokens), filled * expert)
+            experts = self._expert_seconds(tokens * self.layout.dp)
+            seconds = seconds + experts
+            if self.shares_experts:
+                shared = experts + tokens * self._passing(self._shared_widths())
         seconds = seconds + tokens * self.activation_seconds()
-        eager = tokens > GRAPH_TOKENS * self.groups
+        eager = tokens > GRAPH_TOKENS
         seconds[eager] = np.maximum(seconds[eager], self.eager_seconds())
-        return seconds
+        return np.stack((seconds, shared))
+
+    def _expert_seconds(self, tokens: Floats) -> Floats:
+        """Return the seconds of experts for some tokens of all groups of a stage."""
+        load = self.load
+        flop = self.expert_flop() / self.expert_rate() / self.layout.n_stage
+        padding = self.kernels.expert_rows * load.n_experts / load.experts_per_token
+        filled = tokens + padding * self._touched(tokens)
+        return self._bent(self._expert_stream(tokens), filled * flop)
+
+    def _dense_flop(self) -> float:
+        """Return the FLOP of one token in all weights but the routed experts."""
+        return self.load.flop_per_token - self.expert_flop()
 
     def eager_seconds(self) -> float:
         """Return the seconds in which the host launches a step that no graph holds."""
@@ -180,18 +235,21 @@ class Replica:
         return engine.step + gaps * engine.layer
 
     def per_kv_token(self) -> float:
-        """Return the seconds that read the cache of one context token."""
+        """Return the seconds in which an attention group reads the cache of a context token."""
         read = self.load.kv_bytes_per_token - self.load.kv_unread_bytes_per_token
-        return read / (self.kv_pieces * self.groups) / self._kv_bandwidth()
+        return read / self.kv_pieces / self._kv_bandwidth()
 
     def per_sequence(self) -> float:
-        """Return the seconds of one decoding sequence beside its growing cache."""
-        return self.state_seconds() + self.engine.sequence / self.layout.dp
+        """Return the seconds of one sequence of each microbatch beside its growing cache.
+
+        The host takes the microbatches of a round one after another.
+        """
+        return self.state_seconds() + self.engine.sequence * self.layout.pp
 
     def state_seconds(self) -> float:
         """Return the seconds that read the state of one sequence whose size is fixed."""
         read = self.load.state_bytes_per_sequence + self.load.selected_bytes_per_sequence
-        return read / (self.kv_pieces * self.groups) / self._kv_bandwidth()
+        return read / self.kv_pieces / self._kv_bandwidth()
 
     def _kv_bandwidth(self) -> float:
         return self.machine.memory_bandwidth * self.kernels.kv_hbm
@@ -214,19 +272,19 @@ class Replica:
         return all_of_them * self._touched(tokens)
 
     def _touched(self, tokens: Floats) -> Floats:
-        """Return the expected share of experts that T tokens touch (one microbatch of a stage)."""
-        touched = np.zeros(tokens.size)
+        """Return the expected share of experts that some tokens of a stage touch."""
+        missed = 1.0 - self.load.experts_per_token / max(self.load.n_experts, 1)
+        touched = np.zeros(tokens.shape)
         if not self.load.n_experts:
             return touched
-        missed = 1.0 - self.load.experts_per_token / self.load.n_experts
         if missed <= 0.0:
-            touched[1:] = 1.0
+            touched[tokens > 0] = 1.0
             return touched
         # beyond `full` tokens all are touched to 1e-9, which spares powers of a long table
-        draws = self.kernels.distinct / self.layout.pp
-        full = min(int(-21.0 / np.log(missed) / draws) + 1, tokens.size)
-        touched[full:] = 1.0
-        touched[:full] = 1.0 - missed ** (tokens[:full] * draws)
+        draws = self.kernels.distinct
+        few = tokens <= int(-21.0 / np.log(missed) / draws)
+        touched[:] = 1.0
+        touched[few] = 1.0 - missed ** (tokens[few] * draws)
         return touched
 
 

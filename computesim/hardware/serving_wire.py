@@ -29,7 +29,7 @@ def latencies(replica: Replica) -> float:
 
 
 def wire_per_token(replica: Replica) -> float:
-    """Return the exposed seconds of the collectives of one token of the replica."""
+    """Return the exposed seconds of the collectives of a token of the fullest microbatch."""
     load, layout = replica.load, replica.layout
     if layout.n_stage == 1:
         return 0.0
@@ -38,12 +38,11 @@ def wire_per_token(replica: Replica) -> float:
     width = load.d_model * ACTIVATION_BYTES
     experts_travel = load.n_moe_layers if layout.ep > 1 else 0
     sums = 2 * load.n_layers - experts_travel
-    tensor = 2.0 * (layout.tp - 1) / layout.tp * width * sums / summing
-    seconds = tensor / (layout.dp * layout.pp)
+    seconds = 2.0 * (layout.tp - 1) / layout.tp * width * sums / summing
     if experts_travel:
         exposed = 1.0 - replica.kernels.ep_overlap
         per_rank = _expert_seconds(replica, inner) * experts_travel * exposed
-        seconds += per_rank / layout.n_accelerators
+        seconds += per_rank / layout.tp  # ranks of a group send a part of its tokens each
     return seconds
 
 

@@ -73,52 +73,80 @@ def steady_state(
         Of the requests.
     service : Service
         Step time and limits of one replica.
-    weight_seconds : ndarray of float64, shape (token_budget + 1,), s
-        Seconds of reading the weights in a step of T tokens.
+    weight_seconds : ndarray of float64, shape (2, rows), s
+        As `check_service` returns it.
 
     Notes
     -----
     Little's law closes the circle: the batch is ``rate·later·s`` for steps of s seconds on
     average; a share ``rate·fresh·s / chunk`` of the steps reads a chunk of prompt besides, or all
     of them read several prompts. The least fixed point is found by iteration from below.
+    Sequences come to microbatches in any number, so that the fullest one has half a sequence more
+    than the mean; prompts come to different ones, until all of them read some.
     """
     # where nothing is promised, a sequence holds what it has written so far
     held = lengths.need if service.when_full == PROMISE else lengths.context
     free = max(service.kv_capacity_tokens - rate * lengths.kept, 0.0)
     most = min(float(service.max_batch), free / (held - lengths.shared))
-    seconds, plain, wanted, full = 0.0, 0.0, 0.0, False
+    n, seconds, plain, wanted, full = service.microbatches, 0.0, 0.0, 0.0, False
     for _ in range(200):
         wanted = rate * lengths.later * seconds
         batch = min(wanted, most)
-        before, plain = seconds, _step(batch, 0.0, 0.0, lengths.context, service, weight_seconds)
-        seconds, room = plain, service.token_budget - batch
+        idle = _Prompts(0.0, 0.0, 0.0)
+        before, plain = seconds, _step(batch, idle, lengths.context, service, weight_seconds)
+        seconds, room = plain, service.token_budget // n - _fullest(batch, n)
         if room <= 0.0 < lengths.fresh:  # no token is left for prompts
             full = True
         elif lengths.fresh > 0.0:  # otherwise somebody else has read the prompts
             # several prompts share a step when they come faster than one a step
-            chunk = min(room, lengths.fresh * max(1.0, rate * before))
+            alone = min(lengths.fresh, room * service.stages)
+            chunk = min(room * n, alone * max(1.0, rate * before))
             share = rate * lengths.fresh * before / chunk
             pairs = lengths.pairs * chunk / lengths.fresh
-            mixed = _step(batch, chunk, pairs, lengths.context, service, weight_seconds)
+            prompts = _Prompts(chunk, pairs, min(lengths.fresh, room))
+            mixed = _step(batch, prompts, lengths.context, service, weight_seconds)
             seconds += min(share, 1.0) * (mixed - plain)
-            full = chunk >= room and share >= 1.0
+            full = chunk >= room * n and share >= 1.0
         if seconds - before <= 1e-3 * seconds or full or wanted >= most:
             break
     reading = 1.0 - plain / seconds if seconds > 0 else 0.0
     return SteadyState(seconds, batch, wanted >= most or full, reading)
 
 
+class _Prompts(NamedTuple):
+    """What a step reads of prompts."""
+
+    tokens: float
+    pairs: float  #: (token, context token)
+    longest: float  #: most tokens of one prompt in one microbatch
+
+
+def _fullest(batch: float, microbatches: int) -> float:
+    """Return the expected decodes of the fullest microbatch, the batch being a mean over time."""
+    return min(batch, max(1.0, batch / microbatches + 0.5 * (1.0 - 1.0 / microbatches)))
+
+
 def _step(
-    batch: float, chunk: float, pairs: float, context: float, service: Service, weights: Floats
+    batch: float, prompts: _Prompts, context: float, service: Service, weights: Floats
 ) -> float:
-    """Return the seconds of a step with a batch of decodes and a chunk of prompt."""
-    tokens, resident = batch + chunk, batch * context
-    compute = (
-        service.compute_offset + service.per_token * tokens + service.per_pair * (pairs + resident)
-    )
-    reading = service.per_kv_token * resident + service.per_sequence * batch
-    memory = float(weights[min(max(round(tokens), 1), weights.size - 1)]) + reading
-    return service.fixed + service.wire * tokens + max(compute, memory)
+    """Return the seconds of a step with a batch of decodes and some prompts."""
+    n, chunk = service.microbatches, prompts.tokens
+    decoding = _fullest(batch, n)
+    pace = max(chunk / n, prompts.longest)
+    tokens, resident = decoding + pace, decoding * context
+    shared = batch / n + max(pace, chunk / service.stages) / service.groups
+    pairs = prompts.pairs * (pace / chunk) if chunk > 0.0 else 0.0
+    compute = service.compute_offset + service.per_token * tokens
+    compute += service.per_shared_token * shared
+    compute += service.per_pair * (pairs + resident)
+    reading = service.per_kv_token * resident + service.per_sequence * decoding
+    index = min(max(round(tokens), 1), weights.shape[1] - 1)
+    memory = float(weights[0, index])
+    if service.groups > 1:
+        below = min(int(shared), weights.shape[1] - 2)
+        before, after = float(weights[1, below]), float(weights[1, below + 1])
+        memory += before + (shared - below) * (after - before) - float(weights[1, index])
+    return service.fixed + service.wire * tokens + max(compute, memory + reading)
 
 
 def fluid_rate(
@@ -132,8 +160,8 @@ def fluid_rate(
         Of the requests.
     service : Service
         Step time and limits of one replica.
-    weight_seconds : ndarray of float64, shape (token_budget + 1,), s
-        Seconds of reading the weights in a step of T tokens.
+    weight_seconds : ndarray of float64, shape (2, rows), s
+        As `check_service` returns it.
     tpot : float, s/token
         Mean step time at most.
 
@@ -147,7 +175,7 @@ def fluid_rate(
         state = steady_state(rate, lengths, service, weight_seconds)
         return not state.bounded and state.step_seconds <= tpot
 
-    alone = _step(1.0, 0.0, 0.0, lengths.context, service, weight_seconds)
+    alone = _step(1.0, _Prompts(0.0, 0.0, 0.0), lengths.context, service, weight_seconds)
     if alone > tpot:
         return 0.0
     # no step is shorter than the one of a single sequence, none finishes more than its budget

@@ -184,12 +184,13 @@ def check_fit(
     need = -(-(trace.prompt_tokens + trace.output_tokens) // block)
     if chains is not None and chains.shares.any():  # own tokens begin in a block of their own
         need = -(-trace.prompt_tokens // block) - (-trace.output_tokens // block)
-    if int(need.max()) > service.kv_capacity_tokens // block:
-        too_long = int(np.count_nonzero(need > service.kv_capacity_tokens // block))
+    most = service.kv_capacity_tokens // service.groups  # a sequence lies in one group
+    if int(need.max()) > most // block:
+        too_long = int(np.count_nonzero(need > most // block))
+        holder = "a replica" if service.groups == 1 else "an attention group"
         raise SimulationError(
             f"{too_long} of {len(trace)} requests never fit: the longest needs "
-            f"{int(need.max()) * block} tokens of KV cache, a replica has "
-            f"{service.kv_capacity_tokens}"
+            f"{int(need.max()) * block} tokens of KV cache, {holder} has {most}"
         )
 
 

@@ -64,7 +64,7 @@ class DecodePool:
     """Replicas that decode what the others have read."""
 
     service: Service
-    weight_seconds: npt.ArrayLike  #: shape (token_budget + 1,), s
+    weight_seconds: npt.ArrayLike  #: of weights, see `check_service`, s
     n_replicas: int
     transfer_fixed: float = 0.0  #: latency of a transfer of KV cache, s
     transfer_per_token: float = 0.0  #: s/token

@@ -72,7 +72,8 @@ REPLICA: Final = np.dtype(
         ("length", "i8"),  # steps in the run; 0 when idle
         ("chunk", "i8"),  # prompt tokens of each step
         ("completing", "i8"),  # prompts that are complete when the run ends
-        ("partial", "i8"),  # tokens of the next prompt that are in cache by then
+        ("reads", "i8"),  # prompts of which each step takes a chunk
+        ("room", "i8"),  # prompt tokens that a microbatch has room for
         ("decoding", "i8"),  # sequences that produce a token in each step
         ("running", "i8"),  # admitted sequences
         ("load", "i8"),  # requests sent here and not finished
@@ -82,7 +83,6 @@ REPLICA: Final = np.dtype(
         ("decoded", "i8"),  # steps since the beginning: the clock of the decodes
         ("head", "i8"),  # first admitted request whose prompt is not complete; -1 for none
         ("tail", "i8"),  # last one
-        ("done", "i8"),  # tokens of the first one that are in cache
         ("due", "i8"),  # 1 when it is about to start a step
         ("state", "i8"),
         ("kind", "i8"),  # row of its service

@@ -1,13 +1,23 @@
 """What a serving replica is to the simulation: a handful of numbers.
 
-One step of a replica processes T tokens: one of each decoding sequence, and a
-chunk of prompts that are being read. It takes
+One step of a replica is a round of `groups · stages` microbatches: each takes
+one token of each of its decoding sequences, and chunks of prompts that are
+being read, through all layers. A sequence lies in one microbatch, a prompt in
+those of one attention group, and the fullest microbatch sets the pace:
 
-    fixed + wire·T + max(compute_offset + per_token·T + per_pair·A,
-                         weight_seconds[T] + per_kv_token·R + per_sequence·n)
+    fixed + wire·b + max(compute_offset + per_token·b + per_shared_token·t + per_pair·A,
+                         weights(b, t) + per_kv_token·R + per_sequence·n)
 
-seconds, where `A` sums over those tokens the context that each attends to, `R`
-is the KV cache that decodes read and `n` the number of decoding sequences.
+seconds, where `b` counts the tokens of the fullest one, `A` sums over them the
+context that each attends to, `R` is the KV cache that its decodes read and `n`
+the number of its decoding sequences. Attention groups share experts, which take
+the `t` tokens that the mean group has. With one microbatch b and t are T, the
+tokens of the step, and the weights a table of T.
+
+Decodes are spread evenly: the fullest microbatch has ``ceil(N / (groups · stages))`` of N. Of X
+prompt tokens it has as much as the longest chunk in the round, and never less than an even part.
+Chunks of a prompt pass the stages one behind the other: where no prompt waits behind the last
+one, the round lasts until the last of its k chunks is through, ``(k - 1) / stages`` longer.
 """
 
 from __future__ import annotations
@@ -27,7 +37,8 @@ class Service(NamedTuple):
 
     Notes
     -----
-    A token with x tokens of context before it attends to x + 1 (itself
+    Costs count what the fullest microbatch holds, limits what the replica does. A token with x
+    tokens of context before it attends to x + 1 (itself
     included), so a prompt chunk of c tokens that starts at x adds
     ``c·x + c·(c + 1)/2`` to A, and a decode adds its context and one. R counts the
     tokens in the cache of the decoding sequences when the step starts.
@@ -49,9 +60,17 @@ class Service(NamedTuple):
     RECOMPUTE or SWAP: when its prompt fits, and the newest sequence goes when the cache is full"""
     watermark_tokens: int = 0  #: free KV cache that admission leaves, where nothing is promised
     swap_seconds_per_token: float = 0.0  #: to the host's memory, or back, s/token
+    groups: int = 1  #: attention groups: a sequence lies in one of them
+    stages: int = 1  #: of the pipeline, each of which works on a microbatch of its own
+    per_shared_token: float = 0.0  #: experts that groups share, s per token of the mean group
+
+    @property
+    def microbatches(self) -> int:
+        """Parts of a round that run by themselves."""
+        return self.groups * self.stages
 
 
-_COSTS: Final = (*Service._fields[:7], "swap_seconds_per_token")
+_COSTS: Final = (*Service._fields[:7], "swap_seconds_per_token", "per_shared_token")
 #: `Service` as a record, for the kernel.
 SERVICE: Final = np.dtype([(n, "f8" if n in _COSTS else "i8") for n in Service._fields])
 
@@ -60,7 +79,7 @@ class Replicas(NamedTuple):
     """Replicas that are alike."""
 
     service: Service  #: step time and limits of one
-    weight_seconds: npt.ArrayLike  #: weights read in a step of T, shape (token_budget + 1,), s
+    weight_seconds: npt.ArrayLike  #: of weights, see `check_service`, s
     n: int  #: at least one
 
 
@@ -72,12 +91,13 @@ def check_service(service: Service, weight_seconds: npt.ArrayLike) -> tuple[Serv
     service : Service
         Costs must be finite and not negative, limits positive; `max_batch` may not exceed
         `token_budget`, or a prompt could wait for ever behind decodes.
-    weight_seconds : array_like of float, shape (token_budget + 1,), s
-        Seconds of reading the weights in a step of T tokens.
+    weight_seconds : array_like of float, shape (rows,) or (2, rows), s
+        Multiplications of b tokens in every microbatch, b from 0 to its share of the budget; a
+        second row holds the part of it in experts that attention groups share.
 
     Returns
     -------
-    tuple of Service and ndarray
+    tuple of Service and ndarray of shape (2, rows)
 
     Raises
     ------
@@ -87,23 +107,38 @@ def check_service(service: Service, weight_seconds: npt.ArrayLike) -> tuple[Serv
     plain = Service(
         **{n: (float if n in _COSTS else int)(getattr(service, n)) for n in Service._fields}  # type: ignore[arg-type]
     )
-    table = np.ascontiguousarray(weight_seconds, dtype=np.float64)
+    table = np.array(weight_seconds, dtype=np.float64, ndmin=2)
+    if table.shape[0] == 1:
+        table = np.concatenate((table, np.zeros_like(table)))
     if not all(0.0 <= getattr(plain, name) < np.inf for name in _COSTS):
         raise SimulationError(f"step costs must be finite and not negative: {plain}")
     if not 1 <= plain.max_batch <= plain.token_budget or plain.kv_capacity_tokens < 1:
         raise SimulationError(f"expected 1 <= max_batch <= token_budget and some KV cache: {plain}")
     _check_cache(plain)
-    if table.shape != (plain.token_budget + 1,) or not 0.0 <= table.min() <= table.max() < np.inf:
+    rows = _rows(plain)
+    if table.shape != (2, rows) or not 0.0 <= table.min() <= table.max() < np.inf:
         raise SimulationError(
-            f"weight_seconds needs {plain.token_budget + 1} finite entries that are not negative, "
-            f"one for each number of tokens; found shape {table.shape}"
+            f"weight_seconds needs {rows} finite entries that are not negative, one for each "
+            f"number of tokens of a microbatch; found shape {np.shape(weight_seconds)}"
         )
+    if np.any(table[1] > table[0]):
+        raise SimulationError("the experts' part of weight_seconds exceeds the whole")
     shortest = (
-        plain.fixed + plain.wire + max(plain.compute_offset + plain.per_token, table[1:].min())
+        plain.fixed + plain.wire + max(plain.compute_offset + plain.per_token, table[0, 1:].min())
     )
     if shortest <= 0.0:
         raise SimulationError("a step must take time; all its costs are zero")
     return plain, table
+
+
+def _rows(service: Service) -> int:
+    """Return the entries of a weight table, or refuse microbatches that do not divide the budget."""
+    if min(service.groups, service.stages) < 1 or service.token_budget % service.microbatches:
+        raise SimulationError(
+            f"{service.groups} groups and {service.stages} stages; expected at least 1 of each, "
+            f"and a multiple of their product as the budget of {service.token_budget} tokens"
+        )
+    return service.token_budget // service.microbatches + 1
 
 
 def _check_cache(service: Service) -> None:
@@ -134,15 +169,15 @@ def service_rows(services: list[tuple[Service, Floats]]) -> tuple[Records, Float
 
     Returns
     -------
-    tuple of ndarray of SERVICE, shape (k,) and ndarray of float64, shape (k, widest), s
+    tuple of ndarray of SERVICE, shape (k,) and ndarray of float64, shape (k, 2, widest), s
         Capacity and watermark are rounded to whole blocks, in tokens.
     """
     rows = np.zeros(len(services), SERVICE)
-    tables = np.zeros((len(services), max(table.size for _, table in services)))
+    tables = np.zeros((len(services), 2, max(table.shape[1] for _, table in services)))
     for k, (service, table) in enumerate(services):
         rows[k] = tuple(service)
         block = service.block_tokens
         rows[k]["kv_capacity_tokens"] -= service.kv_capacity_tokens % block
         rows[k]["watermark_tokens"] = -(-service.watermark_tokens // block) * block
-        tables[k, : table.size] = table
+        tables[k, :, : table.shape[1]] = table
     return rows, tables

@@ -173,7 +173,7 @@ def test_weight_table_counts_the_experts_that_tokens_touch(
     step = serving_step(load, machines["h200-sxm"], ServingLayout(tp=8), token_budget=4096)
     table = step.weight_stream
     assert np.all(
-        table <= step.weight_seconds * (1 + 1e-9)
+        table <= step.weight_seconds[0] * (1 + 1e-9)
     )  # multiplications take no less than their weights
     assert table.dtype == np.float64
     assert table.shape == (step.token_budget + 1,)
@@ -201,7 +201,7 @@ def test_a_large_step_waits_for_its_launches(
     machines: dict[str, Accelerator], loads: LoadOf
 ) -> None:
     load, rack = loads("deepseek-v3", "fp8"), machines["gb200"]
-    table = serving_step(load, rack, ServingLayout(tp=8), token_budget=1024).weight_seconds
+    table = serving_step(load, rack, ServingLayout(tp=8), token_budget=1024).weight_seconds[0]
     assert table[GRAPH_TOKENS + 1] > 2 * table[GRAPH_TOKENS]  # no graph holds it
 
 
@@ -211,14 +211,15 @@ def _step(**changes: float) -> StepModel:
         "per_kv_token": 1e-8, "per_sequence": 1e-5,
     } | changes  # fmt: skip
     table = 0.02 * (1 - 0.9 ** np.arange(1025))
-    return StepModel(**values, weight_seconds=table, weight_stream=table, kv_capacity_tokens=1e6,
+    both = np.stack((table, np.zeros_like(table)))
+    return StepModel(**values, weight_seconds=both, weight_stream=table, kv_capacity_tokens=1e6,
                      max_batch=256, token_budget=1024, n_accelerators=8)  # fmt: skip
 
 
 def test_step_time_is_the_written_form() -> None:
     step = _step()
     compute = 1e-4 + 2e-5 * 512 + 1e-9 * 1e6
-    memory = float(step.weight_seconds[512]) + 1e-8 * 2e5 + 1e-5 * 100
+    memory = float(step.weight_seconds[0, 512]) + 1e-8 * 2e5 + 1e-5 * 100
     expected = 4e-3 + 1e-7 * 512 + max(compute, memory)
     assert step.step_seconds(512, 1e6, 2e5, 100) == pytest.approx(expected)
 

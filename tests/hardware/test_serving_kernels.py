@@ -32,12 +32,13 @@ def test_multiplications_take_no_less_than_memory_and_no_less_than_compute(
         loads(model, "fp8"), machines["h200-sxm"], ServingLayout(tp=8), engine=NO_LAUNCH
     )
     tokens = np.arange(step.token_budget + 1)
-    assert np.all(step.weight_seconds >= step.weight_stream * (1 - 1e-9))
-    assert np.all(np.diff(step.weight_seconds) >= 0)
+    table = step.weight_seconds[0]
+    assert np.all(table >= step.weight_stream * (1 - 1e-9))
+    assert np.all(np.diff(table) >= 0)
     windowless = step.per_token * tokens[GRAPH_TOKENS:]  # no attention but the pairs
-    assert np.all(step.weight_seconds[GRAPH_TOKENS:] >= windowless * (1 - 1e-9))
+    assert np.all(table[GRAPH_TOKENS:] >= windowless * (1 - 1e-9))
     # a prompt that fills the step waits for compute alone: within a quarter of its limit
-    assert step.weight_seconds[-1] < 1.25 * windowless[-1]
+    assert table[-1] < 1.25 * windowless[-1]
 
 
 def test_the_bend_is_that_of_measured_narrow_kernels(
@@ -53,7 +54,7 @@ def test_the_bend_is_that_of_measured_narrow_kernels(
         serving_step(load, h200, ServingLayout(), engine=NO_LAUNCH, kernels=kernels)
         for kernels in (serving_kernels(h200), sharp)
     )
-    gain = (round_.weight_seconds / edged.weight_seconds)[1:]
+    gain = (round_.weight_seconds[0] / edged.weight_seconds[0])[1:]
     assert gain.max() == pytest.approx(2 ** (1 / serving_kernels(h200).bend), rel=0.03)
     assert gain[0] == pytest.approx(1.0, abs=0.01)
 
@@ -63,7 +64,7 @@ def test_steps_are_padded_to_the_next_graph(
 ) -> None:
     table = serving_step(
         loads("llama-3.1-70b", "fp8"), machines["h200-sxm"], ServingLayout()
-    ).weight_seconds
+    ).weight_seconds[0]
     activations = np.diff(table[33:41])  # all padded to 40 rows: only activations differ
     assert activations == pytest.approx(np.full(7, activations[0]))
     assert np.diff(table[40:42])[0] > 2 * activations[0]
@@ -77,7 +78,8 @@ def test_slices_of_experts_are_slower_than_whole_experts(
     whole = serving_step(load, h200, ServingLayout(dp=8, ep=8))
     # SGLang's fused kernel on H200, 16,384 tokens: 383 TFLOP/s for an eighth of each expert
     # against 695 for whole ones (aiconfigurator MoE table); imbalance and activations beside
-    assert 1.2 < split.per_token / whole.per_token < 2.5
+    of_group = whole.per_token + whole.per_shared_token  # a token of each of the eight
+    assert 1.2 < split.per_token / (of_group / 8) < 2.5
 
 
 def test_four_bit_weights_are_multiplied_in_sixteen_bits_where_nothing_narrower_reads_them(

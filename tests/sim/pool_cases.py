@@ -56,10 +56,13 @@ def draw_pool(rng: np.random.Generator, n: int, tick: bool) -> PoolCase:
     shares = bool(mine.any())
     block = int(rng.choice([1, 1, 2, 4, 7]))
     need = int((-(-trace.prompt_tokens // block) - (-trace.output_tokens // block)).max())
-    capacity = max(case.service.kv_capacity_tokens // int(rng.integers(1, 5)), need * block)
+    parts, groups = case.service.microbatches, case.service.groups
+    capacity = max(
+        case.service.kv_capacity_tokens // int(rng.integers(1, 5)), need * block * groups
+    )
     tight = bool(rng.random() < 0.1)  # one token a step
     service = case.service._replace(
-        token_budget=1 if tight else case.service.token_budget,
+        token_budget=parts if tight else case.service.token_budget,
         max_batch=1 if tight else case.service.max_batch,
         block_tokens=block,
         kv_capacity_tokens=capacity,
@@ -71,7 +74,7 @@ def draw_pool(rng: np.random.Generator, n: int, tick: bool) -> PoolCase:
     if rng.random() < 0.3 and not shares:
         decode_pool = DecodePool(
             service._replace(per_token=service.per_token / 2),
-            case.weight_seconds[: service.token_budget + 1],
+            case.weight_seconds[:, : service.token_budget // parts + 1],
             int(rng.integers(1, 4)),
             float(rng.integers(0, 20)) * TICK if tick else rng.uniform(0, 0.02),
             float(rng.integers(0, 3)) * TICK if tick else rng.uniform(0, 2e-3),
@@ -106,7 +109,7 @@ def draw_pool(rng: np.random.Generator, n: int, tick: bool) -> PoolCase:
         "operation": operation,
         "stop_after": int(rng.integers(1, n + 1)) if rng.random() < 0.2 else None,
     }
-    weights = case.weight_seconds[: service.token_budget + 1]
+    weights = case.weight_seconds[:, : service.token_budget // parts + 1]
     return PoolCase(trace, service, weights, replicas, str(rng.choice(list(ROUTINGS))), how)
 
 

@@ -35,7 +35,12 @@ def draw(rng: np.random.Generator, n: int, tick: bool) -> Case:
     def cost(most: int) -> float:
         return float(rng.integers(0, most + 1)) if tick else float(rng.uniform(0, most))
 
-    budget = int(rng.integers(1, 40))
+    sizes = [1, 2, 4] if tick else [1, 2, 3, 5]
+    groups, stages = (int(x) for x in rng.choice(sizes, 2))
+    if rng.random() < 0.5:  # one microbatch, like most replicas
+        groups = stages = 1
+    each = int(rng.integers(1, 40 if groups * stages == 1 else 20))
+    budget = each * groups * stages
     service = Service(
         fixed=(cost(20) + 1) * TICK,
         wire=cost(2) * TICK,
@@ -44,11 +49,15 @@ def draw(rng: np.random.Generator, n: int, tick: bool) -> Case:
         per_pair=cost(2) * TICK / 16,
         per_kv_token=cost(2) * TICK / 8,
         per_sequence=cost(4) * TICK,
-        kv_capacity_tokens=int(rng.integers(60, 400)),
+        kv_capacity_tokens=int(rng.integers(60, 400)) * groups,
         max_batch=int(rng.integers(1, budget + 1)),
         token_budget=budget,
+        groups=groups,
+        stages=stages,
+        per_shared_token=cost(4) * TICK if groups > 1 else 0.0,
     )
-    weight_seconds = np.array([cost(60) * TICK for _ in range(budget + 1)])
+    weight_seconds = np.array([cost(60) * TICK for _ in range(2 * (each + 1))]).reshape(2, -1)
+    weight_seconds = np.sort(weight_seconds, axis=0)[::-1]
     prompt = rng.integers(1, 40, n)
     # arrivals often coincide with each other and with ends of steps
     arrival = rng.integers(0, 400, n) * 4 * TICK if tick else rng.uniform(0, 1.6, n)

@@ -154,7 +154,7 @@ def _enough(plan: RLPlan) -> int:
     step = serving_step(
         load, machine, serving_layout(load, machine, plan.trajectory_tokens, ROLLOUT_TPOT)
     )
-    if step.kv_capacity_tokens < longest:
+    if step.sequence_tokens < longest:
         layout = serving_layout(load, machine, longest, ROLLOUT_TPOT)
         step = serving_step(load, machine, layout)
     room = min(step.max_batch, step.kv_capacity_tokens / plan.trajectory_tokens)

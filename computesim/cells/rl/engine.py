@@ -147,7 +147,7 @@ def reread_seconds(pool: RolloutPool) -> float:
     context = half_way(plan)
     let_in = (1.0 + min(plan.staleness, DEEPEST)) * plan.drawn / pool.replicas
     running = min(let_in, step.max_batch, step.kv_capacity_tokens / context)
-    return running * step.prefill_seconds(context)
+    return running * step.prefill_seconds(context, queued=True)
 
 
 def half_way(plan: RLPlan) -> float:

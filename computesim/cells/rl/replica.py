@@ -41,22 +41,23 @@ def rollout_replica(plan: RLPlan, load: ServingLoad) -> StepModel:
     if plan.tp_rollout:
         return _step(plan, load, _given(plan, load))
     longest = plan.prompt_tokens + plan.observed_tokens + plan.max_output_tokens + 1
-    found: list[tuple[float, StepModel]] = []
+    fitting: list[tuple[float, ServingLayout]] = []
     shortage = ""
     for layout in serving_layouts(load, machine):
         if layout.n_accelerators > plan.split[0]:
             continue
         try:
-            step = _step(plan, load, layout)
+            step = _step(plan, load, layout, decodes_only=True)
         except CapacityError as error:
             shortage = str(error)
             continue
-        if step.kv_capacity_tokens >= longest:
-            found.append((batch_seconds(plan, step), step))
-    if not found:
+        if step.sequence_tokens >= longest:
+            fitting.append((batch_seconds(plan, step), layout))
+    if not fitting:
         raise CapacityError(shortage or f"{load.name} leaves no room for {longest:g} tokens")
-    best = min(seconds for seconds, _ in found)
-    return next(step for seconds, step in found if WORTH_IT * seconds <= best)
+    best = min(seconds for seconds, _ in fitting)
+    chosen = next(layout for seconds, layout in fitting if WORTH_IT * seconds <= best)
+    return _step(plan, load, chosen)
 
 
 def batch_seconds(plan: RLPlan, step: StepModel, tail: bool = True) -> float:
@@ -85,11 +86,17 @@ def batch_seconds(plan: RLPlan, step: StepModel, tail: bool = True) -> float:
     return bulk + (longest - plan.mean_output_tokens) * step.decode_seconds(1, longest)
 
 
-def _step(plan: RLPlan, load: ServingLoad, layout: ServingLayout) -> StepModel:
-    """Return a replica with what the framework adds to a step, and what speculation takes away."""
+def _step(
+    plan: RLPlan, load: ServingLoad, layout: ServingLayout, decodes_only: bool = False
+) -> StepModel:
+    """Return a replica with what the framework adds to a step, and what speculation takes away.
+
+    One that decodes only has a table for its largest batch, which is quick to compare.
+    """
     machine = plan.accelerator
     reserve = 1.0 - plan.engine_memory
-    step = serving_step(load, machine, layout, memory_reserve=reserve)
+    budget = 1 if decodes_only else None
+    step = serving_step(load, machine, layout, budget, memory_reserve=reserve)
     slower = plan.coefficients.layer * plan.model.n_layers
     gain = plan.speculation
     return replace(

@@ -14,7 +14,7 @@ from computesim.sim.kernels.cache import (
     taken,
 )
 from computesim.sim.kernels.heap import push
-from computesim.sim.kernels.pool import Extras, Floats, Pool, Record, Records
+from computesim.sim.kernels.pool import Extras, Floats, Numbers, Pool, Record, Records
 from computesim.sim.kernels.prefix import matched, use
 from computesim.sim.kernels.steps import growth, steps_that_fit
 
@@ -59,7 +59,8 @@ def begin(pool: Pool, r: int, extras: Extras) -> None:
     if evicted == 0:
         admit(pool, r, extras)
     last_step = pool.heap[r * pool.width] // pool.requests.size
-    compose(run, last_step, pool.requests, service, pool.weight_seconds[run["kind"]])
+    weights = pool.weight_seconds[run["kind"]]
+    compose(run, last_step, pool.requests, pool.done, service, weights)
     if extras is not None:
         if service["when_full"] > 0 and run["length"] > 1:
             block = service["block_tokens"]
@@ -105,7 +106,7 @@ def admit(pool: Pool, r: int, extras: Extras) -> None:
                 link(requests, lanes[k], i)
             if prepared(pool, r, i, extras):
                 continue
-        read(run, requests, i)
+        read(run, requests, pool.done, i)
     run["peak_kv_tokens"] = max(run["peak_kv_tokens"], run["held"])
 
 
@@ -163,11 +164,12 @@ def look_up(pool: Pool, r: int, i: int, extras: Extras) -> None:
 
 
 @njit(cache=True, nogil=True, _nrt=False)
-def read(run: Record, requests: Records, i: int) -> None:
+def read(run: Record, requests: Records, done: Numbers, i: int) -> None:
     """Put an admitted request behind those whose prompts are being read."""
     requests[i]["state"] = 3
+    done[i] = requests[i]["cached_tokens"]
     if run["head"] < 0:
-        run["head"], run["done"] = i, requests[i]["cached_tokens"]
+        run["head"] = i
     else:
         requests[run["tail"]]["following"] = i
     run["tail"] = i
@@ -191,45 +193,71 @@ def decode(pool: Pool, r: int, i: int, extras: Extras) -> None:
 
 @njit(cache=True, nogil=True, _nrt=False)
 def compose(
-    run: Record, last_step: int, requests: Records, service: Record, weights: Floats
+    run: Record, last_step: int, requests: Records, done: Numbers, service: Record, weights: Floats
 ) -> None:
     """Set the next run of equal steps; its length is 0 if there is no work."""
-    n, i = run["decoding"], run["head"]
-    left = service["token_budget"] - n
+    n, i, groups, stages = run["decoding"], run["head"], service["groups"], service["stages"]
+    parts = groups * stages
+    budget = service["token_budget"] // parts
+    decoding = (n + parts - 1) // parts  # of the fullest microbatch
+    room = max(budget - decoding, 1)
+    most, left = room * stages, room * parts  # of one prompt, of all prompts
     length = last_step - run["decoded"] if n > 0 else 0
-    chunk, completing, partial = 0, 0, 0
-    pairs, pair_slope = run["resident"] + n, n
-    if i >= 0:  # there is an admitted prompt to read
-        target = requests[i]["prompt_tokens"] + requests[i]["generated"]
-        rest = target - run["done"]
-        if rest > left:  # it fills the budget for some steps
-            steps = (rest - 1) // left
-            length = min(length, steps) if n > 0 else steps
-            chunk = left
-            pairs += chunk * run["done"] + chunk * (chunk + 1) // 2
-            pair_slope += chunk * chunk
-        else:  # the budget reaches to its end, and into the following ones
-            length, done = 1, run["done"]
-            while left > 0 and i >= 0:
-                target = requests[i]["prompt_tokens"] + requests[i]["generated"]
-                take = min(left, target - done)
-                pairs += take * done + take * (take + 1) // 2
-                chunk += take
-                left -= take
-                if done + take < target:
-                    partial = done + take
-                else:
-                    completing += 1
-                    i = requests[i]["following"]
-                    done = requests[i]["cached_tokens"] if i >= 0 else 0
-    tokens = n + chunk
-    run["length"], run["chunk"] = length, chunk
-    run["completing"], run["partial"] = completing, partial
+    reads, completing, chunk, pairs, longest, chunks = 0, 0, 0, 0, 0, 1
+    while left > 0 and i >= 0:  # there is an admitted prompt to read
+        rest = requests[i]["prompt_tokens"] + requests[i]["generated"] - done[i]
+        take = min(rest, most, left)
+        pairs += take * done[i] + take * (take + 1) // 2
+        longest = max(longest, min(take, room))
+        chunk += take
+        left -= take
+        reads += 1
+        if take == rest:
+            completing += 1
+            chunks = max(chunks, (take + room - 1) // room)
+        else:  # it takes as much for some steps
+            steps = (rest - 1) // take
+            length = min(length, steps) if length > 0 else steps
+        i = requests[i]["following"]
+    pace = longest
+    if chunk > 0:
+        pace = max(longest, (chunk + parts - 1) // parts)
+        pairs = pairs * pace // chunk
+    if completing > 0:
+        length = 1
+    run["length"], run["chunk"], run["room"] = length, chunk, room
+    run["completing"], run["reads"] = completing, reads
+    tokens, resident = decoding + pace, run["resident"]
+    if n > 0:
+        resident = resident * decoding // n
+    shared = n / parts + max(float(pace), chunk / stages) / groups
+    pairs += resident + decoding
     run["base"] = service["fixed"] + service["wire"] * tokens
     run["compute"] = (
-        service["compute_offset"] + service["per_token"] * tokens + service["per_pair"] * pairs
+        service["compute_offset"]
+        + service["per_token"] * tokens
+        + service["per_shared_token"] * shared
+        + service["per_pair"] * pairs
     )
+    pair_slope = decoding
+    if completing == 0 and reads > 0:
+        pair_slope += most * pace
     run["compute_slope"] = service["per_pair"] * pair_slope
-    reading = service["per_kv_token"] * run["resident"] + service["per_sequence"] * n
-    run["memory"] = weights[tokens] + reading
-    run["memory_slope"] = service["per_kv_token"] * n
+    reading = service["per_kv_token"] * resident + service["per_sequence"] * decoding
+    run["memory"] = multiplications(tokens, shared, groups, budget, weights) + reading
+    run["memory_slope"] = service["per_kv_token"] * decoding
+    if chunks > 1 and completing == reads and i < 0:  # no prompt follows the last chunk
+        seconds = run["base"] + max(run["compute"], run["memory"])
+        run["base"] += (chunks - 1) / stages * seconds
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def multiplications(tokens: int, shared: float, groups: int, budget: int, weights: Floats) -> float:
+    """Return the seconds of the multiplications of a step, shared experts by the mean group."""
+    index = min(tokens, budget)
+    seconds = weights[0, index]
+    if groups > 1:
+        below = min(int(shared), budget - 1)
+        before, after = weights[1, below], weights[1, below + 1]
+        seconds += before + (shared - below) * (after - before) - weights[1, index]
+    return float(seconds)

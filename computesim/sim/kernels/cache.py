@@ -153,8 +153,6 @@ def drop_reading(run: Record, requests: Records, i: int) -> None:
         requests[before]["following"] = after
     else:
         run["head"] = after
-        if after >= 0:
-            run["done"] = requests[after]["cached_tokens"]
     if after < 0:
         run["tail"] = before
 

@@ -30,30 +30,50 @@ def deliver(pool: Pool, r: int, extras: Extras, now: float) -> int:
         leave(pool, r, i, extras)
         finish(pool, r, i, extras, now)
         finished += 1
-    for _ in range(run["completing"]):
-        i = run["head"]
-        run["head"] = requests[i]["following"]
-        if requests[i]["generated"] == 0:
-            requests[i]["first"] = now
-        if extras is not None:
-            if pool.rules["cache_blocks"] > 0:
-                keep(pool, r, i, extras)
-        if requests[i]["generated"] + 1 == requests[i]["output_tokens"]:
-            leave(pool, r, i, extras)
-            requests[i]["generated"] += 1
-            finish(pool, r, i, extras, now)
-            finished += 1
-            continue
-        if extras is not None:
-            if run["hands_over"] == 1:
-                hand_over(pool, r, i, extras, now)
-                continue
-        requests[i]["generated"] += 1
-        decode(pool, r, i, extras)
-    if run["completing"] > 0 and run["head"] >= 0:
-        partial = run["partial"]
-        run["done"] = partial if partial > 0 else requests[run["head"]]["cached_tokens"]
+    most = run["room"] * service["stages"]  # of one prompt in each step, as `compose` has it
+    left = most * service["groups"]
+    before, i = -1, run["head"]
+    for _ in range(run["reads"]):
+        behind = requests[i]["following"]
+        rest = requests[i]["prompt_tokens"] + requests[i]["generated"] - pool.done[i]
+        take = min(rest, most, left)
+        left -= take
+        if take < rest:
+            pool.done[i] += take * run["length"]
+            before = i
+        else:
+            if before < 0:
+                run["head"] = behind
+            else:
+                requests[before]["following"] = behind
+            if behind < 0:
+                run["tail"] = before
+            finished += complete(pool, r, i, extras, now)
+        i = behind
     return finished
+
+
+@njit(cache=True, nogil=True, _nrt=False, forceinline=True)
+def complete(pool: Pool, r: int, i: int, extras: Extras, now: float) -> int:
+    """Emit a token of a prompt that is read; return 1 if it was the last one."""
+    run, requests = pool.replicas[r], pool.requests
+    if requests[i]["generated"] == 0:
+        requests[i]["first"] = now
+    if extras is not None:
+        if pool.rules["cache_blocks"] > 0:
+            keep(pool, r, i, extras)
+    if requests[i]["generated"] + 1 == requests[i]["output_tokens"]:
+        leave(pool, r, i, extras)
+        requests[i]["generated"] += 1
+        finish(pool, r, i, extras, now)
+        return 1
+    if extras is not None:
+        if run["hands_over"] == 1:
+            hand_over(pool, r, i, extras, now)
+            return 0
+    requests[i]["generated"] += 1
+    decode(pool, r, i, extras)
+    return 0
 
 
 @njit(cache=True, nogil=True, _nrt=False)

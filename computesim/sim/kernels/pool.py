@@ -24,7 +24,7 @@ class Pool(NamedTuple):
 
     requests: Records  #: dtype `records.REQUEST`, shape (n,)
     services: Records  #: dtype `service.SERVICE`, shape (k,)
-    weight_seconds: Floats  #: by kind and tokens of a step, shape (k, widest budget + 1), s
+    weight_seconds: Floats  #: by kind: all, and shared experts, shape (k, 2, widest), s
     rules: Rules  #: how the pool is run
     replicas: Records  #: dtype `records.REPLICA`, shape (r,)
     lanes: Records  #: dtype `records.LANE`, shape (r · lanes,)
@@ -37,3 +37,4 @@ class Pool(NamedTuple):
     line: Ints  #: first and last request of each lane that is not sent yet, shape (lanes, 2)
     due: Ints  #: replicas that have to start a step, shape (r,)
     turns: Ints  #: of the round robin in each pool, shape (2,)
+    done: Numbers  #: tokens in the cache of each request that is being read, shape (n,)

@@ -51,8 +51,8 @@ def serve(
         Requests that follow none, by arrival; empty if these are all, in order.
     services : ndarray of service.SERVICE, shape (k,)
         Step times and limits of the kinds of replicas.
-    weight_seconds : ndarray of float64, shape (k, widest budget + 1), s
-        Seconds of reading the weights in a step of T tokens.
+    weight_seconds : ndarray of float64, shape (k, 2, widest), s
+        Tables of `service.check_service`.
     rules : ndarray of records.RULES, shape (1,)
         How the pool is run.
     replicas : ndarray of records.REPLICA, shape (r,)
@@ -91,6 +91,7 @@ def serve(
         np.full((rules[0]["lanes"], 2), -1),
         np.empty(replicas.size, np.int64),
         np.zeros(2, np.int64),
+        np.zeros(requests.size, np.int32),
     )
     return float(play(pool, fresh, extras))
 

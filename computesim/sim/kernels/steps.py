@@ -102,8 +102,6 @@ def settle(pool: Pool, r: int, steps: int, extras: Extras) -> None:
             run["peak_kv_tokens"] = max(run["peak_kv_tokens"], run["held"])
     run["decoded"] += steps
     run["resident"] += steps * n
-    if run["completing"] == 0:
-        run["done"] += steps * run["chunk"]
 
 
 @njit(cache=True, nogil=True, _nrt=False)

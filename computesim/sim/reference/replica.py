@@ -184,6 +184,7 @@ class Replica:
                 self.admit()
             chunks = self.chunks()
             compute, memory, base = self.sides(chunks)
+            base += self.drain(chunks) * (base + max(compute, memory))
             seconds = base + max(compute, memory)
             self.totals.occupy(self.env.now, self.stall, self.running, bool(sum(chunks)))
             self.began = self.env.now + self.stall
@@ -276,26 +277,76 @@ class Replica:
         elif self.rules["local"] and sequence.stage >= 0:
             sequence.record["cached_tokens"] *= self.found_here(self, sequence.stage)
 
+    @property
+    def microbatches(self) -> int:
+        """Parts of a step that run by themselves."""
+        return int(self.service["groups"] * self.service["stages"])
+
+    @property
+    def fullest(self) -> int:
+        """Decoding sequences of the fullest microbatch."""
+        return -(-len(self.decoding) // self.microbatches)
+
+    @property
+    def room(self) -> int:
+        """Prompt tokens that a microbatch has room for."""
+        return max(int(self.service["token_budget"]) // self.microbatches - self.fullest, 1)
+
     def chunks(self) -> list[int]:
-        """Return how many tokens of each prompt in `reading` the step takes, earliest first."""
-        left = int(self.service["token_budget"]) - len(self.decoding)
+        """Return how many tokens of each prompt in `reading` the step takes, earliest first.
+
+        A prompt lies in one attention group, which has a microbatch of each stage.
+        """
+        left, most = self.room * self.microbatches, self.room * int(self.service["stages"])
         chunks = []
         for sequence in self.reading:
-            chunks.append(min(left, sequence.target - sequence.read))
+            chunks.append(min(left, most, sequence.target - sequence.read))
             left -= chunks[-1]
         return chunks
 
+    def drain(self, chunks: list[int]) -> float:
+        """Return how much longer the step lasts until the last of several chunks is through.
+
+        Nothing if prompts follow, whose chunks come right behind: then the pipeline stays full.
+        """
+        rests = [sequence.target - sequence.read for sequence in self.reading]
+        if not chunks or chunks != rests:
+            return 0.0
+        return (max(-(-chunk // self.room) for chunk in chunks) - 1) / int(self.service["stages"])
+
     def sides(self, chunks: list[int]) -> tuple[float, float, float]:
         """Return the compute side, the memory side and the rest of the step time, s."""
-        cost, n = self.service, len(self.decoding)
-        tokens = n + sum(chunks)
-        resident = sum(sequence.context for sequence in self.decoding)
-        pairs = resident + n  # a token attends to its context and to itself
+        cost, n, all_new = self.service, len(self.decoding), sum(chunks)
+        pairs = 0
         for sequence, chunk in zip(self.reading, chunks, strict=True):
             pairs += chunk * sequence.read + chunk * (chunk + 1) // 2
-        compute = cost["compute_offset"] + cost["per_token"] * tokens + cost["per_pair"] * pairs
-        reading = cost["per_kv_token"] * resident + cost["per_sequence"] * n
-        return compute, self.weights[tokens] + reading, cost["fixed"] + cost["wire"] * tokens
+        pace = 0  # prompt tokens of the fullest microbatch
+        if all_new:
+            pieces = [min(chunk, self.room) for chunk in chunks]
+            pace = max(*pieces, -(-all_new // self.microbatches))
+            pairs = pairs * pace // all_new
+        resident = sum(sequence.context for sequence in self.decoding)
+        resident = resident * self.fullest // n if n else 0
+        pairs += resident + self.fullest  # a token attends to its context and to itself
+        tokens = self.fullest + pace
+        spread = max(pace, all_new / int(cost["stages"]))
+        shared = n / self.microbatches + spread / int(cost["groups"])
+        compute = cost["compute_offset"] + cost["per_token"] * tokens
+        compute = compute + cost["per_shared_token"] * shared + cost["per_pair"] * pairs
+        reading = cost["per_kv_token"] * resident + cost["per_sequence"] * self.fullest
+        memory = self.multiplications(tokens, shared) + reading
+        return compute, memory, cost["fixed"] + cost["wire"] * tokens
+
+    def multiplications(self, tokens: int, shared: float) -> float:
+        """Return the seconds of multiplications, the experts of all groups by the mean group."""
+        budget = int(self.service["token_budget"]) // self.microbatches
+        index = min(tokens, budget)
+        if self.service["groups"] == 1:
+            return float(self.weights[0, index])
+        everything, experts = self.weights
+        below = min(int(shared), budget - 1)
+        between = (shared - below) * (experts[below + 1] - experts[below])
+        return float(everything[index] + (experts[below] + between - experts[index]))
 
     def book(self, seconds: float, compute: float, memory: float, chunks: list[int]) -> None:
         """Add a step to the totals."""
@@ -312,8 +363,8 @@ class Replica:
             sequence.read += chunk
         for sequence in sorted(self.decoding, key=lambda s: s.index):
             self.emit(sequence)
-        while self.reading and self.reading[0].read == self.reading[0].target:
-            sequence = self.reading.popleft()
+        for sequence in [s for s in self.reading if s.read == s.target]:
+            self.reading.remove(sequence)
             if sequence.generated == 0:
                 sequence.record["first"] = self.env.now
             for block in reversed(sequence.blocks):

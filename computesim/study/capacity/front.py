@@ -119,7 +119,7 @@ def _formula(one: Candidate, demand: Any) -> list[tuple[float, float, tuple[Cand
     most = min(float(one.step.max_batch), one.step.kv_capacity_tokens / lengths.need)
     points = []
     for clients in sorted({round(2.0 ** (k / 2)) for k in range(40)}):
-        if clients > most or clients + 1 > one.step.token_budget:
+        if clients > most or one.step.room(clients) < 1:
             break
         seconds = one.step.steady_seconds(clients, prompt, output)
         each = clients / seconds / one.layout.n_accelerators

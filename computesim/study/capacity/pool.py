@@ -98,9 +98,9 @@ def _candidate(
         return Candidate(layout, None, None, reason=str(error))
     trace = demand.trace
     longest = int((trace.prompt_tokens + trace.output_tokens).max()) + policy.block_tokens
-    if step.kv_capacity_tokens < longest:
+    if step.sequence_tokens < longest:
         reason = (
-            f"the KV cache holds {step.kv_capacity_tokens:,.0f} tokens, the longest request has "
+            f"the KV cache holds {step.sequence_tokens:,.0f} tokens, the longest request has "
             f"{longest:,}"
         )
         return Candidate(layout, step, None, reason=reason)

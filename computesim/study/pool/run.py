@@ -9,7 +9,7 @@ import numpy as np
 
 from computesim.arrays import Floats
 from computesim.catalog import Catalog
-from computesim.cells.serving import as_service
+from computesim.cells.serving import as_service, requests_of
 from computesim.errors import SimulationError
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.serving import ServingLayout, StepModel, serving_layout, serving_step
@@ -109,11 +109,12 @@ def _best_layout(
     question: PoolQuestion, load: ServingLoad, chip: Accelerator, trace: Trace
 ) -> ServingLayout:
     tpot = min(question.promise.tpot.values(), default=_LAYOUT_TPOT)
+    requests = requests_of(trace, min(question.promise.ttft.values(), default=np.inf))
     longest = float((trace.prompt_tokens + trace.output_tokens).max())
-    layout = serving_layout(load, chip, mean_lengths(trace).context, tpot)
-    if serving_step(load, chip, layout).kv_capacity_tokens >= longest:
+    layout = serving_layout(load, chip, mean_lengths(trace).context, tpot, requests=requests)
+    if serving_step(load, chip, layout).sequence_tokens >= longest:
         return layout
-    return serving_layout(load, chip, longest, tpot)
+    return serving_layout(load, chip, longest, tpot, requests=requests)
 
 
 def _inputs_of(question: PoolQuestion, pool: Pool, requests: Requests) -> Inputs:

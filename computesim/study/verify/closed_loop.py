@@ -47,7 +47,7 @@ def play(
     service : Service
         The replica; its limits hold.
     weight_seconds : array, s
-        Of T tokens; shape (token_budget + 1,).
+        As `check_service` returns it, shape (2, rows).
     prompt_tokens, output_tokens : array of int, token
         Of the requests, in the order in which they are sent; outputs of at least 1.
     clients : int
@@ -71,7 +71,9 @@ def play(
     steps, decoding, resident, reserved = 0, 0, 0.0, 0.0
     ends = [(0, 0)]  # step after which a decoding request ends, request
     ends.pop()
-    budget, top = service.token_budget, len(weight_seconds) - 1
+    parts, stages = service.groups * service.stages, service.stages
+    budget = service.token_budget // parts
+    everything, experts = weight_seconds[0], weight_seconds[1]
     while finished < n:
         while arrived < issued and sent[arrived] + delay <= clock:
             arrived += 1
@@ -84,24 +86,37 @@ def play(
         begun, running = clock, decoding
         if reading < admitted:
             beside = decoding if mixes else 0
-            room = max(budget - beside, 1)
-            tokens, pairs, read = 0, 0.0, reading
-            while reading < admitted and room > 0:
-                chunk = min(room, prompt_tokens[reading] - done)
+            fullest = -(-beside // parts)
+            room = max(budget - fullest, 1)
+            left = room * parts
+            tokens, pairs, read, longest, chunks = 0, 0.0, reading, 0, 1
+            while reading < admitted and left > 0:
+                chunk = min(left, prompt_tokens[reading] - done, room * stages)
                 pairs += chunk * done + chunk * (chunk + 1) / 2
                 tokens += chunk
-                room -= chunk
+                longest = max(longest, min(chunk, room))
+                left -= chunk
                 done += chunk
-                if done == prompt_tokens[reading]:
-                    reading += 1
-                    done = 0
-            cache = resident if mixes else 0.0
-            total = tokens + beside
-            compute = service.per_token * total + service.per_pair * (pairs + cache + beside)
-            memory = weight_seconds[min(total, top)] + service.per_kv_token * cache
-            memory += service.per_sequence * beside
-            clock += service.fixed + service.wire * total
-            clock += max(service.compute_offset + compute, memory)
+                if done < prompt_tokens[reading]:
+                    break  # a prompt is in one attention group
+                chunks = max(chunks, -(-chunk // room))
+                reading += 1
+                done = 0
+            pace = max(longest, -(-tokens // parts))
+            cache = resident * fullest / max(beside, 1) if mixes else 0.0
+            total = pace + fullest
+            shared = beside / parts + max(pace, tokens / stages) / service.groups
+            compute = service.per_token * total + service.per_shared_token * shared
+            compute += service.per_pair * (pairs * pace / tokens + cache + fullest)
+            index, below = min(total, budget), min(int(shared), budget - 1)
+            memory = everything[index] - experts[index] + experts[below]
+            memory += (shared - below) * (experts[below + 1] - experts[below])
+            memory += service.per_kv_token * cache + service.per_sequence * fullest
+            seconds = service.fixed + service.wire * total
+            seconds += max(service.compute_offset + compute, memory)
+            if done == 0 and reading == admitted:
+                seconds += (chunks - 1) / stages * seconds
+            clock += seconds
             if mixes:
                 steps += 1
                 resident += decoding
@@ -114,16 +129,21 @@ def play(
             clock = max(clock, sent[arrived] + delay)
         else:
             jump = ends[0][0] - steps
-            base = service.fixed + service.wire * decoding
-            constant = service.compute_offset
-            constant += service.per_token * decoding + service.per_pair * decoding
-            floor = weight_seconds[min(decoding, top)] + service.per_sequence * decoding
+            fullest = -(-decoding // parts)
+            part, shared = fullest / decoding, decoding / parts
+            base = service.fixed + service.wire * fullest
+            constant = service.compute_offset + service.per_shared_token * shared
+            constant += service.per_token * fullest + service.per_pair * fullest
+            index, below = min(fullest, budget), min(int(shared), budget - 1)
+            floor = everything[index] - experts[index] + experts[below]
+            floor += (shared - below) * (experts[below + 1] - experts[below])
+            floor += service.per_sequence * fullest
             if arrived < issued and admitted == arrived:
-                compute = constant + service.per_pair * resident
-                memory = floor + service.per_kv_token * resident
+                compute = constant + service.per_pair * resident * part
+                memory = floor + service.per_kv_token * resident * part
                 wait = sent[arrived] + delay - clock
                 jump = max(1, min(jump, math.ceil(wait / (base + max(compute, memory)))))
-            middle = resident + decoding * (jump - 1) / 2
+            middle = part * (resident + decoding * (jump - 1) / 2)
             compute = constant + service.per_pair * middle
             memory = floor + service.per_kv_token * middle
             clock += jump * (base + max(compute, memory))
