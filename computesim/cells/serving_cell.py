@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
+from functools import partial
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from computesim.cells.jobs import ServingDemand
-from computesim.cells.prefix_cache import loading
+from computesim.cells.prefix_cache import Loading, loading
 from computesim.cells.serving import Cell, Play, intensity, opening, sample_trace, shared_prompts
 from computesim.cells.serving_plant import Kind, Plant, plant_of
 from computesim.errors import CapacityError
@@ -63,17 +65,12 @@ def measure(demand: ServingDemand, accelerator: Accelerator, play: Play) -> Cell
     if longer > play.requests:  # arrivals must go on while requests come and leave
         trace = sample_trace(demand, replace(play, requests=longer))
     loads = loading(demand, load, accelerator, plant.layouts[0])
-    most = plant.most(loads, int((trace.prompt_tokens + trace.output_tokens).max()))
-    guess = min(guess, most)
-    if guess == 0.0:  # the prompts that wait leave no room for a request
-        return Cell()
     # what a request spends outside of the replica is gone before and after its prompt is read
     outside = demand.options.engine.request + loads.seconds
     level = ServiceLevel(max(demand.ttft - outside, 0.0), demand.tpot)
-    found = _searched(demand, plant.holding(guess), trace, level, play)
-    if found.rate == 0.0 or found.run is None:
+    plant, found, rate = _balanced(plant, partial(_played, demand, loads, trace, level, play))
+    if rate == 0.0 or found.run is None:
         return Cell()
-    rate = min(found.rate, guess if plant.lengths.kept else most)
     seen = latencies(found.run, found.skip, end=found.skip + round(JUDGED * len(trace)))
     share = rate / plant.accelerators  # sequences/s per accelerator
     kinds = plant.kinds(rate / play.peak_to_mean)
@@ -92,14 +89,57 @@ def measure(demand: ServingDemand, accelerator: Accelerator, play: Play) -> Cell
     )
 
 
-def _searched(
-    demand: ServingDemand, plant: Plant, trace: Trace, level: ServiceLevel, play: Play
-) -> RateSearch:
+class _Found(NamedTuple):
+    """What a plant does."""
+
+    plant: Plant
+    search: RateSearch
+    rate: float  #: sequences/s, within what links and memory allow
+
+    @property
+    def per_accelerator(self) -> float:
+        """Sequences/s of one accelerator."""
+        return self.rate / self.plant.accelerators
+
+    @property
+    def waits_for_readers(self) -> bool:
+        """Whether first tokens come late at a rate at which the others would be in time."""
+        beyond = self.search.beyond
+        if len(self.plant.counts) == 1 or beyond is None:
+            return False
+        late = {outcome.metric for outcome in beyond.outcomes if not outcome.kept}
+        return "ttft" in late and "tpot" not in late
+
+
+def _balanced(plant: Plant, played: Callable[[Plant], _Found]) -> _Found:
+    """Return what a plant does, with as many more readers as first tokens in time need.
+
+    The fluid limit knows of no queues: they are shorter where more replicas read.
+    """
+    best = played(plant)
+    while best.waits_for_readers and best.plant.counts[0] < MOST_READERS:
+        other = played(best.plant.with_readers(-(-best.plant.counts[0] // 4)))
+        if other.per_accelerator <= WORTH_IT * best.per_accelerator:
+            break
+        best = other
+    return best
+
+
+def _played(
+    demand: ServingDemand, loads: Loading, trace: Trace, level: ServiceLevel, play: Play,
+    plant: Plant,
+) -> _Found:  # fmt: skip
     """Return the highest rate at which a plant keeps a level."""
+    most = plant.most(loads, int((trace.prompt_tokens + trace.output_tokens).max()))
+    guess = min(plant.rate(demand.tpot), most)
+    if guess == 0.0:  # the prompts that wait leave no room for a request
+        return _Found(plant, RateSearch(0.0, 0, False), 0.0)
     apart = len(plant.counts) > 1  # no prompt is shared there; see `serving_plant`
     chains = shared_prompts(trace) if demand.options.shared_prompts and not apart else None
     asked = Demand(trace, (level,), judged=JUDGED, seed=play.seed, chains=chains)
-    return highest_rate(asked, plant.pool, plant.counts, engine=play.engine)
+    pool = plant.holding(guess).pool
+    search = highest_rate(asked, pool, plant.counts, engine=play.engine)
+    return _Found(plant, search, min(search.rate, guess if plant.lengths.kept else most))
 
 
 def _effort(

@@ -35,6 +35,7 @@ class ServingOptions:
     speculation: Speculation | None = None  #: drafted tokens, where they serve more
     layouts: tuple[ServingLayout, ...] = ()
     """of all replicas, or of those that read and those that decode; searched where empty"""
+    counts: tuple[int, ...] = ()  #: of these replicas; found where empty
 
     @property
     def engine(self) -> Engine:

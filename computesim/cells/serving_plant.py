@@ -37,7 +37,7 @@ MOST_REPLICAS: Final = 4  #: of one cell; larger pools share load a little bette
 ENOUGH_ACCELERATORS: Final = 32  #: of one cell: large replicas smooth their load by themselves
 MOST_OF_A_KIND: Final = 6  #: replicas that read, or decode: their ratio is within some per cent
 NEAR_TIE: Final = 0.97  #: a smaller pool wins within this share of the best ratio
-ALONE: Final = 0.5  #: of the time to the first token, that a long prompt alone may take; estimate
+STEPS: Final = 0.5  #: of readers ÷ time to the first token at most: one to wait for, one to be in
 LONG: Final = 0.9  #: quantile of the prompts that is a long one
 
 
@@ -70,6 +70,10 @@ class Plant:
     def accelerators(self) -> int:
         """Of all replicas."""
         return sum(n * s.n_accelerators for n, s in zip(self.counts, self.steps, strict=True))
+
+    def with_readers(self, more: int) -> Plant:
+        """Return the plant with more replicas that read prompts."""
+        return replace(self, counts=(self.counts[0] + more, *self.counts[1:]))
 
     def rate(self, tpot: float) -> float:
         """Return the sequences/s of the plant in the fluid limit."""
@@ -178,7 +182,9 @@ def _apart(
         sent = transfer_seconds(load, accelerator, reads, layout)
         pool = Pool(*_pooled(reader), _sharing(_pool(step), lengths), *sent)
         mean = lengths._replace(shared=0.0)
-        counts = _ratio(pool, mean, demand.tpot, (reader.n_accelerators, step.n_accelerators))
+        halves = pool.halves(mean, demand.tpot, STEPS * demand.ttft)
+        sizes = reader.n_accelerators, step.n_accelerators
+        counts = demand.options.counts or _ratio(halves, sizes)
         found.append(Plant((reads, layout), (reader, step), pool, counts, mean))
     return max(found, key=lambda plant: plant.rate(demand.tpot) / plant.accelerators)
 
@@ -211,14 +217,14 @@ def _reader(
 ) -> tuple[ServingLayout, StepModel]:  # fmt: skip
     """Return the layout that reads most prompts with an accelerator, and its step.
 
-    A long prompt alone leaves half of the time to the first token, if any layout allows; layouts
-    beyond a scale-up domain only where nothing inside fits.
+    Steps, and a long prompt alone, take half of the time to the first token at most if any layout
+    allows; layouts beyond a scale-up domain only where nothing inside fits.
     """
     options = demand.options
     longest = float(trace.prompt_tokens.max())
     fresh = float(np.quantile(trace.prompt_tokens - trace.computed_from, LONG))
     found: list[tuple[bool, float, ServingLayout, StepModel]] = []
-    shortage = ""
+    limit, shortage = STEPS * demand.ttft, ""
     for layout in options.layouts[:1] or serving_layouts(load, accelerator):
         wide = layout.pp > 1 or layout.n_accelerators > accelerator.scaleup_domain
         if found and wide:
@@ -231,8 +237,8 @@ def _reader(
                 continue
             if step.sequence_tokens >= longest:
                 alone = step.prefill_seconds(fresh)
-                rate = _pool(step).reading_rate(lengths) / step.n_accelerators
-                quick = alone <= ALONE * demand.ttft
+                rate = _pool(step).reading_rate(lengths, limit) / step.n_accelerators
+                quick = alone <= limit
                 found.append((quick, rate if quick else -alone, layout, step))
     if not found:
         raise CapacityError(shortage or f"{load.name} leaves no room for {longest:g} tokens")
@@ -240,9 +246,9 @@ def _reader(
     return layout, step
 
 
-def _ratio(pool: Pool, lengths: MeanLengths, tpot: float, sizes: Sequence[int]) -> tuple[int, int]:
-    """Return how many replicas read and how many decode, by the fluid limit."""
-    reads, writes = pool.halves(lengths, tpot)
+def _ratio(halves: tuple[float, float], sizes: tuple[int, int]) -> tuple[int, int]:
+    """Return how many replicas read and how many decode, of their rates and accelerators."""
+    reads, writes = halves
     if min(reads, writes) <= 0.0:
         return 1, 1
     several = range(1, MOST_OF_A_KIND + 1)

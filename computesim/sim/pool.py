@@ -44,21 +44,25 @@ class Pool:
         reads, writes = self.halves(lengths, tpot)
         return min(counts[0] * reads, counts[1] * writes)
 
-    def reading_rate(self, lengths: MeanLengths) -> float:
+    def reading_rate(self, lengths: MeanLengths, step_limit: float = np.inf) -> float:
         """Return the rate at which one replica that only reads prompts is full.
 
         Parameters
         ----------
         lengths : MeanLengths
             Of the requests.
+        step_limit : float, s
+            Mean time of its steps at most: a prompt waits for the one in progress.
 
         Returns
         -------
         float, 1/s
         """
-        return fluid_rate(_read_only(lengths), self.service, self.weight_seconds, np.inf)
+        return fluid_rate(_read_only(lengths), self.service, self.weight_seconds, step_limit)
 
-    def halves(self, lengths: MeanLengths, tpot: float) -> tuple[float, float]:
+    def halves(
+        self, lengths: MeanLengths, tpot: float, step_limit: float = np.inf
+    ) -> tuple[float, float]:
         """Return the rates of one replica that reads and of one that decodes.
 
         Parameters
@@ -67,6 +71,8 @@ class Pool:
             Of the requests.
         tpot : float, s/token
             Mean step time of decodes at most.
+        step_limit : float, s
+            Mean time of steps that read prompts at most.
 
         Returns
         -------
@@ -74,7 +80,7 @@ class Pool:
         """
         assert self.decoder is not None
         decoding = self.decoder.rate((1,), _decode_only(lengths), tpot)
-        return self.reading_rate(lengths), decoding
+        return self.reading_rate(lengths, step_limit), decoding
 
     def parts(self, lengths: MeanLengths) -> tuple[MeanLengths, ...]:
         """Return what each kind of replicas does of the requests.
