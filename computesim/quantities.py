@@ -83,6 +83,9 @@ class ServingLoad:
     d_expert: int = 0  #: columns of one routed expert; 0 if not told
     n_latent_layers: int = 0  #: layers of latent attention
     n_linear_layers: int = 0  #: layers of linear attention
+    #: heads that tp divides into equal parts: query heads, heads of linear layers; () if not told
+    head_counts: tuple[int, ...] = ()
+    kv_head_counts: tuple[int, ...] = ()  #: heads that tp divides, or copies to equally many ranks
 
     @property
     def weight_bytes(self) -> float:
@@ -110,6 +113,9 @@ class TrainingLoad:
     n_experts: int = 0  #: routed experts of one layer; 0 for a dense model
     expert_flop_per_token: float = 0.0  #: of the matrices, those of routed experts, FLOP/token
     extra_flop_per_token: float = 0.0  #: of prediction layers, their LM heads included, FLOP/token
+    #: heads that tp divides into equal parts: query heads, heads of linear layers; () if not told
+    head_counts: tuple[int, ...] = ()
+    kv_head_counts: tuple[int, ...] = ()  #: heads that tp divides, or copies to equally many ranks
 
     @property
     def flop_per_token(self) -> float:

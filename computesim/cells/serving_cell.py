@@ -26,9 +26,10 @@ from computesim.workload.transformer import serving_load
 
 RESIDENCES: Final = 2.5  #: arrivals last this many times as long as a request stays
 MOST_REQUESTS: Final = 30_000  #: of one cell
-JUDGED: Final = (
-    0.6  #: share of the arrivals that are judged; the rest keeps the pool full meanwhile
-)
+MOST_READERS: Final = 18  #: replicas of a cell that read prompts only
+WORTH_IT: Final = 1.01  #: times as much of an accelerator, or more readers are not worth a search
+#: share of the arrivals that are judged; the rest keeps the pool full meanwhile
+JUDGED: Final = 0.6
 
 
 def measure(demand: ServingDemand, accelerator: Accelerator, play: Play) -> Cell:

@@ -16,10 +16,10 @@ from computesim.cells.jobs import PretrainingDemand, ServingDemand
 from computesim.cells.measured import Use
 from computesim.cells.serving import Play
 from computesim.cells.sites import by_region, energy_shares, mean_site
-from computesim.cells.training import Failures
 from computesim.fleet.network import Plan, share_of
 from computesim.fleet.power import draw, nameplate
 from computesim.hardware.power import Site, electricity_cost, facility_watts
+from computesim.hardware.reliability import Failures
 from computesim.scenario import Moment, load_scenario
 from computesim.study.verify.disclosure import (
     CACHED,
@@ -27,7 +27,7 @@ from computesim.study.verify.disclosure import (
     INPUT,
     NODES,
     OUTPUT,
-    deepseek_nodes,
+    deepseek_service,
 )
 from computesim.workload.requests import RequestStream
 from computesim.workload.transformer import train_flop_per_token
@@ -187,8 +187,8 @@ def test_deepseeks_service_costs_and_earns_what_it_disclosed() -> None:
         deepseek("deepseek-r1", f"price_per_million_{kind}") * n / 1e6 for kind, n in counts.items()
     )
     assert revenue == pytest.approx(deepseek("deepseek-r1", "service_revenue"), rel=0.001)
-    ours = 2.0 * sum(deepseek_nodes(CATALOG)) * 8 * 24
-    assert ours == pytest.approx(usd, rel=0.15)  # predicted nodes of the disclosed layout
+    ours = 2.0 * deepseek_service(CATALOG).nodes * 8 * 24
+    assert ours == pytest.approx(usd, rel=0.1)  # predicted nodes of the disclosed layout
 
 
 def test_a_pool_of_ours_would_serve_deepseeks_tokens_at_about_its_cost() -> None:

@@ -44,6 +44,7 @@ class Sequence:
     state: int = FRESH
     generated: int = 0  #: output tokens so far
     read: int = 0  #: tokens of prompt and earlier output in the KV cache while it is read
+    missing: int = 0  #: prompt tokens that its replica has to read, as the routing saw it
 
     @property
     def target(self) -> int:
@@ -83,6 +84,8 @@ class Replica:
     epoch: int = 0  #: failures so far
     lives: int = 0  #: failures and starts so far
     wake: Any = None
+    unread: int = 0  #: `missing` of the requests without a first token
+    sent: int = 0  #: when a request was last sent here, counted in requests
 
     def __post_init__(self) -> None:
         self.waiting = [deque() for _ in range(self.rules["lanes"])]
@@ -152,6 +155,15 @@ class Replica:
         while n < len(sequence.blocks) and sequence.blocks[n] in self.cache:
             n += 1
         return n
+
+    def missing(self, sequence: Sequence) -> int:
+        """Return the prompt tokens that are not cached here."""
+        cached = int(sequence.record["cached_tokens"])
+        if self.rules["cache_blocks"] > 0:
+            cached = self.known(sequence) * int(self.rules["block"])
+        elif self.rules["local"] and sequence.stage >= 0:
+            cached *= self.found_here(self, sequence.stage)
+        return sequence.prompt - min(cached, sequence.prompt - 1)
 
     def use(self, block: int) -> None:
         """Make a block of the prefix cache the newest one."""
@@ -367,6 +379,8 @@ class Replica:
             self.reading.remove(sequence)
             if sequence.generated == 0:
                 sequence.record["first"] = self.env.now
+            self.unread -= sequence.missing
+            sequence.missing = 0
             for block in reversed(sequence.blocks):
                 self.use(block)
             self.decoding.append(sequence)
@@ -411,7 +425,7 @@ class Replica:
         self.reading.clear()
         self.decoding.clear()
         self.cache.clear()
-        self.wake = None
+        self.wake, self.unread = None, 0
         self.totals.row["failures"] += 1
         self.env.process(self.live())
         return lost

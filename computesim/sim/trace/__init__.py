@@ -21,6 +21,7 @@ from computesim.sim.trace.clients import (
     expected_requests,
     follow_day,
 )
+from computesim.sim.trace.context import InContext, in_context
 from computesim.sim.trace.generate import generate
 from computesim.sim.trace.lengths import Empirical, EmpiricalSplit, ReasonSplit
 from computesim.sim.trace.like import clients_like
@@ -38,6 +39,7 @@ __all__ = [
     "Client",
     "Empirical",
     "EmpiricalSplit",
+    "InContext",
     "LengthLaw",
     "Population",
     "ReasonSplit",
@@ -55,6 +57,7 @@ __all__ = [
     "expected_requests",
     "follow_day",
     "generate",
+    "in_context",
     "is_servegen",
     "iter_traces",
     "lognormal",

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from computesim.errors import CapacityError
 from computesim.sim.demand import Demand
 from computesim.sim.levels import ServiceLevel
-from computesim.sim.trace import Trace, generate, lognormal, merged
+from computesim.sim.trace import Trace, generate, in_context, lognormal, merged
 from computesim.workload.requests import RequestStream
 
 RESIDENCES = 2.5  #: arrivals last this many times as long as a request stays
@@ -46,6 +47,7 @@ class Question:
     think_seconds: float = 0.0
     requests: int = 2000  #: at least
     seed: int = 1
+    context: int = 0  #: of the model: longer requests are refused or cut; 0 for no bound, token
 
     @property
     def levels(self) -> tuple[ServiceLevel, ...]:
@@ -111,7 +113,11 @@ class Question:
             )  # fmt: skip
             traces.append(replace(trace, kind=np.full(count, number)))
         end = min(float(trace.arrival[-1]) for trace in traces)
-        return merged([t.pick(np.flatnonzero(t.arrival <= end)) for t in traces])
+        drawn = merged([t.pick(np.flatnonzero(t.arrival <= end)) for t in traces])
+        seen = in_context(drawn, self.context).trace if self.context else drawn
+        if seen is None:
+            raise CapacityError(f"all {n:,} prompts fill the context of {self.context:,} tokens")
+        return seen
 
 
 def _repeated(trace: Trace, n: int) -> Trace:

@@ -10,7 +10,13 @@ import numpy as np
 from computesim.cells.serving import as_service
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
-from computesim.hardware.serving import ServingLayout, StepModel, serving_layouts, serving_step
+from computesim.hardware.serving import (
+    BATCH_PER_GROUP,
+    ServingLayout,
+    StepModel,
+    serving_layouts,
+    serving_step,
+)
 from computesim.quantities import ServingLoad
 from computesim.sim.demand import Demand
 from computesim.sim.fluid import MeanLengths, mean_lengths
@@ -92,12 +98,14 @@ def _candidate(
     lengths: MeanLengths, limit: float, policy: Policy,
 ) -> Candidate:  # fmt: skip
     """Return one layout with its fluid rate and what requests see that are alone."""
+    longest = longest_request(demand) + policy.block_tokens
+    batch = policy.max_batch
+    if policy.token_budget and not batch:  # each decoding sequence takes a token of the step
+        batch = min(policy.token_budget, BATCH_PER_GROUP * layout.dp * layout.pp)
     try:
-        step = serving_step(load, machine, layout, policy.token_budget, policy.max_batch)
+        step = serving_step(load, machine, layout, policy.token_budget, batch)
     except CapacityError as error:
         return Candidate(layout, None, None, reason=str(error))
-    trace = demand.trace
-    longest = int((trace.prompt_tokens + trace.output_tokens).max()) + policy.block_tokens
     if step.sequence_tokens < longest:
         reason = (
             f"the KV cache holds {step.sequence_tokens:,.0f} tokens, the longest request has "
@@ -109,6 +117,16 @@ def _candidate(
     rate = pool.rate((1,), lengths, limit)
     reason = why_not(alone, rate)
     return Candidate(layout, step, pool, rate, alone, reason)
+
+
+def longest_request(demand: Demand) -> int:
+    """Return the tokens of the longest request of a demand, prompt and output.
+
+    Parameters
+    ----------
+    demand : Demand
+    """
+    return int((demand.trace.prompt_tokens + demand.trace.output_tokens).max())
 
 
 def _pool_of(step: StepModel, policy: Policy) -> Pool:

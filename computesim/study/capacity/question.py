@@ -100,6 +100,10 @@ class CapacityQuestion(ServingQuestion):
         if draft.stated("traffic.think") and not draft.stated("traffic.clients"):
             draft.fault("traffic.think", "there are no clients",
                         "only clients of a closed loop think")  # fmt: skip
+        budget, batch = (str(draft.value(key) or "") for key in ("token_budget", "max_batch"))
+        if budget.isdigit() and batch.isdigit() and 0 < int(budget) < int(batch):
+            draft.fault("token_budget", f"{budget} tokens of a step are fewer than its {batch} "
+                        "sequences, of which each decodes one", "at least max_batch")  # fmt: skip
         if draft.value("pareto"):
             if draft.stated("replicas"):
                 draft.fault("replicas", "not used by pareto", "a front is one of single replicas")

@@ -10,7 +10,7 @@ import numpy as np
 from computesim.arrays import Floats
 from computesim.catalog import Catalog
 from computesim.cells.serving import as_service, requests_of
-from computesim.errors import SimulationError
+from computesim.errors import CapacityError, SimulationError
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.serving import ServingLayout, StepModel, serving_layout, serving_step
 from computesim.hardware.speculation import Speculation, speculative
@@ -23,6 +23,7 @@ from computesim.sim.runs import ServingRun
 from computesim.sim.service import Replicas, Service, check_service
 from computesim.sim.trace import Trace
 from computesim.study.pool.operation import operation_of, routing_of, service_of, transfer
+from computesim.study.pool.possible import instead
 from computesim.study.pool.question import PoolQuestion
 from computesim.study.pool.traffic import Requests
 from computesim.workload.transformer import serving_load
@@ -97,12 +98,31 @@ def pool_of(question: PoolQuestion, catalog: Catalog, trace: Trace) -> Pool:
     """
     chip = catalog.accelerator(question.accelerator)
     load = serving_load(catalog.model(question.model), question.dtype, question.kv_dtype)
-    layout = question.layout.serving or _best_layout(question, load, chip, trace)
-    step = serving_step(load, chip, layout)
+    layout = question.layout.serving
+    if layout is None:
+        layout = _best_layout(question, load, chip, trace)
+        step = serving_step(load, chip, layout)
+    else:
+        step = _named(layout, load, chip, trace)
     if drafts := question.serving.speculation:
         step = speculative(step, Speculation(drafts.drafted, drafts.acceptance))
     name = catalog.resolve("models", question.model)
     return Pool(name, chip, load, layout, step, question.replicas, question.prefill_replicas)
+
+
+def _named(layout: ServingLayout, load: ServingLoad, chip: Accelerator, trace: Trace) -> StepModel:
+    """Return the replica of a layout that the question says, or refuse it with those that fit."""
+    longest = float((trace.prompt_tokens + trace.output_tokens).max())
+    try:
+        step = serving_step(load, chip, layout)
+    except CapacityError as error:
+        raise CapacityError(f"{error}{instead(load, chip, longest)}") from error
+    if step.sequence_tokens < longest:
+        raise CapacityError(
+            f"the KV cache of {load.name} with {layout} holds {step.sequence_tokens:,.0f} "
+            f"tokens, the longest request has {longest:,.0f}{instead(load, chip, longest)}"
+        )
+    return step
 
 
 def _best_layout(

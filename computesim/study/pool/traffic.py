@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -17,12 +18,16 @@ from computesim.sim.trace import (
     Trace,
     bursty_arrivals,
     generate,
+    in_context,
     lognormal,
     replay,
     turns_of,
 )
+from computesim.study.pool.possible import context_remarks, refused_all
 from computesim.study.pool.question import PoolQuestion
 from computesim.study.pool.recorded import recorded
+
+SESSION: Final = "session"  #: the task whose sequences are requests of their own
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +43,19 @@ class Requests:
     priority: Ints | None = None  #: of each request
     kind: Ints | None = None  #: class of each request
     kind_names: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()  #: what became of requests that no engine takes as they are
 
     @property
     def follows(self) -> bool:
         """Whether requests wait for others."""
         return self.chains is not None and bool(self.chains.follows.any())
+
+    @property
+    def sequences_per_request(self) -> int:
+        """Samples of a request, or parts of its search; a turn of a session is a request."""
+        if self.task is None or self.task_name == SESSION:
+            return 1
+        return self.task.size // (int(self.task.max()) + 1)
 
     @property
     def has_prefixes(self) -> bool:
@@ -57,7 +70,8 @@ def requests_of(question: PoolQuestion, context: int) -> Requests:
     ----------
     question : PoolQuestion
     context : int, token
-        No turn of a drawn session has a longer prompt.
+        Of the model: longer prompts are left out, longer outputs end there. No turn of a drawn
+        session has a longer prompt.
 
     Raises
     ------
@@ -67,9 +81,18 @@ def requests_of(question: PoolQuestion, context: int) -> Requests:
         If a trace cannot be read.
     """
     traffic = question.traffic
-    trace = _trace(question, context)
+    asked = _trace(question, context)
+    # the parts of a search are rounded up to whole tokens
+    seen = in_context(asked, context - (traffic.search.depth if traffic.search else 0))
+    if (trace := seen.trace) is None:
+        words = refused_all(asked, question.model, context)
+        raise QuestionError([question.fault("traffic.trace", *words)], "simulate")
     has_sessions = trace.session is not None and trace.think_seconds is not None
     requests = _in_sessions(trace) if has_sessions else _patterned(trace, question)
+    if traffic.samples > 1:  # a sample may have the output of a request with a shorter prompt
+        requests = replace(requests, trace=in_context(requests.trace, context).trace or trace)
+    told = tuple(context_remarks(seen, question.model, context, len(asked)))
+    requests = replace(requests, remarks=told)
     kinds = _kinds(trace, requests)
     if kinds is not None:
         requests = replace(requests, kind=kinds, kind_names=_names(trace, kinds))
@@ -113,7 +136,7 @@ def _in_sessions(trace: Trace) -> Requests:
     _, task = np.unique(session, return_inverse=True)
     n = int(task.max()) + 1
     text = f"{n:,} sessions, each turn after the answer before"
-    return Requests(trace, "", text, sessions(trace.session, trace.think_seconds), task, "session")
+    return Requests(trace, "", text, sessions(trace.session, trace.think_seconds), task, SESSION)
 
 
 def _patterned(trace: Trace, question: PoolQuestion) -> Requests:
@@ -150,7 +173,7 @@ def _names(trace: Trace, kinds: Ints) -> tuple[str, ...]:
 
 def _faults(question: PoolQuestion, requests: Requests) -> Iterator[Fault]:
     traffic, names = question.traffic, requests.kind_names
-    if traffic.turns is None and requests.task_name == "session":
+    if traffic.turns is None and requests.task_name == SESSION:
         patterns = {"clients": traffic.clients, "samples": traffic.samples > 1,
                     "search": traffic.search}  # fmt: skip
         for name in [name for name, stated in patterns.items() if stated][:1]:
