@@ -31,13 +31,14 @@ struct Service {  // service.SERVICE
     double fixed, wire, compute_offset, per_token, per_pair, per_kv_token, per_sequence;
     i64 kv_capacity, max_batch, token_budget, block, when_full, watermark;
     double swap;
+    i64 mixes;
 };
 
 struct Replica {
     double busy, compute_seconds, memory_seconds, batch_seconds;
     i64 iterations, prefill_tokens, decode_tokens, peak;
     double start, base, compute, compute_slope, memory, memory_slope;
-    i64 length, chunk, completing, partial, decoding, running, load, held, promised, resident;
+    i64 length, chunk, completing, partial, decoding, emitting, running, load, held, promised, resident;
     i64 decoded, head = -1, tail = -1, done, due, first = -1, last = -1;
 };
 
@@ -145,9 +146,9 @@ struct Pool {
         run.memory_seconds += series(run.memory, run.memory_slope, double(steps));
         run.iterations += steps;
         run.prefill_tokens += steps * run.chunk;
-        run.decode_tokens += steps * run.decoding;
-        run.decoded += steps;
-        run.resident += steps * run.decoding;
+        run.decode_tokens += steps * run.emitting;
+        if (run.emitting > 0) run.decoded += steps;
+        run.resident += steps * run.emitting;
         if (run.completing == 0) run.done += steps * run.chunk;
     }
 
@@ -223,10 +224,12 @@ struct Pool {
     }
 
     void compose(Replica& run, i64 last_step) {
-        i64 count = run.decoding, i = run.head, left = service.token_budget - count;
+        i64 count = run.decoding, resident = run.resident, i = run.head;
+        if (service.mixes == 0 && i >= 0) count = resident = 0;
+        i64 left = service.token_budget - count;
         i64 length = count > 0 ? last_step - run.decoded : 0;
         i64 chunk = 0, completing = 0, partial = 0;
-        i64 pairs = run.resident + count, pair_slope = count;
+        i64 pairs = resident + count, pair_slope = count;
         if (i >= 0) {
             i64 rest = requests[i].prompt - run.done;
             if (rest > left) {
@@ -258,12 +261,13 @@ struct Pool {
         run.chunk = chunk;
         run.completing = completing;
         run.partial = partial;
+        run.emitting = count;
         run.base = service.fixed + service.wire * tokens;
         run.compute =
             service.compute_offset + service.per_token * tokens + service.per_pair * pairs;
         run.compute_slope = service.per_pair * pair_slope;
         run.memory = weights[tokens] +
-                     (service.per_kv_token * run.resident + service.per_sequence * count);
+                     (service.per_kv_token * resident + service.per_sequence * count);
         run.memory_slope = service.per_kv_token * count;
     }
 

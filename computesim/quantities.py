@@ -7,14 +7,45 @@ turns them into seconds and joules; the simulation sees only numbers.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+
+from computesim.errors import near_miss
 
 #: bytes of one element; the block scales of narrow formats are not counted
 DTYPE_BYTES: Mapping[str, float] = MappingProxyType(
     {"fp32": 4.0, "bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "int8": 1.0, "fp4": 0.5, "int4": 0.5}
 )
+
+#: programs that serve, by the names that may be said; `general` lies between the others
+ENGINES = ("general", "vllm", "sglang", "trtllm")
+_ALSO_CALLED = MappingProxyType({"tensorrt-llm": "trtllm", "trt-llm": "trtllm", "trt": "trtllm"})
+
+
+def serving_engine(text: str) -> str:
+    """Return the name of a program that serves.
+
+    Parameters
+    ----------
+    text : str
+        One of `ENGINES` in any case, with or without a version behind it: `vllm-0.11`,
+        `SGLang 0.5.7`, `TensorRT-LLM:1.2.0rc6`; general where it is empty.
+
+    Raises
+    ------
+    ValueError
+        If nothing of that name is known, with the near miss.
+    """
+    word, names = text.strip().lower().replace("_", "-"), (*ENGINES, *_ALSO_CALLED)
+    if not word:
+        return ENGINES[0]
+    known = re.fullmatch(rf"({'|'.join(names)})([-\s:=@/]*v?\d.*)?", word)
+    if known is None:
+        accepted = f"one of {', '.join(ENGINES)} {near_miss(word, names)}".rstrip()
+        raise ValueError(f"unknown serving engine {text!r}; {accepted}")
+    return _ALSO_CALLED.get(known[1], known[1])
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from computesim.cells.serving_options import PrefixCache, ServingOptions
-from computesim.quantities import Work
+from computesim.quantities import ENGINES, Work
 from computesim.workload.architecture import Architecture
 from computesim.workload.requests import RequestStream
 from computesim.workload.rl_recipe import RLRecipe
@@ -33,6 +33,7 @@ class ServingDemand:
     tpot: float  #: s/token, for 90 % of the requests
     streams: tuple[RequestStream, ...]
     algorithms: float = 1.0  #: by how much less FLOP a request takes than the model says
+    engine: str = ENGINES[0]  #: the program that serves
     options: ServingOptions = field(default_factory=ServingOptions)
     caches: tuple[PrefixCache, ...] = ()  #: of each stream; alike, of the default kind, where empty
 
@@ -52,7 +53,8 @@ class ServingDemand:
         total = self.requests
         streams = tuple(replace(s, rate=round(s.rate / total, 12), name="") for s in self.streams)
         caches = tuple(cache for _, cache in self.cached)
-        served = (self.model, self.dtype, self.kv_dtype, self.ttft, self.tpot)
+        level = (self.ttft, self.tpot)
+        served = (self.model, self.dtype, self.kv_dtype, self.engine, *level)
         return (*served, streams, self.options, caches)
 
     def flop(self) -> dict[str, float]:

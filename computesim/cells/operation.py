@@ -49,7 +49,7 @@ def operation_at(moment: Moment, replication: int = 0) -> Operation:
             requests=scenario.setting("simulation.requests"),
             burstiness=scenario.traffic.burstiness.at(year),
             peak_to_mean=scenario.traffic.peak_to_mean.at(year),
-            engine=scenario.setting("simulation.engine"),
+            kernel=scenario.setting("simulation.kernel"),
         ),
         failures=failures,
         availability=availability(failures.per_node_day, failures.repair),

@@ -26,7 +26,7 @@ from computesim.cells.serving_options import PrefixCache, ServingOptions
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.serving import Requests, ServingLayout, serving_layout, serving_step
-from computesim.hardware.serving_efficiency import Engine
+from computesim.hardware.serving_efficiency import GENERAL_ENGINE, Engine
 from computesim.hardware.speculation import Speculation, speculative
 from computesim.hardware.step import StepModel
 from computesim.hardware.transfer import tier_bandwidth
@@ -263,7 +263,7 @@ def _sequence(served: Served, accelerator: Accelerator, tokens: float, reads: bo
     near = min(2.0 ** math.ceil(math.log2(context)), whole)
     read = Requests(prompt - cached, 2.0 * max(near - prompt, 0.5))
     alike = (served, accelerator, near, read, lengths)
-    paces = [_paced(*alike, *way) for way in served.options.ways]
+    paces = [_paced(*alike, *way) for way in served.options.ways(GENERAL_ENGINE)]
     best = max(paces, key=lambda pace: pace.per_second)
     load = serving_load(served.model, served.dtype, served.kv_dtype)
     bandwidth = tier_bandwidth(served.cache.tier, accelerator, served.cache.storage_bandwidth)

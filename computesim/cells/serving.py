@@ -17,6 +17,7 @@ from computesim.arrays import Floats, Ints
 from computesim.cells.jobs import ServingDemand
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.serving import Requests
+from computesim.hardware.serving_efficiency import GENERAL_ENGINE, Engine
 from computesim.hardware.step import StepModel
 from computesim.lengths import lognormal_counts
 from computesim.quantities import ServingLoad
@@ -66,7 +67,7 @@ class Play:
     requests: int = 1000
     burstiness: float = 1.0  #: coefficient of variation of the time between requests
     peak_to_mean: float = 1.0
-    engine: Literal["numba", "simpy"] = "numba"
+    kernel: Literal["numba", "simpy"] = "numba"
 
 
 def sample_trace(demand: ServingDemand, play: Play) -> Trace:
@@ -121,8 +122,21 @@ def _lengths(
     return lognormal_counts(mean, sd, normal)
 
 
-def as_service(step: StepModel) -> Service:
-    """Return the step model of the hardware floor as the parameters of the simulation."""
+def as_service(
+    step: StepModel, engine: Engine = GENERAL_ENGINE, held_steps: float | None = None
+) -> Service:
+    """Return the step model of the hardware floor as the parameters of the simulation.
+
+    Parameters
+    ----------
+    step : StepModel
+    engine : Engine
+        Whether it reads prompts in the steps that decode.
+    held_steps : float, optional
+        Steps that clients of the engine wait besides (`Engine.held`); where it is left out, times
+        are counted from the arrival at the replica.
+    """
+    clients = held_steps is not None
     return Service(
         fixed=step.fixed,
         wire=step.wire,
@@ -137,15 +151,19 @@ def as_service(step: StepModel) -> Service:
         groups=step.groups,
         stages=step.stages,
         per_shared_token=step.per_shared_token,
+        mixes=int(engine.mixes),
+        request_seconds=engine.request if clients else 0.0,
+        held_steps=held_steps or 0.0,
     )
 
 
-def paged_service(step: StepModel) -> Service:
+def paged_service(step: StepModel, engine: Engine = GENERAL_ENGINE) -> Service:
     """Return a replica whose cache is taken page by page, as vLLM and SGLang do.
 
     Parameters
     ----------
     step : StepModel
+    engine : Engine
 
     Returns
     -------
@@ -153,7 +171,7 @@ def paged_service(step: StepModel) -> Service:
         A request is admitted when its prompt fits; when the cache is full the newest sequence
         goes, and is read again later.
     """
-    plain = as_service(step)
+    plain = as_service(step, engine)
     page = max(1, min(PAGE, plain.kv_capacity_tokens))
     spare = int(WATERMARK * plain.kv_capacity_tokens)
     return plain._replace(block_tokens=page, when_full=RECOMPUTE, watermark_tokens=spare)
@@ -190,6 +208,17 @@ def prompt_sharers(trace: Trace) -> Ints:
     first = opening(trace)
     each = np.diff(first, append=len(trace))
     return np.repeat(each, each)
+
+
+def held_beyond(engine: Engine, accelerator: Accelerator) -> float:
+    """Return the steps that a client waits for its first token, beyond those of no engine.
+
+    Parameters
+    ----------
+    engine : Engine
+    accelerator : Accelerator
+    """
+    return max(engine.held(accelerator) - GENERAL_ENGINE.held(accelerator), 0.0)
 
 
 def requests_of(trace: Trace, ttft: float) -> Requests:

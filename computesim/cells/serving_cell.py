@@ -12,10 +12,19 @@ import numpy as np
 
 from computesim.cells.jobs import ServingDemand
 from computesim.cells.prefix_cache import Loading, loading
-from computesim.cells.serving import Cell, Play, intensity, opening, sample_trace, shared_prompts
+from computesim.cells.serving import (
+    Cell,
+    Play,
+    held_beyond,
+    intensity,
+    opening,
+    sample_trace,
+    shared_prompts,
+)
 from computesim.cells.serving_plant import Kind, Plant, plant_of
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
+from computesim.hardware.serving_efficiency import engine_named
 from computesim.quantities import ServingLoad
 from computesim.sim.capacity import RateSearch, highest_rate
 from computesim.sim.demand import Demand
@@ -67,7 +76,8 @@ def measure(demand: ServingDemand, accelerator: Accelerator, play: Play) -> Cell
         trace = sample_trace(demand, replace(play, requests=longer))
     loads = loading(demand, load, accelerator, plant.layouts[0])
     # what a request spends outside of the replica is gone before and after its prompt is read
-    outside = demand.options.engine.request + loads.seconds
+    engine = engine_named(demand.engine)
+    outside = engine.request + held_beyond(engine, accelerator) * demand.tpot + loads.seconds
     level = ServiceLevel(max(demand.ttft - outside, 0.0), demand.tpot)
     plant, found, rate = _balanced(plant, partial(_played, demand, loads, trace, level, play))
     if rate == 0.0 or found.run is None:
@@ -139,7 +149,7 @@ def _played(
     chains = shared_prompts(trace) if demand.options.shared_prompts and not apart else None
     asked = Demand(trace, (level,), judged=JUDGED, seed=play.seed, chains=chains)
     pool = plant.holding(guess).pool
-    search = highest_rate(asked, pool, plant.counts, engine=play.engine)
+    search = highest_rate(asked, pool, plant.counts, engine=play.kernel)
     return _Found(plant, search, min(search.rate, guess if plant.lengths.kept else most))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from computesim.hardware.replica import ServingLayout
-from computesim.hardware.serving_efficiency import GENERAL_ENGINE, Engine
+from computesim.hardware.serving_efficiency import Engine
 from computesim.hardware.speculation import Speculation
 from computesim.hardware.transfer import Tier
 
@@ -37,19 +37,12 @@ class ServingOptions:
     """of all replicas, or of those that read and those that decode; searched where empty"""
     counts: tuple[int, ...] = ()  #: of these replicas; found where empty
 
-    @property
-    def engine(self) -> Engine:
-        """The program that serves."""
-        return GENERAL_ENGINE
+    def engines(self, engine: Engine) -> tuple[Engine, ...]:
+        """Return the ways in which an engine may run its batches."""
+        halves = (replace(engine, two_batches=True),) if self.two_batches else ()
+        return (engine, *halves)
 
-    @property
-    def engines(self) -> tuple[Engine, ...]:
-        """The ways in which it may run its batches."""
-        halves = (replace(self.engine, two_batches=True),) if self.two_batches else ()
-        return (self.engine, *halves)
-
-    @property
-    def ways(self) -> tuple[tuple[Engine, Speculation | None], ...]:
-        """The ways in which it may decode; the one that serves most is taken."""
+    def ways(self, engine: Engine) -> tuple[tuple[Engine, Speculation | None], ...]:
+        """Return the ways in which it may decode; the one that serves most is taken."""
         drafts = (None,) if self.speculation is None else (None, self.speculation)
-        return tuple(itertools.product(self.engines, drafts))
+        return tuple(itertools.product(self.engines(engine), drafts))

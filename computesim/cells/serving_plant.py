@@ -23,7 +23,7 @@ from computesim.hardware.serving import (
     serving_layouts,
     serving_step,
 )
-from computesim.hardware.serving_efficiency import Engine
+from computesim.hardware.serving_efficiency import Engine, engine_named
 from computesim.hardware.speculation import Speculation, speculative
 from computesim.hardware.transfer import transfer_seconds
 from computesim.quantities import ServingLoad
@@ -161,9 +161,9 @@ def _together(
 ) -> Plant:  # fmt: skip
     """Return replicas that do both."""
     found = []
-    for engine, drafts in demand.options.ways:
+    for engine, drafts in demand.options.ways(engine_named(demand.engine)):
         layout, step = _replica(demand, load, accelerator, trace, engine, drafts)
-        pool = _pool(step)
+        pool = _pool(step, engine)
         count = max(1, min(MOST_REPLICAS, ENOUGH_ACCELERATORS // step.n_accelerators))
         found.append(Plant((layout,), (step,), pool, (count,), lengths))
     return max(found, key=lambda plant: plant.rate(demand.tpot) / plant.accelerators)
@@ -176,10 +176,11 @@ def _apart(
     """Return replicas that read prompts and others that decode, as many as suit one another."""
     reads, reader = _reader(demand, load, accelerator, trace, lengths)
     found = []
-    for engine, drafts in demand.options.ways:
+    for engine, drafts in demand.options.ways(engine_named(demand.engine)):
         layout, step = _replica(demand, load, accelerator, trace, engine, drafts)
         sent = transfer_seconds(load, accelerator, reads, layout)
-        pool = Pool(*_pooled(reader), _sharing(_pool(step), lengths), *sent)
+        decoder = _sharing(_pool(step, engine), lengths)
+        pool = Pool(*_pooled(reader, engine), decoder, *sent)
         mean = lengths._replace(shared=0.0)
         halves = pool.halves(mean, demand.tpot, STEPS * demand.ttft)
         sizes = reader.n_accelerators, step.n_accelerators
@@ -228,7 +229,7 @@ def _reader(
         wide = layout.pp > 1 or layout.n_accelerators > accelerator.scaleup_domain
         if found and wide:
             break
-        for engine in options.engines:
+        for engine in options.engines(engine_named(demand.engine)):
             try:
                 step = serving_step(load, accelerator, layout, engine=engine)
             except CapacityError as error:
@@ -236,7 +237,7 @@ def _reader(
                 continue
             if step.sequence_tokens >= longest:
                 alone = step.prefill_seconds(fresh)
-                rate = _pool(step).reading_rate(lengths, limit) / step.n_accelerators
+                rate = _pool(step, engine).reading_rate(lengths, limit) / step.n_accelerators
                 quick = alone <= limit
                 found.append((quick, rate if quick else -alone, layout, step))
     if not found:
@@ -271,11 +272,11 @@ def _sharing(decoder: Pool, lengths: MeanLengths) -> Pool:
     return replace(decoder, service=decoder.service._replace(kv_capacity_tokens=capacity))
 
 
-def _pool(step: StepModel) -> Pool:
+def _pool(step: StepModel, engine: Engine) -> Pool:
     """Return replicas of a step model."""
-    return Pool(*_pooled(step))
+    return Pool(*_pooled(step, engine))
 
 
-def _pooled(step: StepModel) -> tuple[Service, Floats]:
+def _pooled(step: StepModel, engine: Engine) -> tuple[Service, Floats]:
     """Return a checked service with its table."""
-    return check_service(paged_service(step), step.weight_seconds)
+    return check_service(paged_service(step, engine), step.weight_seconds)

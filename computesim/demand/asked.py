@@ -17,7 +17,7 @@ from computesim.demand.served import options_at, prefix_cache_at
 from computesim.demand.usage import relative_price, response, usage_at
 from computesim.errors import Fault, ScenarioError
 from computesim.lengths import lognormal_length, representative_lengths
-from computesim.quantities import Work
+from computesim.quantities import Work, serving_engine
 from computesim.traced import least, opaque
 from computesim.workload.adoption import TokenFlow, Usage, daily_tokens
 from computesim.workload.post_training import rl_step
@@ -113,6 +113,7 @@ def _serving(
                         tier.tpot.at(year),
                         busy,
                         progress.inference,
+                        serving_engine(tier.serving.engine.at(year)),
                         options,
                         tuple(caches[stream.name] for stream in busy),
                     )

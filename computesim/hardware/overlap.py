@@ -31,7 +31,8 @@ def two_batches(step: StepModel, replica: Replica) -> StepModel:
     -----
     ``step + 2 gaps + max(2 W(b / 2), wire b)`` for b tokens of a microbatch, W its
     multiplications. The busiest rank of the experts receives and returns
-    `ServingKernels.expert_imbalance` times the mean. Traffic hides under multiplications only, not under the reading of the cache.
+    `ServingKernels.expert_imbalance` times the mean. Traffic hides under multiplications only,
+    not under the reading of the cache.
 
     Source
     ------

@@ -1,10 +1,10 @@
-"""What production engines do for a product: prefix caches, separate prefill, drafted tokens."""
+"""The program that serves a tier, and what it does for products: prefix caches, drafts, pools."""
 
 from __future__ import annotations
 
 from typing import Annotated, Final
 
-from computesim.scenario.fields import Quantity, Word
+from computesim.scenario.fields import EngineName, Quantity, Word
 from computesim.scenario.part import Part, optional
 from computesim.scenario.values import Choice, Value
 
@@ -36,6 +36,16 @@ DRAFTED: Final = (
 )
 ACCEPTANCE: Final = "Probability that a drafted token is kept, if all before it are."
 SHARED: Final = "`yes`: the samples of a request hold one copy of its prompt in the KV cache."
+
+
+class TierServing(Part):
+    """The program that serves a tier."""
+
+    engine: Annotated[Choice, EngineName()] = optional(
+        "general",
+        "The program that serves: `vllm`, `sglang` or `trtllm`, with or without a version; "
+        "`general` lies between them.",
+    )
 
 
 class PrefixCache(Part):

@@ -74,7 +74,8 @@ REPLICA: Final = np.dtype(
         ("completing", "i8"),  # prompts that are complete when the run ends
         ("reads", "i8"),  # prompts of which each step takes a chunk
         ("room", "i8"),  # prompt tokens that a microbatch has room for
-        ("decoding", "i8"),  # sequences that produce a token in each step
+        ("decoding", "i8"),  # sequences whose prompt is read
+        ("emitting", "i8"),  # of them, those that get a token in each step of the run: all or none
         ("running", "i8"),  # admitted sequences
         ("load", "i8"),  # requests sent here and not finished
         ("held", "i8"),  # KV cache that is taken, tokens

@@ -130,7 +130,7 @@ def test_the_cell_is_the_same_with_the_readable_twin() -> None:
     small = Play(requests=60)
     machine = CATALOG.accelerator("h100-sxm")
     fast = serving_cell.measure(demand(CHAT), machine, small)
-    slow = serving_cell.measure(demand(CHAT), machine, replace(small, engine="simpy"))
+    slow = serving_cell.measure(demand(CHAT), machine, replace(small, kernel="simpy"))
     assert fast.requests == pytest.approx(slow.requests, rel=1e-9)
     assert fast.bandwidth == pytest.approx(slow.bandwidth, rel=1e-9)
 

@@ -140,7 +140,7 @@ def test_the_cell_of_shared_prompts_is_the_same_with_the_readable_twin() -> None
     short = replace(CHAT, samples=3.0, prompt_tokens=200, answer_tokens=10, reasoning_tokens=10)
     demand = replace(asked(stream=short), ttft=0.1)
     small = Play(requests=30)
-    twin = serving_cell.measure(demand, H100, replace(small, engine="simpy"))
+    twin = serving_cell.measure(demand, H100, replace(small, kernel="simpy"))
     fast = serving_cell.measure(demand, H100, small)
     assert astuple(fast) == pytest.approx(astuple(twin), rel=1e-9)
 

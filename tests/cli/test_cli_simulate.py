@@ -23,7 +23,7 @@ def figures(command: Command, *options: object, code: int = 0) -> dict[str, Any]
 
 
 def test_both_engines_print_the_same_figures(command: Command) -> None:
-    fast, slow = (figures(command, "--rate", 8, "--engine", e) for e in ("numba", "simpy"))
+    fast, slow = (figures(command, "--rate", 8, "--kernel", e) for e in ("numba", "simpy"))
     assert fast["figures"] == pytest.approx(slow["figures"], rel=1e-9)
     assert fast["pool"] == slow["pool"]
 
@@ -105,7 +105,7 @@ def test_all_faults_of_a_trace_come_at_once(command: Command) -> None:
         (("--trace", "nowhere.csv"), "nowhere.csv"),
         (("--cached-share", "1.5"), "--cached-share"),
         (("--rate", "0"), "--rate"),
-        (("--engine", "c++"), "--engine"),
+        (("--kernel", "c++"), "--kernel"),
         (("--warm-up", "90 d"), "nothing is left to judge"),
         (("--autoscale", "9,4,1min"), "keeps 9 of 4 replicas"),
         (("--priority", "chat=1"), "the requests have no classes"),

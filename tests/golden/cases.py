@@ -150,7 +150,7 @@ _QUICK = (
     ("simulate-prefixes", f"{_POOL} --trace blocks.jsonl --replicas 1 --prefix-cache 150␣MB", 0),
     ("simulate-routing", f"{_POOL} --rate 30 --routing two-choices --burstiness 2", 0),
     ("simulate-shared", f"{_POOL} --rate 30 --routing shared-queue", 0),
-    ("simulate-simpy", f"{_POOL} --rate 8 --engine simpy", 0),
+    ("simulate-simpy", f"{_POOL} --rate 8 --kernel simpy", 0),
     ("simulate-timeline", f"{_POOL} --rate 8 --timeline 5␣s", 0),
     ("simulate-experts", "simulate --model deepseek-v3 --accelerator h800-sxm --ep 32 "
      "--requests 200 --rate 20 --ttft 2s --tpot 50ms", 0),

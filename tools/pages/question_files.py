@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
+from computesim.quantities import ENGINES
 from computesim.scenario.merge import child_kind, is_branch, parts_of
 from computesim.scenario.part import Part
-from computesim.scenario.question_fields import ByClass, Form, Name, Names, Number, Word
+from computesim.scenario.question_fields import ByClass, EngineName, Form, Name, Names, Number, Word
 from computesim.scenario.questions import Question
 from tools.pages.scenario_format import quantity_text, rows
 
@@ -105,6 +106,8 @@ def _value(part: type[Part], name: str, field: Any) -> str:
         return _number(form)
     if isinstance(form, Word):
         return ", ".join(f"`{word}`" for word in form.words)
+    if isinstance(form, EngineName):
+        return ", ".join(f"`{name}`" for name in ENGINES)
     if isinstance(form, Name):
         return f"{'names' if isinstance(form, Names) else 'name'} of {form.table}"
     if is_branch(child_kind(part, name)):

@@ -82,7 +82,7 @@ def _measure(demand: RLDemand, accelerator: Accelerator, play: Play, failures: F
     requested = plan.n_accelerators
     while True:
         try:
-            times = rl_step_times(plan, play.seed, play.engine)
+            times = rl_step_times(plan, play.seed, play.kernel)
             break
         except CapacityError:  # the learner needs more than the rollouts do
             if plan.n_accelerators > LARGEST * max(accelerator.scaleup_domain, 1024):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from computesim.quantities import ENGINES
 from computesim.report.text.tables import columns
 from computesim.study.pool.answer import PoolAnswer, TaskFigures
 from computesim.units import show
@@ -39,7 +40,8 @@ def _asked(answer: PoolAnswer) -> Iterator[Line]:
     prefill = f" and {pool.prefill_replicas} that only read" if pool.prefill_replicas else ""
     yield "pool", (f"{pool.replicas} replicas{prefill} of {pool.accelerators_per_replica} x "
                    f"{pool.accelerator} ({degrees}), {pool.routing}")  # fmt: skip
-    yield "model", f"{pool.model} in {pool.dtype}"
+    served = "" if pool.engine == ENGINES[0] else f", served by {pool.engine}"
+    yield "model", f"{pool.model} in {pool.dtype}{served}"
     source = f"of trace {requests.trace}" if requests.trace else "drawn"
     rate = "" if requests.closed else f", {requests.rate:.4g}/s"  # there it is a result
     each = f" of each of its {_sequences(answer)}" if _is_several(answer) else ""

@@ -197,6 +197,8 @@ def compose(
 ) -> None:
     """Set the next run of equal steps; its length is 0 if there is no work."""
     n, i, groups, stages = run["decoding"], run["head"], service["groups"], service["stages"]
+    if service["mixes"] == 0 and i >= 0:  # prompts first: who decodes waits
+        n = 0
     parts = groups * stages
     budget = service["token_budget"] // parts
     decoding = (n + parts - 1) // parts  # of the fullest microbatch
@@ -226,10 +228,10 @@ def compose(
     if completing > 0:
         length = 1
     run["length"], run["chunk"], run["room"] = length, chunk, room
-    run["completing"], run["reads"] = completing, reads
-    tokens, resident = decoding + pace, run["resident"]
+    run["completing"], run["reads"], run["emitting"] = completing, reads, n
+    tokens, resident = decoding + pace, 0
     if n > 0:
-        resident = resident * decoding // n
+        resident = run["resident"] * decoding // n
     shared = n / parts + max(float(pace), chunk / stages) / groups
     pairs += resident + decoding
     run["base"] = service["fixed"] + service["wire"] * tokens

@@ -28,7 +28,8 @@ from computesim.sim.records import (
     Records,
 )
 from computesim.sim.reference.events import ARRIVE, PLANT, SEND, STOP, TICK, Process, after
-from computesim.sim.reference.replica import Replica, Sequence
+from computesim.sim.reference.replica import Replica
+from computesim.sim.reference.sequence import Sequence
 from computesim.sim.reference.totals import Totals
 
 

@@ -24,7 +24,6 @@ from computesim.study.pool.possible import (
     refused_all,
 )
 from computesim.workload.architecture import Architecture
-from computesim.workload.transformer import serving_load
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,17 +135,17 @@ def answered(question: CapacityQuestion, tell: Tell | None = None) -> CapacityAn
     QuestionError, CaseError
         If the trace of the question cannot be used.
     """
-    demand, load, machines, remarks = _inputs(question)
+    demand, loads, remarks = _inputs(question)
     layouts = _layouts(question)
-    jobs = [(machine, split) for machine in machines for split in question.ways]
+    jobs = [(machine, load, split) for machine, load in loads for split in question.ways]
     answers = []
-    for n, (machine, split) in enumerate(jobs):
+    for n, (machine, load, split) in enumerate(jobs):
         answer = capacity(
             demand, load, machine, question.goal, layouts, question.policy, split,
             _part(tell, n, len(jobs)),
         )  # fmt: skip
         answers.append(_answer_facts(answer, demand))
-    facts = _question_facts(demand, load.name, remarks)
+    facts = _question_facts(demand, loads[0][1].name, remarks)
     return CapacityAnswer(facts, question.goal.kind, tuple(answers))
 
 
@@ -163,25 +162,27 @@ def fronts(question: CapacityQuestion, tell: Tell | None = None) -> FrontAnswer:
     CapacityError
         If the model fits on none of them.
     """
-    demand, load, machines, remarks = _inputs(question)
+    demand, loads, remarks = _inputs(question)
     layouts = _layouts(question)
     points: list[Point] = []
-    for n, machine in enumerate(machines):
-        part = _part(tell, n, len(machines))
+    for n, (machine, load) in enumerate(loads):
+        part = _part(tell, n, len(loads))
         points += front(demand, load, machine, layouts, question.policy, part)
     if not points:
-        raise CapacityError(f"{load.name} does not fit with such requests")
-    return FrontAnswer(_question_facts(demand, load.name, remarks), tuple(points))
+        raise CapacityError(f"{loads[0][1].name} does not fit with such requests")
+    return FrontAnswer(_question_facts(demand, loads[0][1].name, remarks), tuple(points))
 
 
 def _inputs(
     question: CapacityQuestion,
-) -> tuple[Question, ServingLoad, list[Machine], list[str]]:
-    """Return what is asked, of what, on what, and what became of requests that no engine takes."""
+) -> tuple[Question, list[tuple[Machine, ServingLoad]], list[str]]:
+    """Return what is asked, of what on each accelerator, and what became of refused requests."""
     demand, catalog = question.demand(), question.tables()
     model = catalog.model(question.model)
-    load = serving_load(model, question.dtype, question.kv_dtype)
-    if faults := [*layout_faults(question, load), *_length_faults(question, demand, model)]:
+    machines = [machine_of(catalog, name) for name in question.accelerators]
+    loads = [(one, question.load(model, one.accelerator)) for one in machines]
+    faults = [*layout_faults(question, loads[0][1]), *_length_faults(question, demand, model)]
+    if faults:
         raise QuestionError(faults, "capacity")
     asked = demand.demand().trace if demand.recorded is None else demand.recorded
     seen = in_context(asked, model.context_length)
@@ -193,8 +194,7 @@ def _inputs(
     remarks = [*context_remarks(seen, model.name, model.context_length, len(asked))]
     recorded = None if demand.recorded is None else seen.trace
     demand = replace(demand, context=model.context_length, recorded=recorded)
-    machines = [machine_of(catalog, name) for name in question.accelerators]
-    return demand, load, machines, remarks
+    return demand, loads, remarks
 
 
 def _length_faults(

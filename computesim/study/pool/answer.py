@@ -14,6 +14,7 @@ class PoolFacts:
     """What serves, and how."""
 
     model: str
+    engine: str
     dtype: str
     accelerator: str
     replicas: int

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from computesim.arrays import Floats, Ints
+from computesim.catalog import Catalog
 from computesim.cells.serving_power import PowerTimeline, power_over_time, token_work
 from computesim.errors import QuestionError
 from computesim.hardware.power import Site
+from computesim.sim.demand import JUDGED, JUDGED_OF_CLIENTS
 from computesim.sim.fluid import mean_lengths
 from computesim.sim.output import quantile
 from computesim.sim.summary import (
@@ -35,19 +37,20 @@ from computesim.study.pool.answer import (
 from computesim.study.pool.possible import layout_faults, length_faults
 from computesim.study.pool.question import PoolQuestion
 from computesim.study.pool.remarks import routing_remarks, window_remarks
-from computesim.study.pool.run import Played, Pool, play, pool_of
+from computesim.study.pool.run import Played, Pool, arrivals_needed, play, pool_of
 from computesim.study.pool.timeline import rows_of
 from computesim.study.pool.traffic import Requests, requests_of
 from computesim.study.pool.window import Window, stay_of, window_of
-from computesim.workload.transformer import serving_load
 
 
-def simulated(question: PoolQuestion) -> tuple[PoolAnswer, Played]:
+def simulated(question: PoolQuestion, catalog: Catalog | None = None) -> tuple[PoolAnswer, Played]:
     """Simulate a pool.
 
     Parameters
     ----------
     question : PoolQuestion
+    catalog : Catalog, optional
+        That of the question by default.
 
     Returns
     -------
@@ -62,17 +65,20 @@ def simulated(question: PoolQuestion) -> tuple[PoolAnswer, Played]:
     CapacityError
         If the model does not fit.
     """
-    catalog = question.tables()
+    catalog = catalog or question.tables()
     model, chip = catalog.model(question.model), catalog.accelerator(question.accelerator)
-    load = serving_load(model, question.dtype, question.kv_dtype)
-    faults = [*layout_faults(question, load, chip)]
+    faults = [*layout_faults(question, question.load(model, chip), chip)]
     if not question.traffic.trace:
         lengths = question.traffic.prompt_tokens, question.traffic.output_tokens
         faults += length_faults(question, model.name, model.context_length, "traffic", lengths)
     if faults:
         raise QuestionError(faults, "simulate")
-    requests = requests_of(question, model.context_length)
+    context = model.context_length
+    requests = requests_of(question, context)
     pool = pool_of(question, catalog, requests.trace)
+    least = arrivals_needed(question, pool, requests)
+    if least > len(requests.trace):
+        requests = requests_of(question, context, least)
     played = play(question, pool, requests)
     answer = _answer(question, pool, played)
     if not question.timeline:
@@ -86,20 +92,26 @@ def simulated(question: PoolQuestion) -> tuple[PoolAnswer, Played]:
 
 def _answer(question: PoolQuestion, pool: Pool, played: Played) -> PoolAnswer:
     requests, run, skip = played.inputs.requests, played.run, played.inputs.skip
-    last = _observed_until(played)
+    rounds = question.traffic.rounds
+    last = run.makespan if rounds else _observed_until(played)
     end = float("inf") if requests.recorded else last  # a recording is judged to its end
-    warm_up = question.warm_up
+    warm_up = 0.0 if rounds else question.warm_up
     if warm_up is None:  # MSER for a pool that starts empty with drawn requests
         is_empty = not requests.recorded and not skip
         warm_up = warm_up_seconds(run.requests[judged(run, skip, 0.0, last)]) if is_empty else 0.0
-        if question.traffic.clients:  # all begin at once: shorter outputs than later are met first
+        if question.traffic.clients and not skip:  # all begin at once: short outputs are met first
             warm_up = max(warm_up, min(stay_of(run, _request(played), skip), last / 2))
-    index = judged(run, skip, warm_up, end)
+    begin = skip  # of the first one that is judged
+    if skip and question.traffic.at_work:  # as `sim.trial` judges both
+        begin, end = 2 * skip, JUDGED_OF_CLIENTS * last
+    elif skip:
+        end = float(requests.trace.arrival[round(JUDGED * len(requests.trace)) - 1])
+    index = judged(run, begin, warm_up, end)
     if index.size == 0:
         fault = question.fault("warm_up", f"nothing is left to judge after {warm_up:g} s",
                                f"less than {last:,.0f} s")  # fmt: skip
         raise QuestionError([fault], "simulate")
-    numbers: dict[str, Any] = summarise(run, skip, start=warm_up, last=end)
+    numbers: dict[str, Any] = summarise(run, begin, start=warm_up, last=end)
     window = window_of(run, _request(played), warm_up, last, skip, numbers["saturated"])
     numbers |= _counted(numbers, played, window)
     numbers |= {"observed_until": last, "window_start": window.start, "window_end": window.end,
@@ -261,8 +273,9 @@ def _tasks(played: Played, warm_up: float) -> TaskFigures | dict[str, float]:
 def _pool_facts(question: PoolQuestion, pool: Pool, played: Played) -> PoolFacts:
     layout, serving = pool.layout, question.serving
     return PoolFacts(
-        pool.model, pool.load.weight_dtype, pool.chip.name, pool.replicas, pool.prefill_replicas,
-        layout.n_accelerators, pool.n_accelerators, layout.tp, layout.ep, layout.pp, layout.dp,
+        pool.model, question.engine.name, pool.load.weight_dtype, pool.chip.name,
+        pool.replicas, pool.prefill_replicas, layout.n_accelerators, pool.n_accelerators,
+        layout.tp, layout.ep, layout.pp, layout.dp,
         played.inputs.routing, serving.when_full, serving.block,
     )  # fmt: skip
 

@@ -41,7 +41,7 @@ def window_remarks(question: PoolQuestion, played: Played, window: Window) -> It
         words += f"; at least {window.needed:,.3g} s would do"
         if not played.inputs.requests.recorded and window.span > 0:
             longer = (window.start + window.needed) / window.end
-            words += f", about {math.ceil(question.traffic.requests * longer):,} requests"
+            words += f", about {math.ceil(question.traffic.drawn * longer):,} requests"
     yield words
 
 

@@ -19,7 +19,6 @@ from computesim.sim.trace import (
     bursty_arrivals,
     generate,
     in_context,
-    lognormal,
     replay,
     turns_of,
 )
@@ -63,7 +62,7 @@ class Requests:
         return self.follows and self.task is not None
 
 
-def requests_of(question: PoolQuestion, context: int) -> Requests:
+def requests_of(question: PoolQuestion, context: int, least: int = 0) -> Requests:
     """Return the requests of a question.
 
     Parameters
@@ -72,6 +71,8 @@ def requests_of(question: PoolQuestion, context: int) -> Requests:
     context : int, token
         Of the model: longer prompts are left out, longer outputs end there. No turn of a drawn
         session has a longer prompt.
+    least : int
+        Requests that are drawn at least.
 
     Raises
     ------
@@ -81,7 +82,7 @@ def requests_of(question: PoolQuestion, context: int) -> Requests:
         If a trace cannot be read.
     """
     traffic = question.traffic
-    asked = _trace(question, context)
+    asked = _trace(question, context, least)
     # the parts of a search are rounded up to whole tokens
     seen = in_context(asked, context - (traffic.search.depth if traffic.search else 0))
     if (trace := seen.trace) is None:
@@ -104,16 +105,16 @@ def requests_of(question: PoolQuestion, context: int) -> Requests:
     return replace(requests, recorded=traffic.trace.file if traffic.trace else "")
 
 
-def _trace(question: PoolQuestion, context: int) -> Trace:
+def _trace(question: PoolQuestion, context: int, least: int) -> Trace:
     traffic, seed = question.traffic, question.seed
     if source := traffic.trace:
         file = Path(source.file)
         return recorded(file, source.format, source.span, traffic.rate, seed).trace
-    prompt = lognormal(traffic.prompt_tokens, 0.0)
-    output = lognormal(traffic.output_tokens, traffic.spread)
+    prompt = traffic.law(traffic.prompt_tokens, 0.0)
+    output = traffic.law(traffic.output_tokens, traffic.spread)
     rate, variation = traffic.rate or 1.0, traffic.burstiness
     if traffic.turns is None:
-        n, share = traffic.requests, traffic.cached_share
+        n, share = max(traffic.drawn, least), traffic.cached_share
         return generate(seed, n, rate, prompt, output, share, variation)
     law = Sessions(turns=traffic.turns, most_context=float(context))
     if traffic.think is not None:
@@ -145,6 +146,7 @@ def _patterned(trace: Trace, question: PoolQuestion) -> Requests:
     if traffic.clients:
         think = traffic.think or 0.0
         text = f"{traffic.clients} clients that wait for their answers"
+        text += f", {traffic.rounds} each" if traffic.rounds else ""
         text += f" and think for {think:g} s" if think else ""
         start = replace(trace, arrival=np.zeros(n))
         return Requests(start, "", text, closed_loop(n, min(traffic.clients, n), think))
