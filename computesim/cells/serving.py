@@ -18,7 +18,7 @@ from computesim.arrays import Floats, Ints
 from computesim.cells.jobs import ServingDemand
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
-from computesim.hardware.serving import Requests, serving_layout, serving_step
+from computesim.hardware.serving import Requests, serving_layout, serving_step, tuned
 from computesim.hardware.serving_efficiency import GENERAL_ENGINE
 from computesim.hardware.step import StepModel
 from computesim.lengths import lognormal_counts
@@ -211,6 +211,7 @@ def as_service(step: StepModel) -> Service:
         groups=step.groups,
         stages=step.stages,
         per_shared_token=step.per_shared_token,
+        prompt_gap=step.prompt_gap,
     )
 
 
@@ -270,7 +271,7 @@ def _replica(
         step = serving_step(load, accelerator, layout)
         if step.sequence_tokens >= longest:
             break
-    return step
+    return tuned(step, context, demand.tpot, requests)
 
 
 def requests_of(trace: Trace, ttft: float) -> Requests:

@@ -53,6 +53,7 @@ class StepModel:
     groups: int = 1  #: attention groups; they share experts
     stages: int = 1  #: of the pipeline
     per_shared_token: float = 0.0  #: experts that groups share, s per token of the mean group
+    prompt_gap: int = 0  #: steps without prompts between those that read some
 
     @property
     def microbatches(self) -> int:
@@ -169,7 +170,12 @@ class StepModel:
         return seconds
 
     def steady_seconds(
-        self, batch: float, prompt: float, output: float, cached: float = 0.0
+        self,
+        batch: float,
+        prompt: float,
+        output: float,
+        cached: float = 0.0,
+        longest: float = 0.0,
     ) -> float:
         """Return the mean seconds of a step when `batch` requests run at all times.
 
@@ -181,6 +187,8 @@ class StepModel:
             Lengths of every request; of the prompt its new tokens.
         cached : float, token
             Prefix that is already in the cache.
+        longest : float, token
+            New tokens of the longest one of ten prompts, if they are not all alike.
 
         Returns
         -------
@@ -200,11 +208,16 @@ class StepModel:
         room = self.room(batch)
         if room <= 0:
             raise ValueError(f"{batch:g} sequences leave no room in {self.token_budget} tokens")
-        alone = min(prompt, room * self.stages)  # of one prompt in one step
-        chunk = min(max(alone, joining), room * self.microbatches)
+        together = max(prompt, joining * (1 + self.prompt_gap))  # tokens of prompts
+        piece = longest_of(together / prompt, prompt, longest)
+        if piece > room:  # its chunks follow one another through the stages
+            piece = max(room, piece / self.stages)
+        pace = max(together / self.microbatches, piece)
+        chunk = together if pace <= room else room * (together / pace)
+        chunk = max(chunk, min(joining, room * self.microbatches))  # others read beside it
         share = joining / chunk  # steps that carry a chunk; above 1 the prompts pile up
         pairs = chunk * (cached + (prompt + 1.0) / 2.0)
-        mixed = self._mixed(chunk, pairs, resident, batch, min(prompt, room))
+        mixed = self._mixed(chunk, pairs, resident, batch, min(pace, room))
         return max(1.0 - share, 0.0) * plain + share * mixed
 
     def _mixed(
@@ -243,3 +256,18 @@ class StepModel:
             before, after = float(table[1, below]), float(table[1, below + 1])
             seconds += before + (shared - below) * (after - before) - float(table[1, index])
         return seconds
+
+
+def longest_of(n: float, mean: float, of_ten: float) -> float:
+    """Return about how long the longest of some prompts is.
+
+    Parameters
+    ----------
+    n : float
+        Prompts.
+    mean, of_ten : float, token
+        Mean length, and that of the longest one of ten; no longer one is looked for.
+    """
+    if n <= 1.0 or of_ten <= mean:
+        return mean
+    return float(mean * (of_ten / mean) ** min(math.log10(n), 1.0))

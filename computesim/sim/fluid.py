@@ -93,14 +93,19 @@ def steady_state(
             full = True
         elif lengths.fresh > 0.0:  # otherwise somebody else has read the prompts
             # several prompts share a step when they come faster than one a step
-            alone = min(lengths.fresh, room * service.stages)
-            chunk = min(room * n, alone * max(1.0, rate * before))
+            together = lengths.fresh * max(1.0, rate * before * (1 + service.prompt_gap))
+            piece = lengths.fresh
+            if piece > room:  # chunks of a prompt follow one another through the stages
+                piece = max(room, piece / service.stages)
+            pace = max(together / n, piece)
+            chunk = together if pace <= room else room * (together / pace)
+            chunk = max(chunk, min(rate * lengths.fresh * before, room * n))
             share = rate * lengths.fresh * before / chunk
             pairs = lengths.pairs * chunk / lengths.fresh
-            prompts = _Prompts(chunk, pairs, min(lengths.fresh, room))
+            prompts = _Prompts(chunk, pairs, min(pace, room))
             mixed = _step(batch, prompts, lengths.context, service, weight_seconds)
             seconds += min(share, 1.0) * (mixed - plain)
-            full = chunk >= room * n and share >= 1.0
+            full = pace >= room and share >= 1.0
         if seconds - before <= 1e-3 * seconds or full or wanted >= most:
             break
     reading = 1.0 - plain / seconds if seconds > 0 else 0.0

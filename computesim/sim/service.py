@@ -63,6 +63,10 @@ class Service(NamedTuple):
     groups: int = 1  #: attention groups: a sequence lies in one of them
     stages: int = 1  #: of the pipeline, each of which works on a microbatch of its own
     per_shared_token: float = 0.0  #: experts that groups share, s per token of the mean group
+    prompt_gap: int = 0
+    """Steps without prompts after one that reads some, while sequences decode: all microbatches
+    wait for the fullest one, so that prompts of several are better read together. A prompt that
+    is partly read goes on"""
 
     @property
     def microbatches(self) -> int:
@@ -114,6 +118,8 @@ def check_service(service: Service, weight_seconds: npt.ArrayLike) -> tuple[Serv
         raise SimulationError(f"step costs must be finite and not negative: {plain}")
     if not 1 <= plain.max_batch <= plain.token_budget or plain.kv_capacity_tokens < 1:
         raise SimulationError(f"expected 1 <= max_batch <= token_budget and some KV cache: {plain}")
+    if plain.prompt_gap < 0:
+        raise SimulationError(f"a gap of {plain.prompt_gap} steps; expected 0 or more")
     _check_cache(plain)
     rows = _rows(plain)
     if table.shape != (2, rows) or not 0.0 <= table.min() <= table.max() < np.inf:

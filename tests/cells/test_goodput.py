@@ -32,7 +32,7 @@ def measured(machine: str, seed: int, requests: int) -> tuple[float, float]:
     cell = serving.measure(demand, accelerator, play)
     trace = serving.sample_trace(demand, play)
     load = serving_load(demand.model, demand.dtype, demand.kv_dtype)
-    step = serving._replica(load, accelerator, trace, demand.tpot)
+    step = serving._replica(load, accelerator, trace, demand)
     service = serving.as_service(step)
     limit = fluid_rate(mean_lengths(trace), service, step.weight_seconds, demand.tpot)
     return cell.requests * step.n_accelerators, limit

@@ -53,6 +53,7 @@ def draw(rng: np.random.Generator, n: int, tick: bool) -> Case:
         max_batch=int(rng.integers(1, budget + 1)),
         token_budget=budget,
         groups=groups,
+        prompt_gap=int(rng.choice([0, 0, 3, 8])),
         stages=stages,
         per_shared_token=cost(4) * TICK if groups > 1 else 0.0,
     )

@@ -204,6 +204,9 @@ def compose(
     most, left = room * stages, room * parts  # of one prompt, of all prompts
     length = last_step - run["decoded"] if n > 0 else 0
     reads, completing, chunk, pairs, longest, chunks = 0, 0, 0, 0, 0, 1
+    if n > 0 and i >= 0 and run["since"] < service["prompt_gap"]:
+        if done[i] == requests[i]["cached_tokens"]:  # it is not begun yet
+            length, i = min(length, service["prompt_gap"] - run["since"]), -1
     while left > 0 and i >= 0:  # there is an admitted prompt to read
         rest = requests[i]["prompt_tokens"] + requests[i]["generated"] - done[i]
         take = min(rest, most, left)

@@ -79,6 +79,7 @@ class Replica:
     decoding: list[Sequence] = field(default_factory=list)
     cache: OrderedDict[int, None] = field(default_factory=OrderedDict)  #: the newest last
     stall: float = 0.0  #: seconds of swapping before the next step
+    since: int = 0  #: steps since the last one that read a prompt
     began: float | None = None  #: when the step in progress began
     epoch: int = 0  #: failures so far
     lives: int = 0  #: failures and starts so far
@@ -194,6 +195,7 @@ class Replica:
             self.book(seconds, compute, memory, chunks)
             self.began = None
             self.deliver(chunks)
+            self.since = 0 if any(chunks) else self.since + 1
 
     def make_room(self) -> int:
         """Preempt the newest sequences of the lowest priority until the next step fits."""
@@ -292,11 +294,20 @@ class Replica:
         """Prompt tokens that a microbatch has room for."""
         return max(int(self.service["token_budget"]) // self.microbatches - self.fullest, 1)
 
+    @property
+    def pauses(self) -> bool:
+        """Whether prompts wait, so that they are read together; not one that is begun."""
+        if not self.decoding or not self.reading or self.since >= self.service["prompt_gap"]:
+            return False
+        return self.reading[0].read == int(self.reading[0].record["cached_tokens"])
+
     def chunks(self) -> list[int]:
         """Return how many tokens of each prompt in `reading` the step takes, earliest first.
 
         A prompt lies in one attention group, which has a microbatch of each stage.
         """
+        if self.pauses:
+            return [0] * len(self.reading)
         left, most = self.room * self.microbatches, self.room * int(self.service["stages"])
         chunks = []
         for sequence in self.reading:
@@ -410,6 +421,7 @@ class Replica:
         self.__post_init__()
         self.reading.clear()
         self.decoding.clear()
+        self.since = 0
         self.cache.clear()
         self.wake = None
         self.totals.row["failures"] += 1

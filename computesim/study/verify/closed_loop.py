@@ -64,10 +64,13 @@ def play(
     """
     n = len(prompt_tokens)
     sent, first, finish = np.zeros(n), np.zeros(n), np.zeros(n)
-    # requests in order: finished, decoding, being read, admitted, arrived, sent
+    # requests in order: finished, decoding, `reading`, admitted, arrived, sent; `pending` are read
     issued = arrived = clients
-    admitted = reading = done = finished = 0
-    clock, area = 0.0, 0.0
+    admitted = reading = finished = 0
+    done = np.zeros(n, np.int64)  # tokens of prompts that are partly read
+    pending = [0]
+    pending.pop()
+    clock, area, since = 0.0, 0.0, 0
     steps, decoding, resident, reserved = 0, 0, 0.0, 0.0
     ends = [(0, 0)]  # step after which a decoding request ends, request
     ends.pop()
@@ -84,24 +87,35 @@ def play(
             reserved += need
             admitted += 1
         begun, running = clock, decoding
-        if reading < admitted:
+        pauses = decoding > 0 and len(pending) == 0 and since < service.prompt_gap
+        if (reading < admitted or len(pending) > 0) and not pauses:
+            since = 0
             beside = decoding if mixes else 0
             fullest = -(-beside // parts)
             room = max(budget - fullest, 1)
             left = room * parts
-            tokens, pairs, read, longest, chunks = 0, 0.0, reading, 0, 1
-            while reading < admitted and left > 0:
-                chunk = min(left, prompt_tokens[reading] - done, room * stages)
-                pairs += chunk * done + chunk * (chunk + 1) / 2
+            tokens, pairs, longest, chunks = 0, 0.0, 0, 1
+            complete, partly = [0], [0]  # numba wants to see what lists hold
+            complete.pop()
+            partly.pop()
+            while left > 0 and (len(pending) > 0 or reading < admitted):
+                if len(pending) > 0:
+                    i = pending.pop(0)
+                else:
+                    i = reading
+                    reading += 1
+                chunk = min(left, prompt_tokens[i] - done[i], room * stages)
+                pairs += chunk * done[i] + chunk * (chunk + 1) / 2
                 tokens += chunk
                 longest = max(longest, min(chunk, room))
                 left -= chunk
-                done += chunk
-                if done < prompt_tokens[reading]:
-                    break  # a prompt is in one attention group
-                chunks = max(chunks, -(-chunk // room))
-                reading += 1
-                done = 0
+                done[i] += chunk
+                if done[i] == prompt_tokens[i]:
+                    complete.append(i)
+                    chunks = max(chunks, -(-chunk // room))
+                else:
+                    partly.append(i)
+            pending = partly + pending
             pace = max(longest, -(-tokens // parts))
             cache = resident * fullest / max(beside, 1) if mixes else 0.0
             total = pace + fullest
@@ -114,13 +128,13 @@ def play(
             memory += service.per_kv_token * cache + service.per_sequence * fullest
             seconds = service.fixed + service.wire * total
             seconds += max(service.compute_offset + compute, memory)
-            if done == 0 and reading == admitted:
+            if len(pending) == 0 and reading == admitted:
                 seconds += (chunks - 1) / stages * seconds
             clock += seconds
             if mixes:
                 steps += 1
                 resident += decoding
-            for i in range(read, reading):
+            for i in complete:
                 first[i] = clock
                 decoding += 1
                 resident += prompt_tokens[i]
@@ -129,6 +143,8 @@ def play(
             clock = max(clock, sent[arrived] + delay)
         else:
             jump = ends[0][0] - steps
+            if reading < admitted:
+                jump = min(jump, service.prompt_gap - since)
             fullest = -(-decoding // parts)
             part, shared = fullest / decoding, decoding / parts
             base = service.fixed + service.wire * fullest
@@ -148,6 +164,7 @@ def play(
             memory = floor + service.per_kv_token * middle
             clock += jump * (base + max(compute, memory))
             steps += jump
+            since += jump
             resident += jump * decoding
         area += running * (clock - begun)
         while len(ends) > 0 and ends[0][0] <= steps:
