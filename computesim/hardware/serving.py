@@ -15,6 +15,7 @@ from computesim.hardware.efficiency import efficiency
 from computesim.hardware.replica import Replica, ServingLayout
 from computesim.hardware.serving_efficiency import (
     GENERAL_ENGINE,
+    GRAPH_TOKENS,
     Engine,
     ServingKernels,
     serving_kernels,
@@ -317,7 +318,8 @@ def _variants(step: StepModel, tpot: float, requests: Requests | None) -> list[S
         )
         left = requests.ttft - one.prefill_seconds(requests.longest) / READING
         gap = int(0.75 * min(max(left, 0.0), 1e9) / tpot)
-        variants += [replace(one, prompt_gap=n) for n in {min(step.prompt_gap, gap), 0}]
+        waits = tokens > GRAPH_TOKENS  # small chunks of one prompt or another are always read
+        variants.append(replace(one, prompt_gap=min(step.prompt_gap, gap) if waits else 0))
     return variants
 
 

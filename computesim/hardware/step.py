@@ -214,7 +214,13 @@ class StepModel:
             piece = max(room, piece / self.stages)
         pace = max(together / self.microbatches, piece)
         chunk = together if pace <= room else room * (together / pace)
-        chunk = max(chunk, min(joining, room * self.microbatches))  # others read beside it
+        if self.prompt_gap and pace > room:  # whoever comes meanwhile is read as well
+            arriving = joining / prompt * pace / room
+            busy = pace / room * math.expm1(min(arriving, 50.0)) / arriving
+            chunk = joining * (1.0 + max(self.prompt_gap, prompt / joining) / busy)
+        elif self.microbatches > 1 and not self.prompt_gap:  # in any group, any number at once
+            chunk = joining / -math.expm1(-joining / chunk)
+        chunk = min(chunk, room * self.microbatches)
         share = joining / chunk  # steps that carry a chunk; above 1 the prompts pile up
         pairs = chunk * (cached + (prompt + 1.0) / 2.0)
         mixed = self._mixed(chunk, pairs, resident, batch, min(pace, room))
@@ -266,8 +272,9 @@ def longest_of(n: float, mean: float, of_ten: float) -> float:
     n : float
         Prompts.
     mean, of_ten : float, token
-        Mean length, and that of the longest one of ten; no longer one is looked for.
+        Mean length, and that of the longest one of ten. Lengths are taken to grow by the same
+        factor from one to ten and from ten to a hundred.
     """
     if n <= 1.0 or of_ten <= mean:
         return mean
-    return float(mean * (of_ten / mean) ** min(math.log10(n), 1.0))
+    return float(mean * (of_ten / mean) ** min(math.log10(n), 2.0))
