@@ -298,6 +298,7 @@ struct Pool {
             i64 below = std::min(i64(shared), budget - 1);
             double between = (shared - below) * (experts[below + 1] - experts[below]);
             seconds += experts[below] + between - experts[index];
+            seconds = std::max(seconds, experts[budget + 1 + index]);
         }
         return seconds;
     }

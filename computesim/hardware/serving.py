@@ -96,7 +96,7 @@ def serving_step(
     batch = max_batch or BATCH_PER_GROUP * n
     each = -(-max(token_budget or engine.token_budget * n, batch) // n)  # of a microbatch
     batch, capacity = _cache(replica, batch)
-    tokens = np.arange(each + 1, dtype=np.float64)
+    seconds, stream = replica.tables(np.arange(each + 1, dtype=np.float64))
     return StepModel(
         fixed=replica.fixed_seconds() + latencies(replica),
         wire=wire_per_token(replica),
@@ -105,8 +105,8 @@ def serving_step(
         per_pair=load.attention_flop_per_pair / replica.attention_rate() / layout.tp,
         per_kv_token=replica.per_kv_token(),
         per_sequence=replica.per_sequence(),
-        weight_seconds=replica.weight_seconds(tokens),
-        weight_stream=replica.weight_stream(tokens),
+        weight_seconds=seconds,
+        weight_stream=stream,
         kv_capacity_tokens=capacity,
         max_batch=batch,
         token_budget=each * n,
@@ -238,9 +238,8 @@ def serving_layout(
     Notes
     -----
     A prompt finds the step of another one in progress: layouts that take more than half of the
-    time to the first token for the longest prompt alone count only if all do. Of 72 pools (six
-    models, three machines, four mixes) the choice serves 98 % of what the best layout does in the
-    simulation, 89 % where prompts are left out. Within 5 % the smaller replica wins: it fails and scales in smaller pieces. Layouts over
+    time to the first token for the longest prompt alone count only if all do. Within 5 % the
+    smaller replica wins: it fails and scales in smaller pieces. Layouts over
     several scale-up domains are considered only where nothing inside one of them fits.
     """
     ranked: list[tuple[ServingLayout, _Ranked]] = []

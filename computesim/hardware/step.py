@@ -36,9 +36,9 @@ class StepModel:
     per_kv_token: float  #: reading the cache of one of its context tokens, s
     per_sequence: float  #: reading fixed-size state and sampling, s per sequence of it
     weight_seconds: npt.NDArray[np.float64] = field(hash=False, compare=False)
-    """Multiplications of b tokens in every microbatch, never less than reading their weights, and
-    the part of it in experts that attention groups share, s; (2, token_budget / microbatches + 1)
-    """
+    """Multiplications of b tokens in every microbatch, never less than reading their weights, the
+    part of it in experts that attention groups share, and the least that the rest and any share
+    of them take, s; (3, token_budget / microbatches + 1)"""
     weight_stream: npt.NDArray[np.float64] = field(hash=False, compare=False)
     """Reading the weights that b tokens of every microbatch touch, of the above, s; (… + 1,)"""
     kv_capacity_tokens: float  #: context tokens that fit beside the weights, all groups together
@@ -261,6 +261,7 @@ class StepModel:
             below = min(int(shared), top - 1)
             before, after = float(table[1, below]), float(table[1, below + 1])
             seconds += before + (shared - below) * (after - before) - float(table[1, index])
+            seconds = max(seconds, float(table[2, index]))
         return seconds
 
 

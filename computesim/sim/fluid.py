@@ -50,8 +50,8 @@ def mean_lengths(trace: Trace) -> MeanLengths:
         float((prompt - known).mean()),
         float((prompt**2 - known**2.0).mean()) / 2,
         float(later.mean()),
-        float(np.dot(share, prompt + later / 2)),
-        float(np.dot(share, prompt + later)) + 1.0,
+        float((share * (prompt + later / 2)).sum()),
+        float((share * (prompt + later)).sum()) + 1.0,
     )
 
 
@@ -68,7 +68,7 @@ def steady_state(
         Of the requests.
     service : Service
         Step time and limits of one replica.
-    weight_seconds : ndarray of float64, shape (2, rows), s
+    weight_seconds : ndarray of float64, shape (3, rows), s
         As `check_service` returns it.
 
     Notes
@@ -145,6 +145,7 @@ def _step(
         below = min(int(shared), weights.shape[1] - 2)
         before, after = float(weights[1, below]), float(weights[1, below + 1])
         memory += before + (shared - below) * (after - before) - float(weights[1, index])
+        memory = max(memory, float(weights[2, index]))
     return service.fixed + service.wire * tokens + max(compute, memory + reading)
 
 
@@ -159,7 +160,7 @@ def fluid_rate(
         Of the requests.
     service : Service
         Step time and limits of one replica.
-    weight_seconds : ndarray of float64, shape (2, rows), s
+    weight_seconds : ndarray of float64, shape (3, rows), s
         As `check_service` returns it.
     tpot : float, s/token
         Mean step time at most.

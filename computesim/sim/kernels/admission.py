@@ -255,9 +255,7 @@ def compose(
 
 
 @njit(cache=True, nogil=True, _nrt=False)
-def multiplications(
-    tokens: int, shared: float, groups: int, budget: int, weights: Floats
-) -> float:
+def multiplications(tokens: int, shared: float, groups: int, budget: int, weights: Floats) -> float:
     """Return the seconds of the multiplications of a step, shared experts by the mean group."""
     index = min(tokens, budget)
     seconds = weights[0, index]
@@ -265,4 +263,5 @@ def multiplications(
         below = min(int(shared), budget - 1)
         before, after = weights[1, below], weights[1, below + 1]
         seconds += before + (shared - below) * (after - before) - weights[1, index]
+        seconds = max(seconds, weights[2, index])
     return float(seconds)

@@ -354,10 +354,11 @@ class Replica:
         index = min(tokens, budget)
         if self.service["groups"] == 1:
             return float(self.weights[0, index])
-        everything, experts = self.weights
+        everything, experts, least = self.weights
         below = min(int(shared), budget - 1)
         between = (shared - below) * (experts[below + 1] - experts[below])
-        return float(everything[index] + (experts[below] + between - experts[index]))
+        seconds = everything[index] + (experts[below] + between - experts[index])
+        return float(max(seconds, least[index]))
 
     def book(self, seconds: float, compute: float, memory: float, chunks: list[int]) -> None:
         """Add a step to the totals."""

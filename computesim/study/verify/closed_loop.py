@@ -47,7 +47,7 @@ def play(
     service : Service
         The replica; its limits hold.
     weight_seconds : array, s
-        As `check_service` returns it, shape (2, rows).
+        As `check_service` returns it, shape (3, rows).
     prompt_tokens, output_tokens : array of int, token
         Of the requests, in the order in which they are sent; outputs of at least 1.
     clients : int
@@ -125,6 +125,7 @@ def play(
             index, below = min(total, budget), min(int(shared), budget - 1)
             memory = everything[index] - experts[index] + experts[below]
             memory += (shared - below) * (experts[below + 1] - experts[below])
+            memory = max(memory, weight_seconds[2, index])
             memory += service.per_kv_token * cache + service.per_sequence * fullest
             seconds = service.fixed + service.wire * total
             seconds += max(service.compute_offset + compute, memory)
@@ -153,6 +154,7 @@ def play(
             index, below = min(fullest, budget), min(int(shared), budget - 1)
             floor = everything[index] - experts[index] + experts[below]
             floor += (shared - below) * (experts[below + 1] - experts[below])
+            floor = max(floor, weight_seconds[2, index])
             floor += service.per_sequence * fullest
             if arrived < issued and admitted == arrived:
                 compute = constant + service.per_pair * resident * part
