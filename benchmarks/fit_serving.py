@@ -1,13 +1,15 @@
 """Fit the serving coefficients to measured points, and say how well they hold on other models.
 
-    python benchmarks/fit_serving.py [--cases FILE] [--check | --without-each]
+    python benchmarks/fit_serving.py [--cases FILE] [--check | --without-each | --only NAMES]
 
 Prints what belongs into ``computesim/hardware/serving_efficiency.py``: the tables,
 the error bands, and the errors on fitted and left-out models. The measured points
 are not part of the repository; where the file is absent, the script says so and
 stops. `--check` only evaluates the coefficients in force; `--without-each` leaves
 out one family of models after the other and fits all others, to see how much
-depends on the choice. Takes a minute, `--without-each` five.
+depends on the choice. `--only sglang.request,sglang.held_steps` fits these and leaves
+all others as they are in force. Every point is played by the event loop of `simulate`.
+Takes six minutes, `--without-each` forty.
 """
 
 from __future__ import annotations
@@ -18,17 +20,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numba
 import numpy as np
 from scipy.optimize import least_squares
 
-from computesim.catalog import load_catalog
+from computesim.catalog import Catalog, load_catalog
 from computesim.cells.serving import as_service
 from computesim.hardware.serving import serving_step
 from computesim.hardware.serving_efficiency import ENGINES, KERNELS, Engine, ServingKernels
-from computesim.study.verify import closed_loop
+from computesim.sim.engine import simulate_serving
+from computesim.sim.service import Replicas, Service
+from computesim.study.pool.operation import service_of
+from computesim.study.pool.question import PoolQuestion
+from computesim.study.pool.run import Pool, pool_of
+from computesim.study.pool.traffic import requests_of
 from computesim.study.verify.cases import SERVING, Case, read_cases
-from computesim.study.verify.serving import Benchmark, benchmark_of, lengths, measured
+from computesim.study.verify.serving import benchmark_of
 
 CASES = Path(__file__).resolve().parents[2] / "shared" / "cases" / "serving.csv.gz"
 FITTED = ("llama-3.1-70b", "deepseek-r1", "deepseek-v3", "gpt-oss-120b")
@@ -68,6 +74,7 @@ def main() -> None:
     parser.add_argument("--cases", type=Path, default=CASES)
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--without-each", action="store_true")
+    parser.add_argument("--only", default="")
     asked = parser.parse_args()
     if not asked.cases.exists():
         sys.exit(f"{asked.cases} is not here: nothing to fit")
@@ -78,7 +85,8 @@ def main() -> None:
     if asked.check:
         report(points, points.fitted, points.predict(in_force()))
         return
-    found = fit(points, points.fitted)
+    only = [key for key in keys() if ".".join(key) in asked.only.split(",")]
+    found = fit(points, points.fitted, only or keys())
     for (place, name), value in found.items():
         print(f"{place:10} {name:16} {value:.3g}")
     report(points, points.fitted, points.predict(found))
@@ -89,7 +97,7 @@ def without_each(points: Points) -> None:
     predicted = np.full(points.measured.shape, np.nan)
     for family in dict.fromkeys(points.family):
         left_out = np.array([name == family for name in points.family])
-        predicted[left_out] = points.predict(fit(points, ~left_out), left_out)[left_out]
+        predicted[left_out] = points.predict(fit(points, ~left_out, keys()), left_out)[left_out]
         error = predicted[left_out] / points.measured[left_out] - 1
         medians = np.median(np.abs(error), axis=0)
         print(f"without {family:18} tpot {medians[0]:.3f} ttft {medians[1]:.3f}", flush=True)
@@ -105,45 +113,60 @@ class Points:
         for case in cases:
             pairs.setdefault(case.text("id").rsplit(":", 1)[0], {})[case.metric] = case
         self.pairs = [both for both in pairs.values() if {"tpot_ms", "ttft_ms"} <= both.keys()]
-        self.asked = [benchmark_of(both["tpot_ms"], book) for both in self.pairs]
-        self.requests = [lengths(asked) for asked in self.asked]
+        self.asked = [Asked(benchmark_of(both["tpot_ms"], book), book) for both in self.pairs]
         self.fitted = np.array([b["tpot_ms"].text("model") in FITTED for b in self.pairs])
         self.family = [FAMILY.get(b["tpot_ms"].text("model"), b["tpot_ms"].text("model"))
                        for b in self.pairs]  # fmt: skip
         self.measured = np.array(
             [[b["tpot_ms"].value, b["ttft_ms"].value] for b in self.pairs], dtype=float
         )
-        self.play = numba.njit(closed_loop.play)
 
     def predict(self, values: Mapping[Key, float], among: np.ndarray | None = None) -> np.ndarray:
         """Return tpot and ttft in ms; shape (points, 2)."""
         kernels = {name: kernels_of(values, name) for name in GENERATIONS}
         engines = {name: engine_of(values, name) for name in ENGINES}
-        steps: dict[object, object] = {}
+        steps: dict[object, tuple[Service, np.ndarray]] = {}
         out = np.full(self.measured.shape, np.nan)
         for i in range(len(self.pairs)) if among is None else np.flatnonzero(among):
-            asked, engine = self.asked[i], engines[self.asked[i].engine.name]
-            key = (asked.load, asked.machine.name, asked.layout, engine.name)
+            asked = self.asked[i]
+            engine = engines[asked.question.engine.name]
+            key = (asked.pool.load, asked.pool.chip.name, asked.pool.layout, engine.name)
             if key not in steps:
-                steps[key] = self._step(asked, engine, kernels)
-            service, table = steps[key]  # type: ignore[misc]
-            played = self.play(
-                service, table, *self.requests[i], asked.clients, engine.mixes, engine.request
-            )
-            held = self.pairs[i]["ttft_ms"].number("stream_interval")
-            asked = asked._replace(held_steps=engine.held_steps if held is None else held)
-            for j, metric in enumerate(("tpot_ms", "ttft_ms")):
-                out[i, j] = measured(self.pairs[i][metric], asked, played)
+                steps[key] = asked.service(engine, kernels)
+            tpot, ttft = asked.play(engine, *steps[key])
+            for j, seen in enumerate((tpot, ttft)):
+                median = self.pairs[i]["ttft_ms"].text("statistic").lower() == "median"
+                out[i, j] = 1e3 * float(np.median(seen) if median else np.mean(seen))
         return out
 
-    def _step(
-        self, asked: Benchmark, engine: Engine, kernels: Mapping[str, ServingKernels]
-    ) -> object:
-        """Return service and table of a replica."""
-        generation = "hopper" if asked.machine.generation == "hopper" else "blackwell"
-        own = kernels[generation]
-        step = serving_step(asked.load, asked.machine, asked.layout, kernels=own, engine=engine)
-        return as_service(step), step.weight_seconds
+
+class Asked:
+    """A point as a question of `simulate`, with all that no coefficient changes."""
+
+    def __init__(self, question: PoolQuestion, book: Catalog) -> None:
+        self.question = question
+        self.requests = requests_of(question, book.model(question.model).context_length)
+        self.pool: Pool = pool_of(question, book, self.requests.trace)
+
+    def service(
+        self, engine: Engine, kernels: Mapping[str, ServingKernels]
+    ) -> tuple[Service, np.ndarray]:
+        """Return a replica and its table; clients are left out, they differ between points."""
+        load, chip, layout = self.pool.load, self.pool.chip, self.pool.layout
+        own = kernels["hopper" if chip.generation == "hopper" else "blackwell"]
+        step = serving_step(load, chip, layout, kernels=own, engine=engine)
+        plain = as_service(step, engine, 0.0)
+        return service_of(self.question.serving, plain, load, chip, layout), step.weight_seconds
+
+    def play(
+        self, engine: Engine, service: Service, table: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return time per token and time to first token of each request, s."""
+        held = self.question.held_steps
+        held = engine.held(self.pool.chip, self.question.traffic.clients) if held is None else held
+        replicas = Replicas(service._replace(held_steps=held), table, self.pool.replicas)
+        run = simulate_serving(self.requests.trace, replicas, chains=self.requests.chains)
+        return run.tpot, run.ttft
 
 
 def keys() -> list[Key]:
@@ -176,23 +199,25 @@ def in_force() -> dict[Key, float]:
     return {(place, name): getattr(tables[place], name) for place, name in keys()}
 
 
-def fit(points: Points, fitted: np.ndarray) -> dict[Key, float]:
+def fit(points: Points, fitted: np.ndarray, names: Sequence[Key]) -> dict[Key, float]:
     """Return the coefficients that suit the fitted points, by soft least squares of logarithms."""
-    names = keys()
+    others = {key: value for key, value in in_force().items() if key not in names}
     start = np.log([START[name] for _, name in names])
     most = np.log([MOST.get(name, np.inf) for _, name in names])
     pull = PULL * np.sqrt(fitted.sum()) * np.array([FIRM.get(name, 1.0) for _, name in names])
     target = np.log(points.measured[fitted])
 
     def residuals(x: np.ndarray) -> np.ndarray:
-        values = dict(zip(names, np.exp(x), strict=True))
+        values = others | dict(zip(names, np.exp(x), strict=True))
         error = np.log(points.predict(values, fitted)[fitted]) - target
         parts = soft(error[:, 0], TPOT_SCALE), TTFT_WEIGHT * soft(error[:, 1], TTFT_SCALE)
         return np.concatenate([*parts, pull * (x - start)])
 
     least = np.full(start.size, -np.inf)
-    found = least_squares(residuals, start, bounds=(least, most), diff_step=1e-2, max_nfev=25)
-    return dict(zip(names, np.exp(found.x), strict=True))
+    # a few of them begin where they are: far from the others in force, the search gets stuck
+    begin = np.log([in_force()[key] for key in names]) if others else start
+    found = least_squares(residuals, begin, bounds=(least, most), diff_step=1e-2, max_nfev=25)
+    return others | dict(zip(names, np.exp(found.x), strict=True))
 
 
 def soft(error: np.ndarray, scale: float) -> np.ndarray:
@@ -202,7 +227,7 @@ def soft(error: np.ndarray, scale: float) -> np.ndarray:
 
 def report(points: Points, fitted: np.ndarray, predicted: np.ndarray) -> None:
     """Print median and p90 absolute errors and the bands of published ÷ predicted."""
-    long = np.array([asked.output_tokens == 8192 for asked in points.asked])
+    long = np.array([one.question.traffic.output_tokens == 8192 for one in points.asked])
     parts = {
         "fit": fitted,
         "held-out": ~fitted,

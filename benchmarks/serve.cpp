@@ -34,14 +34,15 @@ struct Service {  // service.SERVICE
     i64 groups, stages;
     double per_shared_token;
     i64 prompt_gap;
+    i64 mixes;
 };
 
 struct Replica {
     double busy, compute_seconds, memory_seconds, batch_seconds;
     i64 iterations, prefill_tokens, decode_tokens, peak;
     double start, base, compute, compute_slope, memory, memory_slope;
-    i64 length, chunk, completing, reads, since, room, decoding, running, load, held, promised;
-    i64 resident, decoded, head = -1, tail = -1, due, first = -1, last = -1;
+    i64 length, chunk, completing, reads, since, room, decoding, emitting, running, load, held;
+    i64 promised, resident, decoded, head = -1, tail = -1, due, first = -1, last = -1;
 };
 
 static double series(double level, double slope, double count) {
@@ -149,9 +150,9 @@ struct Pool {
         run.memory_seconds += series(run.memory, run.memory_slope, double(steps));
         run.iterations += steps;
         run.prefill_tokens += steps * run.chunk;
-        run.decode_tokens += steps * run.decoding;
-        run.decoded += steps;
-        run.resident += steps * run.decoding;
+        run.decode_tokens += steps * run.emitting;
+        if (run.emitting > 0) run.decoded += steps;
+        run.resident += steps * run.emitting;
     }
 
     void leave(Replica& run, i64 i, double now) {
@@ -235,15 +236,19 @@ struct Pool {
 
     void compose(Replica& run, i64 last_step) {
         i64 count = run.decoding, i = run.head, parts = service.groups * service.stages;
+        i64 wait = 0;
+        if (count > 0 && i >= 0 && run.since < service.prompt_gap && done[i] == requests[i].cached) {
+            wait = service.prompt_gap - run.since;
+            i = -1;
+        } else if (service.mixes == 0 && i >= 0) {
+            count = 0;
+        }
         i64 budget = service.token_budget / parts, decoding = (count + parts - 1) / parts;
         i64 room = std::max(budget - decoding, i64(1));
         i64 most = room * service.stages, left = room * parts;
         i64 length = count > 0 ? last_step - run.decoded : 0;
+        if (wait > 0) length = std::min(length, wait);
         i64 reads = 0, completing = 0, chunk = 0, pairs = 0, longest = 0, chunks = 1;
-        if (count > 0 && i >= 0 && run.since < service.prompt_gap && done[i] == requests[i].cached) {
-            length = std::min(length, service.prompt_gap - run.since);
-            i = -1;
-        }
         while (left > 0 && i >= 0) {
             i64 rest = requests[i].prompt - done[i], take = std::min({rest, most, left});
             pairs += take * done[i] + take * (take + 1) / 2;
@@ -271,8 +276,9 @@ struct Pool {
         run.room = room;
         run.completing = completing;
         run.reads = reads;
-        i64 tokens = decoding + pace, resident = run.resident;
-        if (count > 0) resident = resident * decoding / count;
+        run.emitting = count;
+        i64 tokens = decoding + pace, resident = 0;
+        if (count > 0) resident = run.resident * decoding / count;
         double spread = std::max(double(pace), double(chunk) / service.stages);
         double shared = double(count) / parts + spread / service.groups;
         pairs += resident + decoding;

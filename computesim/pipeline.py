@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 
 def project(
-    scenario: Scenario, progress: Progress | None = None, memo: Memo | None = None
+    scenario: Scenario,
+    progress: Progress | None = None,
+    memo: Memo | None = None,
+    jobs: int | None = None,
 ) -> Results:
     """Project the accelerators, network and power that a scenario needs.
 
@@ -33,6 +36,8 @@ def project(
         Called with steps done, steps in all, and what is being done.
     memo : Memo, optional
         Where measured cells are kept; by default under the user's cache directory.
+    jobs : int, optional
+        Processes that measure cells, this one included; all usable cores by default.
     """
     started = time.perf_counter()
     catalog = scenario.catalog()
@@ -41,11 +46,11 @@ def project(
     warnings: dict[str, None] = {}
     try:
         for replication in range(scenario.simulation.replications):
-            world = simulate(scenario, catalog, memo, replication, progress)
+            world = simulate(scenario, catalog, memo, replication, progress, jobs)
             rows += table.rows(world)
             warnings |= dict.fromkeys(table.remarks(world))
     finally:
-        memo.save()  # an interrupted run goes on where it stopped
+        memo.save()
     results = Results.from_rows(rows, _manifest(scenario, catalog, list(warnings)))
     results.manifest["anchors"] = anchors(results, scenario, catalog)
     results.manifest.update(bill_checks.told(results, scenario, Ratios(catalog)))

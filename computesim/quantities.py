@@ -7,14 +7,45 @@ turns them into seconds and joules; the simulation sees only numbers.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+
+from computesim.errors import near_miss
 
 #: bytes of one element; the block scales of narrow formats are not counted
 DTYPE_BYTES: Mapping[str, float] = MappingProxyType(
     {"fp32": 4.0, "bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "int8": 1.0, "fp4": 0.5, "int4": 0.5}
 )
+
+#: programs that serve, by the names that may be said; `general` lies between the others
+ENGINES = ("general", "vllm", "sglang", "trtllm")
+_ALSO_CALLED = MappingProxyType({"tensorrt-llm": "trtllm", "trt-llm": "trtllm", "trt": "trtllm"})
+
+
+def serving_engine(text: str) -> str:
+    """Return the name of a program that serves.
+
+    Parameters
+    ----------
+    text : str
+        One of `ENGINES` in any case, with or without a version behind it: `vllm-0.11`,
+        `SGLang 0.5.7`, `TensorRT-LLM:1.2.0rc6`; general where it is empty.
+
+    Raises
+    ------
+    ValueError
+        If nothing of that name is known, with the near miss.
+    """
+    word, names = text.strip().lower().replace("_", "-"), (*ENGINES, *_ALSO_CALLED)
+    if not word:
+        return ENGINES[0]
+    known = re.fullmatch(rf"({'|'.join(names)})([-\s:=@/]*v?\d.*)?", word)
+    if known is None:
+        accepted = f"one of {', '.join(ENGINES)} {near_miss(word, names)}".rstrip()
+        raise ValueError(f"unknown serving engine {text!r}; {accepted}")
+    return _ALSO_CALLED.get(known[1], known[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +114,9 @@ class ServingLoad:
     d_expert: int = 0  #: columns of one routed expert; 0 if not told
     n_latent_layers: int = 0  #: layers of latent attention
     n_linear_layers: int = 0  #: layers of linear attention
+    #: heads that tp divides into equal parts: query heads, heads of linear layers; () if not told
+    head_counts: tuple[int, ...] = ()
+    kv_head_counts: tuple[int, ...] = ()  #: heads that tp divides, or copies to equally many ranks
 
     @property
     def weight_bytes(self) -> float:
@@ -110,6 +144,9 @@ class TrainingLoad:
     n_experts: int = 0  #: routed experts of one layer; 0 for a dense model
     expert_flop_per_token: float = 0.0  #: of the matrices, those of routed experts, FLOP/token
     extra_flop_per_token: float = 0.0  #: of prediction layers, their LM heads included, FLOP/token
+    #: heads that tp divides into equal parts: query heads, heads of linear layers; () if not told
+    head_counts: tuple[int, ...] = ()
+    kv_head_counts: tuple[int, ...] = ()  #: heads that tp divides, or copies to equally many ranks
 
     @property
     def flop_per_token(self) -> float:

@@ -393,7 +393,7 @@ def test_the_readable_engine_gives_the_table_of_the_compiled_one() -> None:
         "labs.lab.post_training.max_response_tokens=200",
     )  # fmt: skip
     compiled, readable = (
-        project(load_scenario(SMALL, (*tiny, f"simulation.engine={engine}")), memo=Memo(None))
+        project(load_scenario(SMALL, (*tiny, f"simulation.kernel={engine}")), memo=Memo(None))
         for engine in ("numba", "simpy")
     )
     assert table(readable) == pytest.approx(table(compiled), rel=1e-9)

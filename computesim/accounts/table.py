@@ -8,7 +8,9 @@ from typing import Final
 
 from computesim.accounts import (
     capex,
+    context,
     devices,
+    jobs,
     machines,
     network,
     power,
@@ -50,4 +52,5 @@ def rows(world: World) -> Iterator[Row]:
 
 def remarks(world: World) -> list[str]:
     """Return what a reader of the results must know."""
-    return [*machines.remarks(world), *bill.remarks(world), *devices.remarks(world)]
+    rooms = (machines.remarks, jobs.remarks, bill.remarks, devices.remarks, context.remarks)
+    return [text for say in rooms for text in say(world)]

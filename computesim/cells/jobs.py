@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from computesim.quantities import Work
+from computesim.quantities import ENGINES, Work
 from computesim.workload.architecture import Architecture
 from computesim.workload.requests import RequestStream
 from computesim.workload.rl_recipe import RLRecipe
@@ -31,6 +31,7 @@ class ServingDemand:
     tpot: float  #: s/token, for 90 % of the requests
     streams: tuple[RequestStream, ...]
     algorithms: float = 1.0  #: by how much less FLOP a request takes than the model says
+    engine: str = ENGINES[0]  #: the program that serves
 
     @property
     def requests(self) -> float:
@@ -42,7 +43,8 @@ class ServingDemand:
         """All that a serving cell depends on: the mix of requests, not their rate or owners."""
         total = self.requests
         streams = tuple(replace(s, rate=round(s.rate / total, 12), name="") for s in self.streams)
-        return (self.model, self.dtype, self.kv_dtype, self.ttft, self.tpot, streams)
+        level = (self.ttft, self.tpot)
+        return (self.model, self.dtype, self.kv_dtype, self.engine, *level, streams)
 
     def flop(self) -> dict[str, float]:
         """Return the FLOP/s of prefill and of decode, mean of the day."""

@@ -7,9 +7,10 @@ tasks are the columns of the goodput table from which the fleet is built.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from itertools import product
+from typing import Any, NamedTuple, TypeVar
 
 from computesim.cells import serving, training
 from computesim.cells.jobs import (
@@ -22,7 +23,7 @@ from computesim.cells.jobs import (
     RLDemand,
     ServingDemand,
 )
-from computesim.cells.memo import Memo
+from computesim.cells.memo import Memo, Question
 from computesim.cells.operation import Operation
 from computesim.cells.rl import cell as rl
 from computesim.cells.rl.cell import RLCell
@@ -30,6 +31,9 @@ from computesim.cells.serving import Cell
 from computesim.cells.training import TrainingCell
 from computesim.hardware.accelerator import Accelerator
 from computesim.traced import Measured
+
+T = TypeVar("T")
+D = TypeVar("D")
 
 
 class Task(NamedTuple):
@@ -73,39 +77,75 @@ def measure(
     memo : Memo
         Cells that are known already.
     """
-    play, failures = operation.play, operation.failures
 
-    def serving_cell(demand: ServingDemand, machine: Accelerator) -> Cell:
-        key = (demand.mix, machine, play)
-        what = Measured("simulated", f"{demand.workload} of {demand.tier} on {machine.name}")
-        return memo.get(Cell, key, serving.measure, demand, machine, play, what=what)
-
-    def training_cell(demand: PretrainingDemand, machine: Accelerator) -> TrainingCell:
-        key = (demand.job, machine, failures)
-        what = Measured("training model", f"pretraining of {demand.lab} on {machine.name}")
-        return memo.get(TrainingCell, key, training.measure, demand, machine, failures, what=what)
-
-    def rl_cell(demand: RLDemand, machine: Accelerator) -> RLCell:
-        key = (demand.job, machine, play, failures)
-        what = Measured("simulated", f"RL of {demand.lab} on {machine.name}")
-        return memo.get(RLCell, key, rl.measure, demand, machine, play, failures, what=what)
+    def cells(
+        question: Callable[[D, Accelerator, Operation], Question[T]], demand: D, none: T
+    ) -> list[T]:
+        return [
+            memo.answer(question(demand, machine, operation)) if machine else none
+            for machine in accelerators
+        ]
 
     return CellYear(
-        serving={
-            Task(d.workload, d.tier): [serving_cell(d, a) if a else Cell() for a in accelerators]
-            for d in asked.serving
-        },
+        serving={Task(d.workload, d.tier): cells(_serving, d, Cell()) for d in asked.serving},
         pretraining={
-            Task(PRETRAINING, d.lab): [
-                training_cell(d, a) if a else TrainingCell() for a in accelerators
-            ]
-            for d in asked.pretraining
+            Task(PRETRAINING, d.lab): cells(_training, d, TrainingCell()) for d in asked.pretraining
         },
-        rl={
-            Task(RL, d.lab): [rl_cell(d, a) if a else RLCell() for a in accelerators]
-            for d in asked.rl
-        },
+        rl={Task(RL, d.lab): cells(_rl, d, RLCell()) for d in asked.rl},
     )
+
+
+def questions(
+    asked: Asked, accelerators: Sequence[Accelerator | None], operation: Operation
+) -> Iterator[Question[Any]]:
+    """Yield the cells of one year, those that take longest first.
+
+    Parameters
+    ----------
+    asked, accelerators, operation
+        As for `measure`.
+    """
+    machines = [machine for machine in accelerators if machine]
+    yield from _asked(_rl, asked.rl, machines, operation)
+    yield from _asked(_serving, asked.serving, machines, operation)
+    yield from _asked(_training, asked.pretraining, machines, operation)
+
+
+def _asked(
+    question: Callable[[D, Accelerator, Operation], Question[T]],
+    demands: Sequence[D],
+    machines: Sequence[Accelerator],
+    operation: Operation,
+) -> Iterator[Question[T]]:
+    """Yield the cells of one kind."""
+    for demand, machine in product(demands, machines):
+        yield question(demand, machine, operation)
+
+
+def _serving(demand: ServingDemand, machine: Accelerator, operation: Operation) -> Question[Cell]:
+    """Return the cell of a workload of a tier."""
+    what = Measured("simulated", f"{demand.workload} of {demand.tier} on {machine.name}")
+    play = operation.play
+    args = (demand, machine, play)
+    return Question(Cell, (demand.mix, machine, play), serving.measure, args, what)
+
+
+def _training(
+    demand: PretrainingDemand, machine: Accelerator, operation: Operation
+) -> Question[TrainingCell]:
+    """Return the cell of the pretraining of a group of labs."""
+    what = Measured("training model", f"pretraining of {demand.lab} on {machine.name}")
+    failures = operation.failures
+    args = (demand, machine, failures)
+    return Question(TrainingCell, (demand.job, machine, failures), training.measure, args, what)
+
+
+def _rl(demand: RLDemand, machine: Accelerator, operation: Operation) -> Question[RLCell]:
+    """Return the cell of the RL of a group of labs."""
+    what = Measured("simulated", f"RL of {demand.lab} on {machine.name}")
+    play, failures = operation.play, operation.failures
+    args = (demand, machine, play, failures)
+    return Question(RLCell, (demand.job, machine, play, failures), rl.measure, args, what)
 
 
 def use(cells: CellYear, task: Task, index: int, operation: Operation) -> Use:

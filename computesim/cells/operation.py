@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from computesim.cells.serving import Play
-from computesim.cells.training import Failures
-from computesim.hardware.reliability import availability
+from computesim.hardware.reliability import Failures, availability
 from computesim.traced import least
 
 if TYPE_CHECKING:
@@ -36,23 +35,25 @@ def operation_at(moment: Moment, replication: int = 0) -> Operation:
     """Return how the fleet is run in a year."""
     scenario, year = moment.scenario, moment.year
     reliability = scenario.reliability
-    per_node_day = reliability.failures_per_node_day.at(year)
+    failures = Failures(
+        reliability.failures_per_node_day.at(year),
+        reliability.restart.at(year),
+        reliability.checkpoint_interval.at(year),
+        reliability.checkpoint_stall.at(year),
+        reliability.repair.at(year),
+        reliability.spare_share.at(year),
+    )
     return Operation(
         play=Play(
             seed=scenario.setting("simulation.seed") + replication,
             requests=scenario.setting("simulation.requests"),
             burstiness=scenario.traffic.burstiness.at(year),
             peak_to_mean=scenario.traffic.peak_to_mean.at(year),
-            engine=scenario.setting("simulation.engine"),
+            kernel=scenario.setting("simulation.kernel"),
         ),
-        failures=Failures(
-            per_node_day,
-            reliability.restart.at(year),
-            reliability.checkpoint_interval.at(year),
-            reliability.checkpoint_stall.at(year),
-        ),
-        availability=availability(per_node_day, reliability.repair.at(year)),
-        spare_share=reliability.spare_share.at(year),
+        failures=failures,
+        availability=availability(failures.per_node_day, failures.repair),
+        spare_share=failures.spare_share,
         operational_share=reliability.operational_share.at(year),
         serving_share=scenario.traffic.serving_share.at(year),
     )

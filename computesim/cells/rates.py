@@ -101,7 +101,7 @@ def rl_pace(demand: RLDemand, accelerator: Accelerator) -> Pace:
     """
     plan = plan_of(demand, accelerator, Play())
     load = serving_load(plan.model, plan.engine_dtype, plan.kv_dtype)
-    step, taught = rollout_replica(plan, load), learner(plan)
+    (_, step), taught = rollout_replica(plan, load), learner(plan)
     rollouts = batch_seconds(plan, step, tail=False)
     learning = taught.seconds + taught.log_probs
     around = overhead_seconds(plan) + sync_seconds(plan)

@@ -19,7 +19,7 @@ from computesim.cells.jobs import ServingDemand
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.serving import Requests, serving_layout, serving_step, tuned
-from computesim.hardware.serving_efficiency import GENERAL_ENGINE
+from computesim.hardware.serving_efficiency import GENERAL_ENGINE, Engine, engine_named
 from computesim.hardware.step import StepModel
 from computesim.lengths import lognormal_counts
 from computesim.quantities import ServingLoad
@@ -79,7 +79,7 @@ class Play:
     requests: int = 1000
     burstiness: float = 1.0  #: coefficient of variation of the time between requests
     peak_to_mean: float = 1.0
-    engine: Literal["numba", "simpy"] = "numba"
+    kernel: Literal["numba", "simpy"] = "numba"
 
 
 def measure(demand: ServingDemand, accelerator: Accelerator, play: Play) -> Cell:
@@ -96,14 +96,14 @@ def measure(demand: ServingDemand, accelerator: Accelerator, play: Play) -> Cell
     Cell
         All zero if the model does not fit, or if even an idle replica misses the service level.
     """
-    load = serving_load(demand.model, demand.dtype, demand.kv_dtype)
+    load, engine = _load(demand), engine_named(demand.engine)
     trace = sample_trace(demand, play)
     try:
         step = _replica(load, accelerator, trace, demand)
     except CapacityError:
         return Cell()
     replicas = max(1, min(MOST_REPLICAS, ENOUGH_ACCELERATORS // step.n_accelerators))
-    service, table = check_service(paged_service(step), step.weight_seconds)
+    service, table = check_service(paged_service(step, engine), step.weight_seconds)
     lengths = mean_lengths(trace)
     guess = fluid_rate(lengths, service, table, demand.tpot)
     if guess == 0.0:  # a single sequence is too slow
@@ -113,13 +113,14 @@ def measure(demand: ServingDemand, accelerator: Accelerator, play: Play) -> Cell
     if longer > play.requests:  # arrivals must go on while requests come and leave
         trace = sample_trace(demand, replace(play, requests=longer))
     # what a request spends outside of the replica is gone before and after its prompt is read
-    level = ServiceLevel(max(demand.ttft - GENERAL_ENGINE.request, 0.0), demand.tpot)
+    outside = engine.request + _held_beyond(engine, accelerator) * demand.tpot
+    level = ServiceLevel(max(demand.ttft - outside, 0.0), demand.tpot)
     found = max_serving_rate(
         trace,
         Replicas(service, table, replicas),
         level,
         seed=play.seed,
-        engine=play.engine,
+        engine=play.kernel,
         judged=JUDGED,
     )
     if found.rate == 0.0 or found.run is None:
@@ -141,6 +142,15 @@ def measure(demand: ServingDemand, accelerator: Accelerator, play: Play) -> Cell
         accelerators=step.n_accelerators,
         reading=mean.reading,
     )
+
+
+def _load(demand: ServingDemand) -> ServingLoad:
+    return serving_load(demand.model, demand.dtype, demand.kv_dtype)
+
+
+def _held_beyond(engine: Engine, accelerator: Accelerator) -> float:
+    """Return the steps that a client waits for its first token, beyond those of no engine."""
+    return max(engine.held(accelerator) - GENERAL_ENGINE.held(accelerator), 0.0)
 
 
 def sample_trace(demand: ServingDemand, play: Play) -> Trace:
@@ -195,8 +205,21 @@ def _lengths(
     return lognormal_counts(mean, sd, normal)
 
 
-def as_service(step: StepModel) -> Service:
-    """Return the step model of the hardware floor as the parameters of the simulation."""
+def as_service(
+    step: StepModel, engine: Engine = GENERAL_ENGINE, held_steps: float | None = None
+) -> Service:
+    """Return the step model of the hardware floor as the parameters of the simulation.
+
+    Parameters
+    ----------
+    step : StepModel
+    engine : Engine
+        Whether it reads prompts in the steps that decode.
+    held_steps : float, optional
+        Steps that clients of the engine wait besides (`Engine.held`); where it is left out, times
+        are counted from the arrival at the replica.
+    """
+    clients = held_steps is not None
     return Service(
         fixed=step.fixed,
         wire=step.wire,
@@ -212,15 +235,19 @@ def as_service(step: StepModel) -> Service:
         stages=step.stages,
         per_shared_token=step.per_shared_token,
         prompt_gap=step.prompt_gap,
+        mixes=int(engine.mixes),
+        request_seconds=engine.request if clients else 0.0,
+        held_steps=held_steps or 0.0,
     )
 
 
-def paged_service(step: StepModel) -> Service:
+def paged_service(step: StepModel, engine: Engine = GENERAL_ENGINE) -> Service:
     """Return a replica whose cache is taken page by page, as vLLM and SGLang do.
 
     Parameters
     ----------
     step : StepModel
+    engine : Engine
 
     Returns
     -------
@@ -228,7 +255,7 @@ def paged_service(step: StepModel) -> Service:
         A request is admitted when its prompt fits; when the cache is full the newest sequence
         goes, and is read again later.
     """
-    plain = as_service(step)
+    plain = as_service(step, engine)
     page = max(1, min(PAGE, plain.kv_capacity_tokens))
     spare = int(WATERMARK * plain.kv_capacity_tokens)
     return plain._replace(block_tokens=page, when_full=RECOMPUTE, watermark_tokens=spare)
@@ -254,8 +281,7 @@ def replica(demand: ServingDemand, accelerator: Accelerator, play: Play) -> Step
     CapacityError
         If the model does not fit.
     """
-    load = serving_load(demand.model, demand.dtype, demand.kv_dtype)
-    return _replica(load, accelerator, sample_trace(demand, play), demand)
+    return _replica(_load(demand), accelerator, sample_trace(demand, play), demand)
 
 
 def _replica(
@@ -265,10 +291,12 @@ def _replica(
     output = trace.output_tokens
     context = float(np.average(trace.prompt_tokens + output / 2, weights=output))
     longest = float((trace.prompt_tokens + output).max())
-    requests = requests_of(trace, demand.ttft)
+    requests, engine = requests_of(trace, demand.ttft), engine_named(demand.engine)
     for held in (context, longest):
-        layout = serving_layout(load, accelerator, held, demand.tpot, requests=requests)
-        step = serving_step(load, accelerator, layout)
+        layout = serving_layout(
+            load, accelerator, held, demand.tpot, engine=engine, requests=requests
+        )
+        step = serving_step(load, accelerator, layout, engine=engine)
         if step.sequence_tokens >= longest:
             break
     return tuned(step, context, demand.tpot, requests)

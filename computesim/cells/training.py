@@ -3,50 +3,29 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from computesim.cells.jobs import PretrainingDemand
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.parallel import TrainingStep, best_layout
-from computesim.hardware.reliability import effective_time
+from computesim.hardware.reliability import Failures
 from computesim.hardware.training_job import TrainingJob
 from computesim.records import quantity
 from computesim.workload.transformer import train_flop_per_token, training_load
 
-NODE = 8  #: accelerators of the node for which failure rates are published
 SMALLEST_JOB = 64  #: accelerators
 LARGEST_JOB = 2**22  #: accelerators
-#: twice the accelerators must speed a run up by this factor to be used
-WORTH_GROWING = 1.4
-
-
-@dataclass(frozen=True, slots=True)
-class Failures:
-    """How often nodes fail and what a failure costs a job."""
-
-    per_node_day: float = 0.0
-    restart: float = 0.0  #: s
-    checkpoint_interval: float = 1800.0  #: s
-    checkpoint_stall: float = 0.0  #: s
-
-    def effective_time(self, accelerators: float) -> float:
-        """Return the share of wall time in which a job of so many accelerators makes progress.
-
-        The interval between checkpoints is halved until a failure costs no more than a checkpoint:
-        operators of large jobs checkpoint more often.
-        """
-        nodes = accelerators / NODE
-        interval = max(self.checkpoint_interval, self.checkpoint_stall, 1.0)
-        best = 0.0
-        while interval >= max(self.checkpoint_stall, 1.0):
-            share = effective_time(
-                nodes, self.per_node_day, self.restart, interval, self.checkpoint_stall
-            )
-            if 0 < share < best:
-                break
-            best, interval = max(share, best), interval / 2
-        return best
+#: twice the accelerators must speed a run up by this factor to be used: those that are added do
+#: at least half of what the others do (estimate)
+WORTH_GROWING = 1.5
+#: why a job has other accelerators than were asked for
+RESIZED = {
+    "memory": "fewer do not hold the model",
+    "batch": "its batch feeds no more",
+    "failures": "more would fail too often to be much faster",
+    "duration": "fewer do not end the run in time",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +40,18 @@ class TrainingCell:
     busy: float = quantity("1", 0.0)  #: share of a step in which the accelerator computes
     effective: float = quantity("1", 0.0)  #: share of wall time with progress (ETTR)
     accelerators: int = 0  #: of one job
+    requested: int = 0  #: accelerators that were asked for
+    resized: str = ""  #: why it has others: a key of `RESIZED`, empty where it has these
 
     @property
     def speed(self) -> float:
         """Model FLOP/s of the whole job."""
         return self.flop * self.accelerators
+
+    @property
+    def pace(self) -> float:
+        """Model FLOP/s of the whole job while nothing fails."""
+        return self.speed / self.effective if self.effective else 0.0
 
 
 def measure(
@@ -77,30 +63,37 @@ def measure(
     ----------
     demand : PretrainingDemand
         A job has `accelerators`, or as many more as its duration asks for, as long as it pays:
-        the last doubling must make the run 1.4 times as fast. A job that its batch does not feed
-        is halved until it does.
+        the last doubling must make the run 1.5 times as fast. A job that its batch does not feed,
+        or that fails too often, is halved for as long as that costs less than this factor.
     accelerator : Accelerator
     failures : Failures
 
     Returns
     -------
     TrainingCell
-        All zero if the model does not fit on the job.
+        All zero if the model does not fit on the job; `resized` says why a job has other
+        accelerators than asked for.
     """
     if accelerator.nic_bandwidth <= 0 and accelerator.scaleup_domain < demand.accelerators:
         return TrainingCell()
+    requested = round_up(demand.accelerators)
     best = _first_that_runs(demand, accelerator, failures)
-    while best.accelerators > SMALLEST_JOB:  # a batch that does not feed so many
+    reason = "batch" if best.accelerators < requested else "memory"
+    while best.accelerators > SMALLEST_JOB:
         smaller = _job(demand, accelerator, failures, round_up(best.accelerators / 2))
         if smaller.speed * WORTH_GROWING <= best.speed:
             break
-        best = smaller
+        unfed = smaller.pace * WORTH_GROWING > best.pace
+        best, reason = smaller, "batch" if unfed else "failures"
     while 0 < best.speed * demand.duration < demand.run_flop:
         larger = _job(demand, accelerator, failures, round_up(best.accelerators * 2))
         if larger.speed < WORTH_GROWING * best.speed:
             break  # the run takes longer instead
-        best = larger
-    return best
+        best, reason = larger, "duration"
+    if not best.accelerators:
+        return best
+    same = best.accelerators == requested
+    return replace(best, requested=round(demand.accelerators), resized="" if same else reason)
 
 
 def _first_that_runs(

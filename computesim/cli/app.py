@@ -8,12 +8,20 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
+from collections import Counter
 from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
-from computesim.errors import CapacityError, ComputesimError, SimulationError
+from computesim.errors import (
+    CapacityError,
+    ComputesimError,
+    Fault,
+    QuestionError,
+    SimulationError,
+)
 
 CHECK_FAILED, WRONG_INPUT, INTERRUPTED, PIPE_CLOSED = 1, 2, 130, 141
 
@@ -35,6 +43,13 @@ def stop(message: str, code: int) -> NoReturn:
 class Commands(TyperGroup):
     """All commands, with one way of saying what is wrong."""
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that is called; an option of it that is given twice is refused."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if command is not None and (faults := _repeated(command, ctx, rest)):
+            raise QuestionError(faults, str(name))
+        return name, command, rest
+
     def invoke(self, ctx: Any) -> Any:
         """Run a command; an error that the user can mend is a message, not a traceback."""
         try:
@@ -52,6 +67,19 @@ class Commands(TyperGroup):
         except KeyboardInterrupt:
             stop("interrupted", INTERRUPTED)
         return result
+
+
+def _repeated(command: Any, ctx: Any, args: list[str]) -> list[Fault]:
+    """Return the options that are given more than once and of which only the last would count."""
+    # resilient: what is wrong besides the command says itself
+    inner = command.context_class(command, info_name="", parent=ctx, resilient_parsing=True)
+    order = command.make_parser(inner).parse_args(list(args))[2]
+    times = Counter(option for option in order if option.param_type_name == "option")
+    return [
+        Fault(max(option.opts, key=len), f"given {n} times", "give it once")
+        for option, n in times.items()
+        if n > 1 and not (option.multiple or option.count or option.is_flag)
+    ]
 
 
 app = typer.Typer(
@@ -90,4 +118,10 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal without `÷` prints `?` and goes on
             stream.reconfigure(errors="replace")
+    warnings.showwarning = _say
     app(prog_name="computesim")
+
+
+def _say(message: Warning | str, *_: object, **__: object) -> None:
+    """Say a warning without the place in the code where it arose."""
+    typer.echo(f"note: {message}", err=True)

@@ -22,6 +22,7 @@ QUESTIONS = {
     "simulate": "computesim.study.pool.question:PoolQuestion",
     "capacity": "computesim.study.capacity.question:CapacityQuestion",
     "plan": "computesim.study.plan.question:PlanQuestion",
+    "rl": "computesim.study.rl.question:RLQuestion",
     "balance": "computesim.study.balance.question:BalanceQuestion",
 }
 ALSO = "Also keys of the question file"
@@ -86,6 +87,8 @@ class Alias:
         The option may be repeated.
     flag : bool
         The option takes nothing and says true.
+    short : str
+        The same in one letter: `-n`.
     """
 
     key: str
@@ -94,6 +97,7 @@ class Alias:
     read: Reader | None = None
     many: bool = False
     flag: bool = False
+    short: str = ""
 
     @property
     def option(self) -> str:
@@ -280,7 +284,8 @@ def _made(name: str, annotation: Any, default: Any = None) -> Parameter:
 
 def _option(alias: Alias, panel: str) -> Any:
     kind: Any = bool if alias.flag else list[str] if alias.many else str
-    return Annotated[kind | None, typer.Option(alias.option, rich_help_panel=panel)]
+    names = [name for name in (alias.option, alias.short) if name]
+    return Annotated[kind | None, typer.Option(*names, rich_help_panel=panel)]
 
 
 def _is_shown(field: Any) -> bool:

@@ -10,7 +10,7 @@ import typer
 
 from computesim.cli import options
 from computesim.cli.app import CHECK_FAILED
-from computesim.cli.asking import Alias, aliases, asks, noted
+from computesim.cli.asking import Alias, aliases, asks, by_name, noted
 from computesim.cli.output import print_json, progress
 
 if TYPE_CHECKING:
@@ -86,8 +86,10 @@ OTHERS = aliases(
     "traffic.trace.format",
     Alias("traffic.trace.start", "from"),
     Alias("traffic.trace.end", "to"),
-    "traffic.think", "traffic.requests", "traffic.spread", "traffic.prompt_spread",
-    "traffic.cached_share", "traffic.burstiness", "dtype", "kv_dtype", "layout.tp", "layout.ep",
+    "traffic.think", "traffic.requests", "traffic.rounds",
+    Alias("traffic.range", takes="LEAST,MOST", read=by_name("least", "most")),
+    "traffic.spread", "traffic.prompt_spread", "traffic.cached_share", "traffic.burstiness",
+    "serving_engine", "held_steps", "dtype", "kv_dtype", "dense_dtype", "layout.tp", "layout.ep",
     "layout.pp", "disaggregated", "when_full", "token_budget", "max_batch", "seed",
     Alias("catalog", takes="DIR"),
 )  # fmt: skip

@@ -64,12 +64,16 @@ def _mark(finding: Finding) -> str:
 
 def _python() -> Iterator[Finding]:
     from computesim import __version__
+    from computesim.cells.processes import usable_cores
+    from computesim.errors import ComputesimError
 
     yield Finding("computesim", True, True, f"{__version__} in {Path(__file__).parents[1]}")
     version = ".".join(map(str, sys.version_info[:3]))
     yield Finding("python", sys.version_info >= (3, 11), True, f"{version} (3.11 or newer)")
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    yield Finding("cores", True, False, f"{usable} usable of {os.cpu_count()}")
+    try:
+        yield Finding("cores", True, False, f"{usable_cores()} usable of {os.cpu_count()}")
+    except ComputesimError as error:
+        yield Finding("cores", False, True, str(error))
     limits = {n: os.environ[n] for n in ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS") if n in os.environ}
     threads = ", ".join(f"{name}={value}" for name, value in limits.items()) or "not limited"
     yield Finding("threads", True, False, threads)
@@ -109,15 +113,20 @@ def _kernels() -> Iterator[Finding]:
 
 
 def _memo() -> Iterator[Finding]:
-    from computesim.cells.memo import default_folder
+    from computesim.cells.memo import default_folder, store_in
 
     folder = default_folder()
     if folder is None:
         yield Finding("memo", False, False, "switched off: every run computes all cells")
         return
     existing = next(p for p in (folder, *folder.parents) if p.exists())
-    ok = os.access(existing, os.W_OK)
-    yield Finding("memo", ok, False, str(folder) if ok else f"{existing} cannot be written")
+    if not os.access(existing, os.W_OK):
+        yield Finding("memo", False, False, f"{existing} cannot be written")
+        return
+    store = store_in(folder)
+    held = store.holding()
+    text = f"{store.path}, {held.size / 1e6:.1f} MB, {held.cells} cells of this version"
+    yield Finding("memo", True, False, text)
 
 
 def _pictures() -> Iterator[Finding]:

@@ -22,6 +22,15 @@ Catalog = Annotated[
 Charts = Annotated[
     str, typer.Option("--charts", metavar="FORMATS", help="Charts as files: svg,png,pdf.")
 ]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        min=1,
+        metavar="N",
+        help="Processes that measure cells; all usable cores by default, or COMPUTESIM_JOBS.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bar; print the folder only.")]
 

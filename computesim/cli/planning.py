@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from computesim.study.plan.question import PlanQuestion
 
 USUAL = aliases(
-    "accelerator", "count", "tokens", "flop", "deadline",
-    Alias("scaling", flag=True),
+    "accelerator", Alias("count", short="-n"), "tokens", "flop", "deadline",
+    "layout.tp", "layout.pp", "layout.ep", "layout.cp", "layout.vp", "layout.dp",
+    "layout.micro_batch", Alias("scaling", flag=True),
 )  # fmt: skip
 OTHERS = aliases(
-    "batch_tokens", "batch_schedule", "seq_len", "dtype", "site", "offload", "top",
+    "layout.zero", "layout.recompute", "batch_tokens", "batch_schedule", "seq_len", "dtype", "site",
+    "offload", "top",
     Alias("catalog", takes="DIR"),
 )  # fmt: skip
 
@@ -39,7 +41,8 @@ def plan(
 
     With --tokens or --flop also the run: goodput, days, accelerator-hours, energy, rent. With
     --deadline the smallest machine is found first. Where nothing fits, state moves to host memory
-    (--offload). Failures, restarts and stragglers are those of
+    (--offload). Degrees of the layout that are given (--tp 4 --pp 4) are settled, the others
+    searched. Failures, restarts and stragglers are those of
     the catalog. The exit code is 1 where no layout fits or no machine is fast enough.
 
     Example: computesim plan llama-3.1-405b --accelerator h100-sxm --count 16384 --tokens 15.6e12

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ import typer
 from computesim.cli import options
 from computesim.cli.app import app
 from computesim.cli.output import print_json, progress
+from computesim.cli.records import with_records
 from computesim.records import as_data
 
 if TYPE_CHECKING:
@@ -19,7 +21,17 @@ if TYPE_CHECKING:
     from computesim.scenario import Scenario
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How a run goes on, and what it says."""
+
+    jobs: options.Jobs = None
+    as_json: options.Json = False
+    quiet: options.Quiet = False
+
+
 @app.command()
+@with_records
 def run(
     scenario: options.Scenario,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Results go to DIR/NAME-HASH.")] = Path(
@@ -29,8 +41,8 @@ def run(
     charts: options.Charts = "",
     catalog: options.Catalog = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of all random streams.")] = None,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
+    *,
+    told: Told,
 ) -> None:
     """Run a scenario and write its results, tables and report.
 
@@ -47,16 +59,16 @@ def run(
     folder = output_folder(out, read.name, read.hash)
     folder.mkdir(parents=True, exist_ok=True)  # a place that cannot be written says so now
     memo = Memo(default_folder())
-    with progress(quiet) as tell:
-        results = project(read, tell, memo)
+    with progress(told.quiet) as tell:
+        results = project(read, tell, memo, told.jobs)
     saved = save_results(results, folder)  # before all that only shows or explains them
     rendered = _render(results, folder, kinds)
     files = [*rendered, _trail(read, results, memo, folder), *saved]
-    if as_json:
+    if told.as_json:
         from computesim.report.text.run import summary_of
 
         print_json({**as_data(summary_of(results)), "folder": folder, "files": files})
-    elif quiet:
+    elif told.quiet:
         typer.echo(folder)
     else:
         from computesim.report.text.run import run_text
@@ -91,6 +103,7 @@ def compare(
         Path | None, typer.Option(metavar="DIR", help="Write compare.csv and compare.html here.")
     ] = None,
     catalog: options.Catalog = None,
+    jobs: options.Jobs = None,
     as_json: options.Json = False,
 ) -> None:
     """Hold scenarios against the first one, year by year.
@@ -106,7 +119,7 @@ def compare(
         raise typer.BadParameter("a comparison takes two scenarios or more.", param_hint="A B...")
     if out:
         out.mkdir(parents=True, exist_ok=True)
-    runs, files = runs_of(scenarios, catalog), []
+    runs, files = runs_of(scenarios, catalog, jobs), []
     if out:
         files = [write_differences(runs, out / "compare.csv"),
                  write_comparison(runs, out / "compare.html")]  # fmt: skip
@@ -117,7 +130,9 @@ def compare(
         typer.echo("".join(f"\nWritten: {file}" for file in files).strip(), nl=bool(files))
 
 
-def runs_of(names: Sequence[str], catalog: Path | None = None) -> list[Results]:
+def runs_of(
+    names: Sequence[str], catalog: Path | None = None, jobs: int | None = None
+) -> list[Results]:
     """Return the results of scenarios, or of folders that hold results already.
 
     Parameters
@@ -126,13 +141,15 @@ def runs_of(names: Sequence[str], catalog: Path | None = None) -> list[Results]:
         Files, shipped names or folders. All are read before the first is run.
     catalog : Path, optional
         Folder of the user's own tables, for the scenarios that are run.
+    jobs : int, optional
+        Processes that measure cells; all usable cores by default.
     """
     from computesim import Results, load_results, load_scenario
     from computesim.pipeline import project
 
     read = [load_results(n) if Path(n).is_dir() else load_scenario(n, (), catalog) for n in names]
     with progress() as tell:
-        return [r if isinstance(r, Results) else project(r, tell) for r in read]
+        return [r if isinstance(r, Results) else project(r, tell, jobs=jobs) for r in read]
 
 
 @app.command()

@@ -23,13 +23,14 @@ USUAL = aliases(
     Alias("promise.tpot", takes="TIME", read=by_class),
 )  # fmt: skip
 OTHERS = aliases(
-    "prefill_replicas", "dtype", "kv_dtype",
+    "prefill_replicas", "serving_engine", "held_steps", "dtype", "kv_dtype", "dense_dtype",
     Alias("serving.speculation", "speculate", "K,A", by_name("drafted", "acceptance")),
     "layout.tp", "layout.ep", "layout.pp", "site",
     Alias("catalog", takes="DIR"),
     "traffic.trace.format",
     Alias("traffic.trace.start", "from"),
     Alias("traffic.trace.end", "to"),
+    "traffic.rounds", Alias("traffic.range", takes="LEAST,MOST", read=by_name("least", "most")),
     "traffic.spread", "traffic.cached_share", "traffic.burstiness", "traffic.think",
     "traffic.turns", "traffic.samples",
     Alias("traffic.search", takes="D,W,B", read=by_name("depth", "width", "branching")),
@@ -37,7 +38,7 @@ OTHERS = aliases(
     "seed", "serving.routing", "serving.when_full", "serving.block",
     Alias("serving.prefix_cache", takes="SIZE", read=by_size),
     Alias("serving.autoscale", takes="MIN,LOAD,TIME", read=by_name("least", "load", "startup")),
-    "serving.failures.mtbf", "serving.failures.repair", "engine", "warm_up", "timeline",
+    "serving.failures.mtbf", "serving.failures.repair", "kernel", "warm_up", "timeline",
 )  # fmt: skip
 
 

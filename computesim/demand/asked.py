@@ -15,7 +15,7 @@ from computesim.demand.progress import progress_at
 from computesim.demand.usage import relative_price, response, usage_at
 from computesim.errors import Fault, ScenarioError
 from computesim.lengths import lognormal_length, representative_lengths
-from computesim.quantities import Work
+from computesim.quantities import Work, serving_engine
 from computesim.traced import least, opaque
 from computesim.workload.adoption import TokenFlow, Usage, daily_tokens
 from computesim.workload.post_training import rl_step
@@ -110,6 +110,7 @@ def _serving(
                     tier.tpot.at(year),
                     busy,
                     progress.inference,
+                    serving_engine(tier.serving.engine.at(year)),
                 )
 
 
@@ -151,7 +152,7 @@ def _rl(moment: Moment, name: str, progress: Progress) -> RLDemand:
         recipe=recipe,
         response_tokens=plan.response_tokens.at(year),
         response_spread=plan.response_spread.at(year),
-        max_response_tokens=plan.max_response_tokens.at(year),
+        max_response_tokens=_longest(plan, model, year),
         verifier_seconds=plan.verifier.seconds.at(year),
         dtype=plan.dtype.at(year),
         works=works,
@@ -184,6 +185,18 @@ def _lengths(mean: float, spread: float, cap: float) -> tuple[float, ...]:
     return representative_lengths(lognormal_length(mean, spread, cap), 8)
 
 
+def _longest(plan: PostTraining, model: Architecture, year: float) -> float:
+    """Return the tokens at which a rollout is cut: at the latest where the context ends.
+
+    Unless the mean rollout does not fit into it either, which is a remark of the results.
+    """
+    cap, room = (
+        plan.max_response_tokens.at(year),
+        model.context_length - plan.prompt_tokens.at(year),
+    )
+    return least(cap, room) if plan.response_tokens.at(year) < room else cap
+
+
 def _recipe(moment: Moment, plan: PostTraining, model: Architecture) -> RLRecipe:
     """Return the recipe of one RL step."""
     year = moment.year
@@ -198,7 +211,7 @@ def _recipe(moment: Moment, plan: PostTraining, model: Architecture) -> RLRecipe
     lengths = _lengths(
         plan.response_tokens.at(year),
         plan.response_spread.at(year),
-        plan.max_response_tokens.at(year),
+        _longest(plan, model, year),
     )
     depth = round(search.depth.at(year))
     return RLRecipe(

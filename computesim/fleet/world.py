@@ -8,7 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from computesim.arrays import Floats
-from computesim.cells.measured import measure
+from computesim.cells.measured import measure, questions
+from computesim.cells.measuring import measure_ahead
 from computesim.cells.memo import Memo
 from computesim.cells.operation import operation_at
 from computesim.demand.asked import demand_at
@@ -97,6 +98,7 @@ def simulate(
     memo: Memo,
     replication: int = 0,
     progress: Progress | None = None,
+    jobs: int | None = None,
 ) -> World:
     """Return one replication of a scenario.
 
@@ -108,17 +110,23 @@ def simulate(
         Cells and fleets that are known already.
     replication : int
     progress : callable, optional
-        Called with steps done, steps in all, and what is being done.
+        Called with cells done, cells in all, and what is being done.
+    jobs : int, optional
+        Processes that measure cells, this one included; all usable cores by default.
     """
     road = roadmap(scenario, catalog)
     moments = [Moment(scenario, catalog, year) for year in road.years]
     demands = [demand_at(moment) for moment in moments]
     operations = [operation_at(moment, replication) for moment in moments]
-    steps, cells = len(road.years) * scenario.simulation.replications, []
-    for t, year in enumerate(road.years):
-        if progress:
-            progress(replication * len(road.years) + t, steps, f"simulating {year}")
-        cells.append(measure(demands[t], road.in_fleet(t), operations[t], memo))
+    wanted = [(demands[t], road.in_fleet(t), operations[t]) for t in range(len(road.years))]
+    rounds = scenario.simulation.replications
+
+    def tell(done: int, cells: int) -> None:
+        if progress and cells:
+            progress(replication * cells + done, rounds * cells, "measuring cells")
+
+    measure_ahead((q for year in wanted for q in questions(*year)), memo, jobs, tell)
+    cells = [measure(*year, memo) for year in wanted]
     around = [surroundings_at(moment, road) for moment in moments]
     years = stock(road, moments, demands, operations, cells, around, memo)
     return World(scenario, catalog, road, tuple(years), memo, replication)

@@ -5,20 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
-from itertools import product
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from computesim.arrays import Ints
+from computesim.hardware.layout_degrees import (
+    LARGEST_TP,
+    SEARCHED,
+    FixedDegrees,
+    divisors,
+    expert_degrees,
+    interleavings,
+    microbatches,
+    powers,
+    splits_sequence,
+    splits_stage,
+    tensor_degrees,
+)
+from computesim.quantities import TrainingLoad
 
 RECOMPUTE: Final = ("none", "selective", "full")  #: what the backward pass computes again
 OFFLOAD: Final = ("none", "optimiser", "all")  #: what host memory holds: Adam, or all of the state
-LARGEST_TP: Final = 16
 LEAST_EP: Final = 64  #: pieces of experts tried where their number is not known
-MOST_EP: Final = 256
-MOST_SPLIT: Final = 8  #: pieces of one expert
+STAGES: Final = (1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128)  #: tried for any depth
 FEWER_STAGES: Final = 32  #: deepest pipeline tried on fewer accelerators than `MANY`
 MOST_STAGES: Final = 128  #: and on more
 MANY: Final = 2048
@@ -122,49 +133,72 @@ class LayoutGrid:
 
 
 def candidates(
-    n_accelerators: int,
-    n_layers: int,
-    n_moe_layers: int,
+    load: TrainingLoad,
     domain: int,
-    seq_len: int,
+    n_accelerators: int,
     batch_sequences: float,
-    n_experts: int = 0,
+    fixed: FixedDegrees = SEARCHED,
 ) -> LayoutGrid:
     """Return the layouts worth evaluating for a job.
 
     Parameters
     ----------
-    n_accelerators : int
-        Accelerators at hand; what the degrees do not divide stays idle.
-    n_layers, n_moe_layers : int
-        Of the model; pipelines cut between layers, expert parallelism needs MoE layers.
+    load : TrainingLoad
+        Heads, layers, experts and sequences are cut as `layout_degrees` says.
     domain : int
         Scale-up domain; tensor parallelism stays inside.
-    seq_len : int, token
-        Tokens of a sequence; context parallelism is tried for long ones.
+    n_accelerators : int
+        Accelerators at hand; what the degrees do not divide stays idle.
     batch_sequences : float
         Sequences of one optimiser step; more replicas than that would idle. Where they are few for
         the machine, context parallelism is tried for short sequences too.
-    n_experts : int
-        Routed experts of a layer, over which expert parallelism divides; 0 where not known.
+    fixed : FixedDegrees
+        These are not searched, and may be beyond what is tried otherwise.
 
     Returns
     -------
     LayoutGrid
         Possibly empty.
     """
-    widest_cp = _widest_cp(n_accelerators / min(domain, LARGEST_TP) / batch_sequences, seq_len)
-    experts = (n_experts or LEAST_EP) if n_moe_layers > 0 else 1
-    deepest = MOST_STAGES if n_accelerators >= MANY else FEWER_STAGES
-    table = _degrees(min(domain, LARGEST_TP), n_layers, experts, widest_cp, deepest)
+    widest = _widest_cp(n_accelerators / min(domain, LARGEST_TP) / batch_sequences, load.seq_len)
+    table = _degrees(*_options(load, domain, n_accelerators, widest, fixed), fixed.zero)
     tp, pp, ep, cp, vp, zero, microbatch, recompute = table
     replicas = n_accelerators // (tp * pp * cp)
-    dp = np.minimum(replicas, np.int64(max(batch_sequences, 1.0)) // microbatch)
-    dp = np.maximum(dp, 0)
-    dp -= np.where(ep > tp * cp, dp % np.maximum(ep // (tp * cp), 1), 0)  # whole expert groups
+    most = np.minimum(replicas, np.int64(max(batch_sequences, 1.0)) // microbatch)
+    if fixed.dp is None:
+        groups = ep // np.gcd(ep, tp * cp)
+        dp = most - most % groups  # whole expert groups
+    else:
+        dp = np.where(most >= fixed.dp, np.int64(fixed.dp), 0)
     stays = np.zeros(len(dp), dtype=np.int64)
     grid = LayoutGrid(tp, pp, dp, ep, cp, vp, zero, microbatch, recompute, stays)
     return grid.select((dp >= 1) & ((tp * cp * np.maximum(dp, 1)) % ep == 0))
+
+
+_Numbers = tuple[int, ...]
+_Options = tuple[_Numbers, tuple[tuple[int, int], ...], _Numbers, _Numbers, _Numbers, _Numbers]
+
+
+@lru_cache(maxsize=256)
+def _options(
+    load: TrainingLoad, domain: int, n_accelerators: int, widest: int, fixed: FixedDegrees
+) -> _Options:
+    """Return what is tried: tp, (pp, vp), ep, cp, microbatches, and indices of `RECOMPUTE`."""
+    experts = (load.n_experts or LEAST_EP) if load.n_moe_layers > 0 else 1
+    contexts = [c for c in powers(widest) if splits_sequence(load.seq_len, c)]
+    again = range(len(RECOMPUTE))
+    return (
+        _or_fixed(fixed.tp, tensor_degrees(load, domain)),
+        _pipelines(load.n_layers, n_accelerators, fixed),
+        _or_fixed(fixed.ep, expert_degrees(experts, n_accelerators)),
+        _or_fixed(fixed.cp, contexts),
+        _or_fixed(fixed.microbatch, microbatches(load.seq_len)),
+        tuple(i for i in again if fixed.recompute in (None, RECOMPUTE[i])),
+    )
+
+
+def _or_fixed(fixed: int | None, searched: list[int]) -> _Numbers:
+    return tuple(searched) if fixed is None else (fixed,)
 
 
 def _widest_cp(domains_per_sequence: float, seq_len: int) -> int:
@@ -177,44 +211,45 @@ def _widest_cp(domains_per_sequence: float, seq_len: int) -> int:
     return max(seq_len // LONGEST_CP_SHARD, scarce, 1)
 
 
+def _pipelines(
+    n_layers: int, n_accelerators: int, fixed: FixedDegrees
+) -> tuple[tuple[int, int], ...]:
+    """Return the pairs of stages and interleaved pieces of a stage that are tried.
+
+    Stages that divide the layers are tried beside `STAGES` where they divide the machine.
+    """
+    deepest = min(n_layers, MOST_STAGES if n_accelerators >= MANY else FEWER_STAGES)
+    even = {p for p in divisors(n_layers) if n_accelerators % p == 0}
+    stages = sorted(p for p in {*STAGES, *even} if p <= deepest)
+    return tuple(
+        (p, v)
+        for p in _or_fixed(fixed.pp, stages)
+        for v in _or_fixed(fixed.vp, interleavings(n_layers, p))
+        if splits_stage(n_layers, p, v)
+    )
+
+
 @lru_cache(maxsize=64)
 def _degrees(
-    widest_tp: int, n_layers: int, experts: int, widest_cp: int, deepest: int
+    tps: _Numbers,
+    pipelines: tuple[tuple[int, int], ...],
+    pieces: _Numbers,
+    contexts: _Numbers,
+    packed: _Numbers,
+    recompute: _Numbers,
+    zero: int | None,
 ) -> tuple[Ints, ...]:
     """Return the columns tp, pp, ep, cp, vp, zero, microbatch, recompute of all combinations."""
-    most = min(n_layers, deepest)
-    stages = [p for p in (1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128) if p <= most]
-    pieces = expert_degrees(experts)
-    pipelines = [
-        (p, v) for p in stages for v in ((1,) if p == 1 else (1, 2, 4, 8)) if p * v <= n_layers
+    # gradients and weights that are sharded do not mix with pipelines
+    staged = [
+        (pp, vp, stage)
+        for pp, vp in pipelines
+        for stage in _or_fixed(zero, [1, 2, 3] if pp == 1 else [1])
     ]
-    rows = [
-        (tp, pp, ep, cp, vp, zero, microbatch, recompute)
-        for tp, (pp, vp), ep, cp in product(
-            _powers(widest_tp), pipelines, pieces, _powers(widest_cp)
-        )
-        for zero in ((1, 3) if pp == 1 else (1,))  # sharded weights do not mix with pipelines
-        for microbatch, recompute in product((1, 2, 4), range(len(RECOMPUTE)))
-    ]
-    return tuple(np.ascontiguousarray(np.array(rows, dtype=np.int64).T))
-
-
-def expert_degrees(n_experts: int) -> list[int]:
-    """Return the degrees of expert parallelism worth trying.
-
-    They divide the experts, or are multiples of their number: then an expert is itself split.
-
-    Parameters
-    ----------
-    n_experts : int
-        Routed experts of a layer; 1 for a dense model.
-    """
-    if n_experts == 1:
-        return [1]
-    most = min(MOST_EP, MOST_SPLIT * n_experts)
-    return [e for e in _powers(most) if n_experts % e == 0 or e % n_experts == 0]
-
-
-def _powers(largest: int) -> list[int]:
-    """Return 1, 2, 4 … up to `largest`."""
-    return [2**i for i in range(largest.bit_length()) if 2**i <= largest]
+    pp, vp, stage = np.array(staged, dtype=np.int64).reshape(-1, 3).T
+    choices = [np.array(c, dtype=np.int64) for c in (tps, pieces, contexts, packed, recompute)]
+    lengths = (len(tps), len(staged), *(len(choice) for choice in choices[1:]))
+    of_tp, of_stage, *others = np.indices(lengths).reshape(len(lengths), -1)
+    ep, cp, microbatch, again = (c[i] for c, i in zip(choices[1:], others, strict=True))
+    tp = choices[0][of_tp]
+    return tp, pp[of_stage], ep, cp, vp[of_stage], stage[of_stage], microbatch, again

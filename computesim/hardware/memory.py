@@ -145,9 +145,14 @@ def updated_parameters(load: TrainingLoad, grid: LayoutGrid, from_stage: int = 1
 
     By default those whose optimiser state it holds.
     """
+    sharded, whole = _updated(load, grid)
+    return np.where(grid.zero >= from_stage, sharded, whole)
+
+
+def _updated(load: TrainingLoad, grid: LayoutGrid) -> tuple[Floats, Floats]:
+    """Return the parameters of one accelerator, sharded by ZeRO and not."""
     dense, expert = parameters_per_rank(load, grid)
-    sharded = dense / (grid.dp * grid.cp) + expert / expert_replicas(grid)
-    return np.where(grid.zero >= from_stage, sharded, dense + expert)
+    return dense / (grid.dp * grid.cp) + expert / expert_replicas(grid), dense + expert
 
 
 def training_memory(
@@ -189,12 +194,16 @@ def training_memory(
     Rajbhandari 2020 (ZeRO), Zhao 2023 (FSDP), Ren 2021 (ZeRO-Offload).
     """
     stage = stage_stretch(load, grid)
-    whole = np.asarray(sum(parameters_per_rank(load, grid)))
+    sharded, whole = _updated(load, grid)
     layer = np.where(grid.zero >= 3, np.minimum(grid.pp / load.n_layers, 1.0), 0.0) * whole
+
+    moved, nothing = bool(grid.offload.any()), np.zeros(len(grid))
 
     def held(size: float, from_stage: int, kept_below: int) -> tuple[Floats, Floats]:
         """Return the bytes on the accelerator and those in host memory."""
-        state = size * updated_parameters(load, grid, from_stage) * stage
+        state = size * np.where(grid.zero >= from_stage, sharded, whole) * stage
+        if not moved:
+            return state, nothing
         here = grid.offload < kept_below
         return np.where(here, state, 0.0), np.where(here, 0.0, state)
 
@@ -202,7 +211,8 @@ def training_memory(
     gradients, gradients_away = held(recipe.gradient_bytes, 2, 2)
     optimiser, optimiser_away = held(recipe.optimiser_bytes, 1, 1)
     # the CPU reads gradients and writes new weights in host memory, whoever holds the originals
-    passing = np.where(grid.offload == 1, updated_parameters(load, grid) * stage, 0.0)
+    updated = np.where(grid.zero >= 1, sharded, whole)
+    passing = np.where(grid.offload == 1, updated * stage, 0.0)
     passing *= recipe.gradient_bytes + recipe.weight_bytes
     return MemoryGrid(
         weights=weights + layer * recipe.weight_bytes,

@@ -41,6 +41,11 @@ class ServingLayout:
         if (self.tp * self.dp) % self.ep:
             raise ValueError(f"ep {self.ep} does not divide tp · dp = {self.tp * self.dp}")
 
+    def __str__(self) -> str:
+        """Return the degrees that are not 1: `tp 8 pp 2`."""
+        degrees = (("tp", self.tp), ("ep", self.ep), ("pp", self.pp), ("dp", self.dp))
+        return " ".join(f"{name} {n}" for name, n in degrees if n > 1) or "tp 1"
+
     @property
     def n_stage(self) -> int:
         """Accelerators of one pipeline stage."""
@@ -73,11 +78,17 @@ class Replica:
         """Pieces of the cache inside one attention group; more ranks than pieces hold copies."""
         return min(self.layout.tp, max(self.load.kv_shards, 1))
 
+    @property
+    def expert_copies(self) -> float:
+        """Experts held ÷ experts: ranks that they do not divide are filled with further copies."""
+        ep, experts = self.layout.ep, self.load.n_experts
+        return -(-experts // ep) * ep / experts if experts else 1.0
+
     def free_bytes(self) -> float:
         """Return the bytes of one accelerator that weights and the runtime leave, B."""
         split = self.layout.tp * self.layout.pp
         held = (self.load.dense_weight_bytes + self.load.embedding_bytes) / split
-        held += self.load.expert_weight_bytes / self.layout.n_accelerators
+        held += self.load.expert_weight_bytes / self.layout.n_accelerators * self.expert_copies
         return self.machine.memory_bytes * (1.0 - self.own.memory_reserve) - held
 
     def expert_flop(self) -> float:

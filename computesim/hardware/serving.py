@@ -12,6 +12,7 @@ import numpy as np
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.efficiency import efficiency
+from computesim.hardware.possible import divides, misfits
 from computesim.hardware.replica import Replica, ServingLayout
 from computesim.hardware.serving_efficiency import (
     GENERAL_ENGINE,
@@ -33,7 +34,7 @@ __all__ = [
     "serving_step",
 ]
 
-LARGEST_TP: Final = 16  #: beyond it heads no longer divide
+LARGEST_TP: Final = 16  #: that is tried; hardly a model gains from more
 UNBOUNDED_TOKENS: Final = 1e15  #: cache capacity of a model without a growing cache
 BATCH_PER_GROUP: Final = 512  #: default decoding sequences per attention group
 READING: Final = 1 / 2  #: of the time to the first token; others' prompts are read before
@@ -76,8 +77,8 @@ def serving_step(
     Raises
     ------
     CapacityError
-        If the weights do not fit, saying by how many GB, or if the layout leaves the scale-up
-        domain with tensor parallelism.
+        If the weights do not fit, saying by how many GB, or if the model or the machine does not
+        allow the layout (`hardware.possible.misfits`).
 
     Notes
     -----
@@ -122,6 +123,20 @@ def serving_step(
     )
 
 
+def held_bytes(load: ServingLoad, accelerator: Accelerator, layout: ServingLayout) -> float:
+    """Return the bytes of weights that one accelerator of a replica holds, B.
+
+    Parameters
+    ----------
+    load : ServingLoad
+    accelerator : Accelerator
+    layout : ServingLayout
+    """
+    replica = _replica(load, accelerator, layout, None, GENERAL_ENGINE)
+    left = accelerator.memory_bytes * (1.0 - replica.own.memory_reserve)
+    return left - replica.free_bytes()
+
+
 def _replica(
     load: ServingLoad,
     accelerator: Accelerator,
@@ -136,15 +151,10 @@ def _replica(
 
 
 def _check(replica: Replica) -> None:
-    """Refuse a layout whose weights do not fit or whose matrices would cross the NIC."""
+    """Refuse a layout that no engine starts with, or whose weights do not fit."""
     layout, machine, name = replica.layout, replica.machine, replica.load.name
-    if layout.tp > machine.scaleup_domain:
-        raise CapacityError(
-            f"tensor parallelism {layout.tp} leaves the scale-up domain of {machine.name} "
-            f"({machine.scaleup_domain} accelerators)"
-        )
-    if layout.dp > 1 and not replica.load.n_experts:
-        raise CapacityError(f"{name} has no experts: attention groups would be separate replicas")
+    for misfit in misfits(replica.load, layout, machine):
+        raise CapacityError(str(misfit))
     free = replica.free_bytes()
     if free <= 0:
         raise CapacityError(
@@ -168,25 +178,34 @@ def _cache(replica: Replica, max_batch: int) -> tuple[int, float]:
 def serving_layouts(load: ServingLoad, accelerator: Accelerator) -> Iterator[ServingLayout]:
     """Yield the layouts worth considering, small replicas first.
 
-    Tensor parallelism and, for experts, one attention group per accelerator over 1, 2, 4 … up to
-    the scale-up domain; after that, where there is a NIC, experts over several domains and
-    pipelines of whole domains.
+    Tensor parallelism and, for experts, attention groups of 1, 2, 4 or 8 accelerators over 2, 4 …
+    up to the scale-up domain; after that, where there is a NIC, experts over several domains and
+    pipelines of whole domains. Only degrees that divide the model (`hardware.possible`).
     """
     domain = accelerator.scaleup_domain
     sizes = sorted({2**i for i in range(domain.bit_length()) if 2**i <= domain} | {domain})
+    degrees = [n for n in sizes if n <= LARGEST_TP and divides(load, n)]
     for n in sizes:
-        if n <= LARGEST_TP:
+        if n in degrees:
             yield ServingLayout(tp=n)
         if load.n_experts and 1 < n <= load.n_experts:
-            for tp in (1, 2, 4, 8):
-                if n > tp and n % tp == 0:
-                    yield ServingLayout(tp=tp, ep=n, dp=n // tp)
+            yield from _groups(n)
     if accelerator.nic_bandwidth > 0:
-        widest = max(n for n in sizes if n <= LARGEST_TP)
         for domains in (2, 4, 8, 16):
             if 1 < domains * domain <= load.n_experts:
-                yield ServingLayout(ep=domains * domain, dp=domains * domain)
-            yield ServingLayout(tp=widest, pp=domains)
+                yield from _groups(domains * domain, domain)
+            if domains <= load.n_layers:
+                yield ServingLayout(tp=max(degrees), pp=domains)
+
+
+def _groups(n: int, domain: int = LARGEST_TP) -> Iterator[ServingLayout]:
+    """Yield the attention groups that share experts spread over n accelerators, small ones first.
+
+    A larger group reads a prompt sooner, and keeps fewer copies of the dense weights.
+    """
+    for tp in (1, 2, 4, 8):
+        if tp < n and n % tp == 0 and tp <= domain:
+            yield ServingLayout(tp=tp, ep=n, dp=n // tp)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,15 +4,17 @@ Fitted by ``benchmarks/fit_serving.py`` to measured closed-loop points (Inferenc
 republished in the silicon samples of ai-dynamo/aiconfigurator): time per output token and time to
 first token of Llama-3.1-70B, DeepSeek-R1 and V3 and gpt-oss-120b (840 points) on Hopper and
 Blackwell, in vLLM, SGLang and TensorRT-LLM. Llama-3.1-8B, Qwen3-32B and Qwen3.5-397B-A17B (720
-points) are left out. Absolute errors, median and p90: time per output token 9 and 31 % fitted, 10
-and 27 % left out; time to first token 28 and 71 % fitted, 27 and 75 % left out. With each family
+points) are left out. Absolute errors, median and p90: time per output token 9 and 31 % fitted, 11
+and 27 % left out; time to first token 26 and 65 % fitted, 25 and 73 % left out. With each family
 left out in turn: 14 and 37 %, 29 and 83 %; without gpt-oss no experts are left in vLLM (25 %).
 
 Not fitted: `grouped_gemm` and `half_expert`, from the MoE kernel tables of aiconfigurator (SGLang
 0.5.14: whole experts at 16,384 tokens reach 0.53 to 0.60 of a dense multiplication in fp8 on
 Hopper, 0.39 in fp8 and 0.76 in nvfp4 on B200; an eighth of each reaches half to two thirds of it);
 `expert_rows`, the smallest tile of the tensor cores; `prefill_attention`; what says estimate.
-`bend` agrees with the GEMM tables of narrow dtypes (1.0 to 1.5; bf16 2 to 3).
+`bend` agrees with the GEMM tables of narrow dtypes (1.0 to 1.5; bf16 2 to 3). `poll_steps` are the
+launch options of InferenceX (benchmarks/dsr1_fp8_b200.sh: --scheduler-recv-interval; none in
+dsr1_fp8_h200.sh); with them SGLang's `request` and `held_steps` were fitted again, alone.
 
 Some points cannot be met: DeepSeek-R1 in TensorRT-LLM partly drafts tokens and does not say so;
 Llama-3.1-8B fp8 in vLLM reads prompts beyond the peak of the machine (a prefix cache); Qwen3-32B
@@ -21,15 +23,18 @@ on GB200 is slower at two clients than at thirty-two, or spreads its clients ove
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
 from computesim.hardware.accelerator import Accelerator
+from computesim.quantities import serving_engine
 
 GRAPH_TOKENS: Final = 512  #: largest step that is replayed as a CUDA graph, tokens of a group
 GRAPH_STEP: Final = 8  #: graphs are captured every so many tokens above this size
+FEW_CLIENTS: Final = 16  #: below it the recipes of InferenceX poll more often
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,9 @@ class Engine:
     """Steps without prompts between those that read some, where attention groups decode together:
     TensorRT-LLM holds them back for 50 steps by default, 60 in the recipes of InferenceX
     (`attention_dp_config.timeout_iters`), SGLang for 30 (`prefill_delayer_max_delay_passes`)"""
+    #: steps between two looks of the scheduler at new requests on Blackwell, for few clients and
+    #: for many, as published benchmarks launch it; elsewhere it looks before each step
+    poll_steps: tuple[float, float] = (1.0, 1.0)
     quantised_cache: bool = False  #: 8-bit cache beside 8-bit weights on Hopper too
 
     def kv_dtype(self, weight_dtype: str, accelerator: Accelerator) -> str:
@@ -93,8 +101,29 @@ class Engine:
         """
         if weight_dtype in ("bf16", "fp16", "fp32"):
             return "bf16"
-        blackwell = "blackwell" in accelerator.generation or accelerator.generation == "rubin"
-        return "fp8" if self.quantised_cache or blackwell else "bf16"
+        return "fp8" if self.quantised_cache or _is_blackwell(accelerator) else "bf16"
+
+    def held(self, accelerator: Accelerator, clients: float = math.inf) -> float:
+        """Return the steps that a client waits for its first token besides.
+
+        Parameters
+        ----------
+        accelerator : Accelerator
+        clients : float
+            That wait for their answers; infinite where requests come by themselves.
+
+        Returns
+        -------
+        float
+            Until the scheduler looks at the request, half of the steps from look to look on
+            average, and until the token is streamed.
+        """
+        few, many = self.poll_steps if _is_blackwell(accelerator) else (1.0, 1.0)
+        return self.held_steps + ((few if clients < FEW_CLIENTS else many) - 1.0) / 2.0
+
+
+def _is_blackwell(accelerator: Accelerator) -> bool:
+    return "blackwell" in accelerator.generation or accelerator.generation == "rubin"
 
 
 _HOPPER: Final = ServingKernels(
@@ -136,8 +165,9 @@ ENGINES: Final[Mapping[str, Engine]] = MappingProxyType(
             eager_layer=175e-6,
             eager_expert=179e-6,
             prompt_gap=30,
-            request=0.0368,
-            held_steps=20.4,
+            request=0.127,
+            held_steps=3.14,
+            poll_steps=(10.0, 30.0),
             mixes=False,
         ),
         "trtllm": Engine(
@@ -154,8 +184,8 @@ ENGINES: Final[Mapping[str, Engine]] = MappingProxyType(
         ),
     }
 )
-ALIASES: Final = {"trt": "trtllm", "tensorrt-llm": "trtllm", "tensorrt_llm": "trtllm"}
-#: geometric means of the three; what a projection takes, where nobody says which engine serves
+#: geometric means of the three, its delay an estimate between them; what a projection takes, where
+#: nobody says which engine serves
 GENERAL_ENGINE: Final = Engine(
     name="general",
     step=1.11e-3,
@@ -169,8 +199,8 @@ GENERAL_ENGINE: Final = Engine(
 #: published ÷ predicted, 10th and 90th percentile over models that were not fitted
 BANDS: Final[Mapping[str, tuple[float, float]]] = MappingProxyType(
     {
-        "tpot_ms": (0.83, 1.24),
-        "ttft_ms": (0.62, 1.90),
+        "tpot_ms": (0.85, 1.28),
+        "ttft_ms": (0.62, 1.87),
         "output_tokens_per_s_per_accelerator": (0.81, 1.20),
     }
 )
@@ -190,12 +220,16 @@ def serving_kernels(accelerator: Accelerator) -> ServingKernels:
 
 
 def engine_named(name: str) -> Engine:
-    """Return an engine by name; the general one where the name is empty or unknown.
+    """Return an engine by what it is called; the general one where nothing is said.
 
     Parameters
     ----------
     name : str
-        vllm, sglang, trtllm, with or without a suffix.
+        As `quantities.serving_engine` reads it.
+
+    Raises
+    ------
+    ValueError
+        If nothing of that name is known.
     """
-    key = name.strip().lower()
-    return ENGINES.get(ALIASES.get(key, key), GENERAL_ENGINE)
+    return ENGINES.get(serving_engine(name), GENERAL_ENGINE)

@@ -60,6 +60,14 @@ class Compute:
         top = ceiling(self.own.training_gemm, dtype)
         return machine.peak(dtype) * min(top * sustained(machine, self.own), 1.0)
 
+    @property
+    def highest_rate(self) -> float:
+        """FLOP/s of model work that one accelerator exceeds under no layout."""
+        machine, own = self.machine, self.own
+        dense = max(self.rate(self.dtype), self.rate("bf16"))
+        scores = machine.peak("bf16") * own.training_attention * sustained(machine, own)
+        return max(dense, dense * own.training_grouped, scores)
+
     def narrowness(self, dtype: str) -> float:
         """Return how many times faster than bf16 the cores are: shapes must grow alike."""
         return self.machine.peak(dtype) / self.machine.peak("bf16")

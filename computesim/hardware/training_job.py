@@ -13,6 +13,7 @@ from computesim.errors import CapacityError, near_miss
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.efficiency import Efficiency, efficiency
 from computesim.hardware.layout import OFFLOAD, LayoutGrid, TrainingLayout, candidates
+from computesim.hardware.layout_degrees import SEARCHED, FixedDegrees
 from computesim.hardware.memory import (
     MemoryGrid,
     Recipe,
@@ -87,7 +88,7 @@ class StepTimes:
 
 @dataclass(frozen=True, slots=True)
 class TrainingJob:
-    """Everything about a job but its layout."""
+    """Everything about a job but its layout, of which some degrees may be settled."""
 
     load: TrainingLoad
     accelerator: Accelerator
@@ -96,6 +97,7 @@ class TrainingJob:
     recipe: Recipe
     own: Efficiency
     wires: Wires
+    fixed: FixedDegrees = SEARCHED  #: what of its layout is settled
 
     @classmethod
     def of(
@@ -169,20 +171,26 @@ class TrainingJob:
             known = ", ".join(OFFLOADING)
             raise ValueError(f"{offload!r} is not one of {known}. {hint}".strip())
         load, chip = self.load, self.accelerator
-        shape = (load.n_layers, load.n_moe_layers, chip.scaleup_domain)
         sequences = self.batch_tokens / load.seq_len
-        grid = candidates(int(n_accelerators), *shape, load.seq_len, sequences, load.n_experts)
+        grid = candidates(load, chip.scaleup_domain, int(n_accelerators), sequences, self.fixed)
         has_host = min(chip.host_bandwidth, chip.host_memory, chip.host_memory_bandwidth) > 0
         if offload in OFFLOAD:
             if not has_host:
                 raise CapacityError(f"{chip.name} has no known host memory to offload to")
-            return _distinct(grid.offloaded(offload))
+            return self._distinct(grid.offloaded(offload))
         if offload == "auto" and has_host:
             for what in OFFLOAD[1:]:
                 if self.fitting(grid).any():
                     break
                 grid = grid.joined(grid.select(grid.offload == 0).offloaded(what))
-        return _distinct(grid)
+        return self._distinct(grid)
+
+    def _distinct(self, grid: LayoutGrid) -> LayoutGrid:
+        """Return a grid without ZeRO-3 where one rank holds all; offloading `all` needs it."""
+        if self.fixed.zero is not None:
+            return grid
+        alone = (grid.dp * grid.cp == 1) & (expert_replicas(grid) <= 1)
+        return grid.select((grid.offload == 2) | (grid.zero < 3) | ~alone)
 
     def fitting(self, grid: LayoutGrid) -> npt.NDArray[np.bool_]:
         """Return which layouts fit into memory, shape (k,)."""
@@ -200,6 +208,11 @@ class TrainingJob:
     def compute(self, grid: LayoutGrid) -> Floats:
         """Return the compute seconds of one microbatch on the mean stage, shape (k,)."""
         return self._computing.seconds(grid)
+
+    @property
+    def highest_rate(self) -> float:
+        """FLOP/s of model work that one accelerator exceeds under no layout."""
+        return self._computing.highest_rate
 
     @property
     def _computing(self) -> Compute:
@@ -284,12 +297,6 @@ class TrainingJob:
             host_seconds=float(times.optimiser[index]) if grid.offload[index] else 0.0,
             bandwidth=min(float(self.traffic_seconds(grid)[index]) / seconds, 1.0),
         )
-
-
-def _distinct(grid: LayoutGrid) -> LayoutGrid:
-    """Return a grid without ZeRO-3 where one rank holds everything; offloading `all` needs it."""
-    alone = (grid.dp * grid.cp == 1) & (expert_replicas(grid) <= 1)
-    return grid.select((grid.offload == 2) | (grid.zero < 3) | ~alone)
 
 
 def pipeline_bubble(grid: LayoutGrid, n_microbatches: Floats) -> Floats:

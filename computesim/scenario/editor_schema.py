@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from computesim.scenario.fields import MARK, Name, Quantity, Shares, Word
+from computesim.quantities import ENGINES
+from computesim.scenario.fields import MARK, EngineName, Quantity, Shares, Word
 from computesim.scenario.reading import INTERPOLATIONS, LAWS
 from computesim.scenario.schema import Tree
 
@@ -95,6 +96,8 @@ def _definition_name(field: Any) -> str:
         unit = field.unit.replace("/", "_per_").replace("1", "number")
         ends = [f"{e:g}" for e in (field.minimum, field.maximum) if math.isfinite(e)]
         return "_".join(["quantity", unit, *ends])
+    if isinstance(field, EngineName):
+        return "engine"
     if isinstance(field, Word):
         return "word_" + "_".join(field.words)
     return f"{type(field).__name__.lower()}_{field.table}"
@@ -168,14 +171,12 @@ def _laws() -> list[dict[str, Any]]:
 
 def _word(field: Any) -> dict[str, Any]:
     word = {"enum": list(field.words)} if isinstance(field, Word) else {"type": "string"}
-    what = (
-        f"one of {', '.join(field.words)}"
-        if isinstance(field, Word)
-        else (
-            f"a name of {field.table}"
-            + (", or none" if isinstance(field, Name) and field.none else "")
-        )
-    )
+    if isinstance(field, Word):
+        what = f"one of {', '.join(field.words)}"
+    elif isinstance(field, EngineName):
+        what = f"one of {', '.join(ENGINES)}; a version may follow"
+    else:
+        what = f"a name of {field.table}" + (", or none" if field.none else "")
     return {
         "description": f"{what}; it may change over the years",
         "anyOf": [word, _object({"value": word}, ["value"]), *_path(word, ("step",))],

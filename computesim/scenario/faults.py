@@ -76,8 +76,10 @@ def plain_faults(
                 accepted = f"it is required: {_description(key, tree)}"
                 faults.append(_fault(key, ("missing", accepted, ""), places, file, of_key=True))
         elif kind == "extra_forbidden":
-            known = list(_kind(key[:-1], tree).model_fields)
-            told = ("unknown key", f"one of {', '.join(known)}", near_miss(str(key[-1]), known))
+            part, word = _kind(key[:-1], tree), str(key[-1])
+            known = list(part.model_fields)
+            hint = part.RENAMED.get(word) or near_miss(word, known)
+            told = ("unknown key", f"one of {', '.join(known)}", hint)
             faults.append(_fault(key, told, places, file, of_key=True))
         elif key[-1:] == ("[key]",):
             told = (quoted(key[-2]), "a name that is a text", "put it in quotes")

@@ -15,6 +15,8 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, core_schema
 
 from computesim import units
+from computesim.errors import near_miss
+from computesim.quantities import ENGINES, serving_engine
 from computesim.scenario.context import Context, quoted, rejected, remedy
 from computesim.scenario.reading import PATH_OPTIONS, PROVENANCE, NumberReading, Reading, year
 from computesim.scenario.values import Choice, Mix, Value
@@ -130,6 +132,20 @@ class Word(_Word):
             hint = remedy(word, self.words) if isinstance(word, str) else ""
             hint = hint if hint.startswith("did") else ""
             reading.complain(key, quoted(word), f"one of {', '.join(self.words)}", hint)
+
+
+@dataclass(frozen=True)
+class EngineName(_Word):
+    """A program that serves, with or without a version."""
+
+    def check(self, word: Any, key: Key, reading: Reading) -> None:
+        """Complain about a name that no engine has."""
+        try:
+            serving_engine(word if isinstance(word, str) else repr(word))
+        except ValueError:
+            accepted = f"one of {', '.join(ENGINES)}; a version may follow"
+            hint = near_miss(word.lower(), ENGINES) if isinstance(word, str) else ""
+            reading.complain(key, quoted(word), accepted, hint)
 
 
 @dataclass(frozen=True)

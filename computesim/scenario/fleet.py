@@ -53,7 +53,8 @@ class Reliability(Part):
     )
     checkpoint_interval: Annotated[Value, Quantity("s", minimum=1)] = optional(
         {"low": "2 min", "central": "30 min", "high": "180 min", "source": "meta-reliability"},
-        "Time between two checkpoints.",
+        "Longest time between two checkpoints; jobs that fail often save at the interval of least "
+        "waste.",
     )
     checkpoint_stall: Seconds = optional(
         {"low": "0.5 s", "central": "5 s", "high": "60 s", "source": "bytecheckpoint"},
@@ -61,7 +62,7 @@ class Reliability(Part):
     )
     spare_share: Share = optional(
         {"low": 0.02, "central": 0.05, "high": 0.1, "source": "stas00-ml-engineering"},
-        "Spare nodes over nodes in use.",
+        "Spare nodes over nodes in use; a job waits while more are in repair.",
     )
     operational_share: Annotated[Value, Quantity("1", minimum=0.01, maximum=1)] = optional(
         {"low": 0.75, "central": 0.8, "high": 0.85, "source": "uptime-gpu-utilisation"},

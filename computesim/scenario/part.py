@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -19,6 +20,8 @@ class Part(BaseModel):
         protected_namespaces=(),
         defer_build=True,  # each part is built once, inside the tree: half the start-up time
     )
+
+    RENAMED: ClassVar[Mapping[str, str]] = {}  #: what is meant by keys that have another name now
 
 
 def required(description: str, **bounds: Any) -> Any:

@@ -21,6 +21,7 @@ from computesim.scenario.fields import (
     Tokens,
 )
 from computesim.scenario.part import Part, optional, required
+from computesim.scenario.serving import Serving
 from computesim.scenario.values import Choice, Value
 
 
@@ -147,6 +148,7 @@ class Tier(Part):
     tpot: Annotated[Value, Quantity("s", minimum=0)] = optional(
         "30 ms", "Time per output token that 90 % of the requests must meet."
     )
+    serving: Serving = optional({}, "How the requests are served.")
 
 
 class Traffic(Part):

@@ -147,6 +147,19 @@ class Word(Form):
 
 
 @dataclass(frozen=True)
+class EngineName(Form):
+    """A program that serves, with or without a version."""
+
+    takes = "NAME"
+
+    def read(self, raw: Any, context: Context) -> tuple[str, Reading]:
+        """Return the name."""
+        reading = Reading(context)
+        fields.EngineName().check(raw, (), reading)
+        return str(raw), reading
+
+
+@dataclass(frozen=True)
 class ByClass(Form):
     """A number of each class of requests, by name."""
 
@@ -184,3 +197,4 @@ Spread = Annotated[float, Number(minimum=0, maximum=4)]
 Share = Annotated[float, Number(minimum=0, maximum=1)]
 Tokens = Annotated[float, Number("token", minimum=1, maximum=1e7)]
 Dtype = Annotated[str, Word(*DTYPE_BYTES)]
+OptionalDtype = Annotated[str | None, Word(*DTYPE_BYTES)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -31,9 +31,14 @@ class Simulation(Part):
     seed: int = optional(1, "Seed of all random streams.", ge=0, lt=2**63)
     replications: int = optional(1, "Independent replications.", ge=1, le=10_000)
     requests: int = optional(1000, "Requests of each serving cell.", ge=10, le=100_000_000)
-    engine: Literal["numba", "simpy"] = optional(
-        "numba", "`numba` for speed; `simpy` runs the readable twin, with the same result."
+    kernel: Literal["numba", "simpy"] = optional(
+        "numba",
+        "The event loop: `numba` for speed; `simpy` runs the readable twin, with the same result.",
     )
+
+    RENAMED: ClassVar[dict[str, str]] = {
+        "engine": "kernel is meant; the program that serves is tiers.….serving.engine"
+    }
 
 
 class Tree(Part):

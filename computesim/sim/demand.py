@@ -11,6 +11,14 @@ from computesim.sim.levels import ServiceLevel
 from computesim.sim.streams import stream
 from computesim.sim.trace import Trace, merged
 
+RESIDENCES = 2.5  #: arrivals last this many times as long as a request stays
+MOST_REQUESTS = 150_000  #: of one run
+JUDGED = 0.6  #: share of the arrivals that are judged; the rest keeps the pool full meanwhile
+#: share of the time in which all clients of a closed loop are there, after which no more is judged
+JUDGED_OF_CLIENTS = 0.7
+#: requests of each client in a closed loop at least
+ROUNDS_AT_WORK = 20
+
 
 @dataclass(frozen=True, slots=True)
 class Demand:
@@ -21,7 +29,7 @@ class Demand:
     priority: tuple[int, ...] = ()  #: of each class; 0 goes first; all the same where empty
     clients: int = 0  #: requests outstanding in a closed loop; 0: requests come by themselves
     think_seconds: float = 0.0  #: of a client, from an answer to its next request, s
-    warm: bool = True  #: the pool is found at work; otherwise it is empty at first
+    warm: bool = True  #: the pool is found at work; otherwise it is empty at first, all is judged
     judged: float = 1.0
     """share of the arrivals that are judged, the first ones: those at the end decode while nobody
     joins any more; of a closed loop, share of the time until the first client is done"""

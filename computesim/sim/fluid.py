@@ -88,7 +88,8 @@ def steady_state(
         batch = min(wanted, most)
         idle = _Prompts(0.0, 0.0, 0.0)
         before, plain = seconds, _step(batch, idle, lengths.context, service, weight_seconds)
-        seconds, room = plain, service.token_budget // n - _fullest(batch, n)
+        beside = batch if service.mixes else 0.0  # sequences that decode while prompts are read
+        seconds, room = plain, service.token_budget // n - _fullest(beside, n)
         if room <= 0.0 < lengths.fresh:  # no token is left for prompts
             full = True
         elif lengths.fresh > 0.0:  # otherwise somebody else has read the prompts
@@ -103,9 +104,9 @@ def steady_state(
             share = rate * lengths.fresh * before / chunk
             pairs = lengths.pairs * chunk / lengths.fresh
             prompts = _Prompts(chunk, pairs, min(pace, room))
-            mixed = _step(batch, prompts, lengths.context, service, weight_seconds)
-            seconds += min(share, 1.0) * (mixed - plain)
-            full = pace >= room and share >= 1.0
+            added = _step(beside, prompts, lengths.context, service, weight_seconds)
+            seconds += min(share, 1.0) * (added - plain * service.mixes)
+            full = chunk >= room * n and share >= 1.0
         if seconds - before <= 1e-3 * seconds or full or wanted >= most:
             break
     reading = 1.0 - plain / seconds if seconds > 0 else 0.0

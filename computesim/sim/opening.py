@@ -13,6 +13,7 @@ import numpy.typing as npt
 from computesim.arrays import Floats
 from computesim.errors import SimulationError
 from computesim.sim.chains import Chains
+from computesim.sim.clients import delayed, show_to_clients
 from computesim.sim.operation import Operation
 from computesim.sim.records import OUTCOME, REPLICA, REQUEST, STAGE, TOTALS, Records
 from computesim.sim.runs import ServingRun, Timeline
@@ -53,7 +54,7 @@ def play_pool(
     stop_after: int | None,
     last_arrival: float,
 ) -> ServingRun:
-    """Play requests on a pool, and return what happened.
+    """Play requests on a pool, and return what happened, as its clients see it.
 
     Parameters
     ----------
@@ -76,17 +77,19 @@ def play_pool(
     if not 1 <= target <= n:
         raise SimulationError(f"stop_after is {target}; expected 1 to {n} requests")
     rows, tables = service_rows([(plain, table) for plain, table, _ in kinds])
-    rules, width = how.rules(routing, target, lanes), how.bin_seconds
+    rules, width, front = how.rules(routing, target, lanes), how.bin_seconds, kinds[0][0]
     n_bins = _likely_bins(last_arrival, width)
     while True:
         replicas = replicas_of([count for _, _, count in kinds], how)
         played = requests.copy() if width else requests
-        extras = how.extras(routing, stages.copy(), played, rows, n_all, n_bins)
+        extras = how.extras(routing, delayed(stages, front), played, rows, n_all, n_bins)
         last = serve(played, fresh, rows, tables, rules, replicas, extras)
         seen, totals = played[list(OUTCOME)], replicas[list(TOTALS)]
         if extras is None or not width:
+            show_to_clients(played, front)
             return ServingRun(seen, totals)
         if last <= n_bins * width:
+            show_to_clients(played, front)
             bins = extras.timeline[:, : max(math.ceil(last / width), 1)].copy()
             return ServingRun(seen, totals, Timeline(width, bins))
         n_bins = int(last // width) + 1  # now that the end is known

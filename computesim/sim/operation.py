@@ -99,7 +99,8 @@ class Operation:
     """How a pool is run, beyond its routing."""
 
     slack: int = 8
-    """requests by which the replica that knows the prefix may be ahead of the shortest queue"""
+    """outstanding requests by which a replica may be ahead of the shortest queue and still take a
+    request whose prefix it knows"""
     local_prefix: bool = False
     """what a later stage finds cached is on the replica where the stage before ended, only there"""
     prefix_cache: PrefixCache | None = None  #: instead of given `cached_tokens`
@@ -195,7 +196,7 @@ class Operation:
         n_replicas, n_bins : int
         """
         evicts = bool(services["when_full"].any())
-        two = ROUTINGS[routing] == TWO_CHOICES
+        two, prefix = (ROUTINGS[routing] == rule for rule in (TWO_CHOICES, PREFIX))
         special = (self.prefix_cache, self.decode_pool, self.autoscaler)
         plain = not any(special) and ROUTINGS[routing] <= GIVEN and not evicts
         if plain and not stages.size and not self.failures.size and not self.bin_seconds:
@@ -221,6 +222,9 @@ class Operation:
             plant_codes=np.empty(events, np.int64),
             plant_size=np.zeros(1, np.int64),
             patience=np.zeros(1, np.int64),
+            missing=np.zeros(n * prefix, np.int64),
+            unread=np.zeros(n_replicas * prefix, np.int64),
+            sent=np.zeros(n_replicas * prefix, np.int64),
         )
 
     def _blocks(self) -> tuple[npt.NDArray[np.int32], Ints]:

@@ -75,7 +75,8 @@ REPLICA: Final = np.dtype(
         ("reads", "i8"),  # prompts of which each step takes a chunk
         ("since", "i8"),  # steps since the last one that read a prompt
         ("room", "i8"),  # prompt tokens that a microbatch has room for
-        ("decoding", "i8"),  # sequences that produce a token in each step
+        ("decoding", "i8"),  # sequences whose prompt is read
+        ("emitting", "i8"),  # of them, those that get a token in each step of the run: all or none
         ("running", "i8"),  # admitted sequences
         ("load", "i8"),  # requests sent here and not finished
         ("held", "i8"),  # KV cache that is taken, tokens
@@ -141,7 +142,7 @@ RULES: Final = np.dtype(
         ("routing", "i8"),
         ("stop_after", "i8"),  # finished requests at which to stop
         ("lanes", "i8"),  # priorities
-        ("slack", "i8"),  # requests by which a replica with the prefix may be ahead
+        ("slack", "i8"),  # outstanding requests by which a replica may be ahead of the shortest
         ("local", "i8"),  # 1: what a stage finds cached is on the replica of the stage before
         ("transfer_fixed", "f8"),  # from prefill to decode, s
         ("transfer_per_token", "f8"),  # s/token
@@ -178,3 +179,6 @@ class Extras(NamedTuple):
     plant_codes: Ints  #: failure, or number of failures + replica
     plant_size: Ints  #: entries of this heap, shape (1,)
     patience: Ints  #: decisions in a row to shrink, shape (1,)
+    missing: Ints  #: prompt tokens of each request that its replica had to read, shape (n,)
+    unread: Ints  #: their sum over requests without a first token, shape (replicas,)
+    sent: Ints  #: when a request was last sent to each, counted in requests, shape (replicas,)

@@ -12,7 +12,8 @@ seconds, where `b` counts the tokens of the fullest one, `A` sums over them the
 context that each attends to, `R` is the KV cache that its decodes read and `n`
 the number of its decoding sequences. Attention groups share experts, which take
 the `t` tokens that the mean group has. With one microbatch b and t are T, the
-tokens of the step, and the weights a table of T.
+tokens of the step, and the weights a table of T. Where prompts are not read in
+the steps that decode, they are read first, in steps of their own.
 
 Decodes are spread evenly: the fullest microbatch has ``ceil(N / (groups · stages))`` of N. Of X
 prompt tokens it has as much as the longest chunk in the round, and never less than an even part.
@@ -67,6 +68,10 @@ class Service(NamedTuple):
     """Steps without prompts after one that reads some, while sequences decode: all microbatches
     wait for the fullest one, so that prompts of several are better read together. A prompt that
     is partly read goes on"""
+    mixes: int = 1
+    """1: prompts are read in the steps that decode; 0: first, in steps of their own"""
+    request_seconds: float = 0.0  #: from sending a request until the replica sees it, s
+    held_steps: float = 0.0  #: steps after the first token until the client has it
 
     @property
     def microbatches(self) -> int:
@@ -74,9 +79,14 @@ class Service(NamedTuple):
         return self.groups * self.stages
 
 
-_COSTS: Final = (*Service._fields[:7], "swap_seconds_per_token", "per_shared_token")
+_OUTSIDE: Final = ("request_seconds", "held_steps")  # what only clients notice
+_COSTS: Final = (
+    *Service._fields[:7], "swap_seconds_per_token", "per_shared_token", *_OUTSIDE
+)  # fmt: skip
 #: `Service` as a record, for the kernel.
-SERVICE: Final = np.dtype([(n, "f8" if n in _COSTS else "i8") for n in Service._fields])
+SERVICE: Final = np.dtype(
+    [(n, "f8" if n in _COSTS else "i8") for n in Service._fields if n not in _OUTSIDE]
+)
 
 
 class Replicas(NamedTuple):
@@ -139,7 +149,7 @@ def check_service(service: Service, weight_seconds: npt.ArrayLike) -> tuple[Serv
 
 
 def _rows(service: Service) -> int:
-    """Return the entries of a weight table; the microbatches have to divide the budget."""
+    """Return the entries of a weight table; refuse microbatches that do not divide the budget."""
     if min(service.groups, service.stages) < 1 or service.token_budget % service.microbatches:
         raise SimulationError(
             f"{service.groups} groups and {service.stages} stages; expected at least 1 of each, "
@@ -159,6 +169,8 @@ def _check_cache(service: Service) -> None:
         raise SimulationError(
             f"when_full is {service.when_full}; expected PROMISE, RECOMPUTE, SWAP"
         )
+    if service.mixes not in (0, 1):
+        raise SimulationError(f"mixes is {service.mixes}; expected 0 or 1")
     if not 0 <= service.watermark_tokens < service.kv_capacity_tokens:
         raise SimulationError(
             f"a watermark of {service.watermark_tokens} tokens leaves nothing of "
@@ -182,7 +194,7 @@ def service_rows(services: list[tuple[Service, Floats]]) -> tuple[Records, Float
     rows = np.zeros(len(services), SERVICE)
     tables = np.zeros((len(services), 3, max(table.shape[1] for _, table in services)))
     for k, (service, table) in enumerate(services):
-        rows[k] = tuple(service)
+        rows[k] = tuple(getattr(service, name) for name in SERVICE.names or ())
         block = service.block_tokens
         rows[k]["kv_capacity_tokens"] -= service.kv_capacity_tokens % block
         rows[k]["watermark_tokens"] = -(-service.watermark_tokens // block) * block

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from computesim.arrays import Floats
 from computesim.errors import SimulationError
 from computesim.sim.chains import Chains
+from computesim.sim.clients import delayed
 from computesim.sim.engine import simulate_serving
 from computesim.sim.opening import kinds_of, lanes_of, play_pool, player, requests_of
 from computesim.sim.operation import Operation, Routing
@@ -34,7 +35,7 @@ class Step(NamedTuple):
 
 
 class StepLog(NamedTuple):
-    """What the twin did."""
+    """What the twin did, by the clock of the replicas."""
 
     run: ServingRun
     steps: list[Step]  #: in order of their ends; one that a failure cuts short is not there
@@ -76,8 +77,11 @@ def logged_serving(
             "fewer requests, fewer output tokens or a shorter span of time"
         )
     how = replace(operation or Operation(), bin_seconds=0.0)
-    kinds = kinds_of(replicas, how)
+    service = replicas.service
+    inside = replicas._replace(service=service._replace(request_seconds=0.0, held_steps=0.0))
+    kinds = kinds_of(inside, how)
     opened = requests_of(trace, chains)
+    opened = opened._replace(stages=delayed(opened.stages, service))
     lanes = lanes_of(opened.requests, priority)
     log: list[tuple[int, float, float, int, int]] = []
     play = partial(player("simpy").serve, log=log)

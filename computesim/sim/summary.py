@@ -187,8 +187,8 @@ def _mean(values: Floats) -> Estimate:
     return Estimate(float(values.mean()), width, values.size)
 
 
-def throughput(run: ServingRun, start: float, end: float) -> Figures:
-    """Return requests and tokens per second of an interval.
+def throughput(run: ServingRun, start: float, end: float, skip: int = 0) -> Figures:
+    """Return sequences and tokens per second of an interval, all by what is done in it.
 
     Parameters
     ----------
@@ -196,37 +196,44 @@ def throughput(run: ServingRun, start: float, end: float) -> Figures:
     start, end : float, s
         The interval; for instance from the end of the warm-up to the last arrival, after which
         the pool only empties.
+    skip : int
+        First sequences, found in the middle of their output: their prompts were read before, and
+        half of each is left on average.
 
     Returns
     -------
     dict
-        `requests_per_second` (finished), `prompt_tokens_per_second` (of prompts completed),
+        `requests_per_second`, `prompt_tokens_per_second` (of prompts completed),
         `output_tokens_per_second`; nothing where no time lies between.
 
     Notes
     -----
-    A sequence in the middle of its output counts with the share of time that has passed.
+    A sequence counts with the share of its output that is written in the interval, and its tokens
+    are written evenly from the first to the last: requests and tokens of a short interval fit
+    together, where those that happen to end in it would not.
     """
     if not end > start:
         return {}
     seen = run.requests
-    finished = (seen["finish"] > start) & (seen["finish"] <= end)
-    read = (seen["first"] > start) & (seen["first"] <= end)
+    own = np.arange(seen.size) >= skip
+    read = own & (seen["first"] > start) & (seen["first"] <= end)
     tokens = _written(seen, end) - _written(seen, start)
+    parts = tokens / seen["output_tokens"] * np.where(own, 1.0, 0.5)
+    prompts = seen["prompt_tokens"][read].sum(dtype=np.int64)
     return {
-        "requests_per_second": float(finished.sum()) / (end - start),
-        "prompt_tokens_per_second": float(seen["prompt_tokens"][read].sum(dtype=np.int64))
-        / (end - start),
-        "output_tokens_per_second": tokens / (end - start),
+        "requests_per_second": float(parts.sum()) / (end - start),
+        "prompt_tokens_per_second": float(prompts) / (end - start),
+        "output_tokens_per_second": float(tokens.sum()) / (end - start),
     }
 
 
-def _written(requests: Records, time: float) -> float:
-    """Return the output tokens that are written by a time."""
-    began = requests[requests["first"] <= time]
-    last = np.where(np.isfinite(began["finish"]), began["finish"], np.inf)
-    share = np.minimum((time - began["first"]) / np.maximum(last - began["first"], 1e-12), 1.0)
-    return float((1.0 + share * (began["output_tokens"] - 1.0)).sum())
+def _written(requests: Records, time: float) -> Floats:
+    """Return the output tokens of each request that are written by a time."""
+    began = requests["first"] <= time
+    first = np.where(began, requests["first"], 0.0)
+    last = np.where(began, np.maximum(requests["finish"], first), np.inf)
+    share = np.where(time < last, (time - first) / np.maximum(last - first, 1e-12), 1.0)
+    return np.asarray(np.where(began, 1.0 + share * (requests["output_tokens"] - 1.0), 0.0))
 
 
 def within(requests: Records, ttft: npt.ArrayLike, tpot: npt.ArrayLike) -> npt.NDArray[np.bool_]:

@@ -138,6 +138,8 @@ def _closed(demand: Demand, pool: Pool, counts: tuple[int, ...], engine: Engine)
     The first two requests of each client are warm-up: those that meet a queue at once, and those
     that wait behind them. All clients are there until the first one has no more requests.
     """
+    if not demand.warm:
+        return _benchmark(demand, pool, counts, engine)
     clients = demand.clients
     if len(demand.trace) < 3 * clients:
         raise SimulationError(f"{len(demand.trace)} requests; {clients} clients need three each")
@@ -151,6 +153,14 @@ def _closed(demand: Demand, pool: Pool, counts: tuple[int, ...], engine: Engine)
         judged[2 * clients :] = True
     trial = _trial(demand, trace, run, clients, judged, span, False)
     return trial._replace(saturated=trial.waiting > WAITING * clients)
+
+
+def _benchmark(demand: Demand, pool: Pool, counts: tuple[int, ...], engine: Engine) -> Trial:
+    """Play a closed loop from an empty pool to its end; every request is judged."""
+    trace = replace(demand.trace, arrival=np.zeros(len(demand.trace)))
+    run = _run(demand, trace, pool, counts, engine)
+    judged = np.ones(len(trace), bool)
+    return _trial(demand, trace, run, 0, judged, run.makespan, False)
 
 
 def _trial(

@@ -113,3 +113,10 @@ class Architecture:
     def window_kv_heads(self) -> int:
         """Key-value heads of a windowed layer."""
         return self.n_window_kv_heads or self.n_kv_heads
+
+    @property
+    def kv_head_counts(self) -> tuple[int, ...]:
+        """Key-value heads of full, windowed and linear layers, those that there are."""
+        full = 1 if self.attention == "mla" else self.n_kv_heads
+        windowed = self.window_kv_heads if self.n_window_layers else 0
+        return tuple(n for n in (full, windowed, self.n_linear_key_heads) if n)

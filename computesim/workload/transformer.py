@@ -200,6 +200,8 @@ def serving_load(
         d_expert=arch.d_expert if arch.n_experts else 0,
         n_latent_layers=arch.n_full_layers if arch.attention == "mla" else 0,
         n_linear_layers=arch.n_linear_layers,
+        head_counts=tuple(n for n in (arch.n_heads, arch.n_linear_heads) if n),
+        kv_head_counts=arch.kv_head_counts,
     )
 
 
@@ -242,6 +244,8 @@ def training_load(arch: Architecture, seq_len: int, mtp: bool = True) -> Trainin
             train_flop_per_token(arch, seq_len, mtp=mtp)
             - train_flop_per_token(arch, seq_len, mtp=False)
         ),
+        head_counts=tuple(n for n in (arch.n_heads, arch.n_linear_heads) if n),
+        kv_head_counts=arch.kv_head_counts,
     )
 
 

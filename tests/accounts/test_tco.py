@@ -16,10 +16,10 @@ from computesim.cells.jobs import PretrainingDemand, ServingDemand
 from computesim.cells.measured import Use
 from computesim.cells.serving import Play
 from computesim.cells.sites import by_region, energy_shares, mean_site
-from computesim.cells.training import Failures
 from computesim.fleet.network import Plan, share_of
 from computesim.fleet.power import draw, nameplate
 from computesim.hardware.power import Site, electricity_cost, facility_watts
+from computesim.hardware.reliability import Failures
 from computesim.scenario import Moment, load_scenario
 from computesim.study.verify.disclosure import (
     CACHED,

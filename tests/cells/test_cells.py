@@ -6,13 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from computesim.catalog import load_catalog
 from computesim.cells import serving, training
 from computesim.cells.jobs import PretrainingDemand, RLDemand, ServingDemand
 from computesim.cells.rl import cell as rl
 from computesim.cells.serving import Play, sample_trace
-from computesim.cells.training import Failures
+from computesim.cells.training import TrainingCell
+from computesim.hardware.reliability import Failures
 from computesim.lengths import lognormal_length, representative_lengths
 from computesim.workload.post_training import rl_step
 from computesim.workload.requests import RequestStream
@@ -125,7 +128,7 @@ def test_the_cell_is_the_same_with_the_readable_twin() -> None:
     small = Play(requests=60)
     machine = CATALOG.accelerator("h100-sxm")
     fast = serving.measure(demand(CHAT), machine, small)
-    slow = serving.measure(demand(CHAT), machine, replace(small, engine="simpy"))
+    slow = serving.measure(demand(CHAT), machine, replace(small, kernel="simpy"))
     assert fast.requests == pytest.approx(slow.requests, rel=1e-9)
     assert fast.bandwidth == pytest.approx(slow.bandwidth, rel=1e-9)
 
@@ -149,7 +152,8 @@ def test_llama_3_405b_trains_at_its_published_utilisation() -> None:
     """41 % MFU on 16,384 H100 (Llama 3 herd, table 4); the hardware floor claims 20 %."""
     cell = training.measure(llama_405b(), CATALOG.accelerator("h100-sxm"), NO_FAILURES)
     assert cell.mfu == pytest.approx(0.41, rel=0.2)
-    assert cell.accelerators == 16384
+    assert cell.accelerators == cell.requested == 16384
+    assert not cell.resized
 
 
 def test_failures_cost_what_the_published_run_lost() -> None:
@@ -166,9 +170,10 @@ def test_a_job_that_fails_faster_than_it_saves_checkpoints_more_often() -> None:
 
 def test_a_model_that_does_not_fit_on_the_job_gets_a_larger_one() -> None:
     cell = training.measure(
-        llama_405b(accelerators=8), CATALOG.accelerator("h100-sxm"), NO_FAILURES
+        llama_405b(accelerators=8, duration=1e12), CATALOG.accelerator("h100-sxm"), NO_FAILURES
     )
     assert cell.accelerators >= 128  # 405 B parameters with their optimiser take 6.5 TB
+    assert (cell.requested, cell.resized) == (8, "memory")
 
 
 def test_a_deadline_makes_the_job_larger() -> None:
@@ -178,6 +183,7 @@ def test_a_deadline_makes_the_job_larger() -> None:
     large = training.measure(rushed, machine, NO_FAILURES)
     assert large.accelerators > small.accelerators
     assert large.flop < small.flop
+    assert (large.requested, large.resized) == (8192, "duration")
 
 
 def test_a_job_that_its_batch_cannot_feed_shrinks() -> None:
@@ -187,6 +193,46 @@ def test_a_job_that_its_batch_cannot_feed_shrinks() -> None:
         NO_FAILURES,
     )
     assert 0 < cell.accelerators < 524288
+    assert (cell.requested, cell.resized) == (524288, "batch")
+
+
+LLAMA_3_FAILURES = Failures(0.00379, 600.0, 1800.0, 5.0, 86400.0, 0.05)
+
+
+def test_a_job_that_fails_too_often_to_gain_by_its_size_shrinks_and_says_so() -> None:
+    machine = CATALOG.accelerator("h100-sxm")
+    size, batch = 524288, 524288 * 1024.0
+    cell = training.measure(llama_405b(accelerators=size, batch_tokens=batch), machine,
+                            LLAMA_3_FAILURES)  # fmt: skip
+    assert 0 < cell.accelerators < size
+    assert (cell.requested, cell.resized) == (size, "failures")
+    calm = training.measure(llama_405b(accelerators=size, batch_tokens=batch), machine,
+                            NO_FAILURES)  # fmt: skip
+    assert (calm.accelerators, calm.resized) == (size, "")
+
+
+@given(
+    model=st.sampled_from(["llama-3.1-70b", "llama-3.1-405b", "deepseek-v3"]),
+    machine=st.sampled_from(["h100-sxm", "gb200", "tpu-v5p"]),
+    small=st.integers(4, 18),
+    doublings=st.integers(1, 6),
+    per_accelerator=st.sampled_from([1024.0, 4096.0, 16384.0]),
+    rate=st.sampled_from([0.0, 0.00379, 0.025]),
+)
+def test_more_accelerators_with_as_much_batch_each_are_faster_or_the_cell_says_why_not(
+    model: str, machine: str, small: int, doublings: int, per_accelerator: float, rate: float
+) -> None:
+    failures = replace(LLAMA_3_FAILURES, per_node_day=rate)
+
+    def job(size: int) -> TrainingCell:
+        run = llama_405b(model=CATALOG.model(model), accelerators=size, duration=1e12,
+                         batch_tokens=max(size * per_accelerator, 8192.0))  # fmt: skip
+        return training.measure(run, CATALOG.accelerator(machine), failures)
+
+    few, many = job(2**small), job(2 ** (small + doublings))
+    assert few.speed > 0
+    assert many.speed >= few.speed or many.resized
+    assert many.resized or many.accelerators == many.requested
 
 
 def r1_zero(mode: str = "synchronous") -> RLDemand:

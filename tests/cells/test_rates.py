@@ -14,9 +14,9 @@ from computesim.cells.jobs import COT, RLDemand, ServingDemand
 from computesim.cells.rates import Served, ServingPaces, rl_pace, serving_paces
 from computesim.cells.rl import cell as rl
 from computesim.cells.serving import Play
-from computesim.cells.training import Failures
 from computesim.demand.spending import Hired, Outlay
 from computesim.errors import CapacityError
+from computesim.hardware.reliability import Failures
 from computesim.study.balance.answers import Rollouts
 from computesim.workload.requests import RequestStream
 from computesim.workload.transformer import decode_flop, prefill_flop

@@ -100,7 +100,7 @@ def test_what_a_reader_should_know_is_said(command: Command) -> None:
     job = ("plan", "llama-3.1-8b", "--accelerator", "a100", "--count", 512, "--batch-tokens", 8e6)
     page = command(*job, "--dtype", "fp8", "--seq-len", 262144).stdout
     assert "has no fp8: multiplications run in bf16" in page
-    few = command(*JOB, "--count", 1001, "--batch-tokens", 8e6).stdout
+    few = command(*JOB, "--count", 1001, "--batch-tokens", 8e6, "--tp", 4, "--pp", 2).stdout
     assert "Accelerators that idle in the fastest layout: 1." in few
     assert "reads 131,072 tokens; sequences are longer" in page
 
@@ -168,3 +168,65 @@ def test_the_scaling_curve_is_printed_and_drawn(command: Command) -> None:
     for words in ("linear to (80 % of small-scale MFU)", "latency wall", "1e+30", "Written: "):
         assert words in page
     assert page.count(" - ") == sum(n is None for n in data["growing"]["n_accelerators"])
+
+
+def test_degrees_that_are_given_are_kept_and_the_rest_is_searched(command: Command) -> None:
+    job = ("--count", 512, "--batch-tokens", 8e6)
+    settled = planned(command, *job, "--tp", 4, "--pp", 4, "--vp", 5)
+    assert settled["job"]["settled"] == {"tp": 4, "pp": 4, "vp": 5}
+    layouts = [one["layout"] for one in settled["layouts"]]
+    assert {(one["tp"], one["pp"], one["vp"]) for one in layouts} == {(4, 4, 5)}
+    assert len({one["recompute"] for one in layouts}) > 1
+    free = planned(command, *job)
+    assert "settled" not in free["job"]
+    best = free["layouts"][0]["step_seconds"]
+    slower = settled["layouts"][0]["step_seconds"] / best - 1.0
+    assert slower > 0
+    assert f"the settled one is {slower * 100:.1f} % slower" in settled["notes"][0]
+
+
+def test_a_file_and_options_settle_a_layout_together(command: Command, tmp_path: Path) -> None:
+    file = tmp_path / "job.yaml"
+    file.write_text(
+        "model: llama-3.1-70b\naccelerator: h100-sxm\ncount: 512\nbatch_tokens: 8e6\n"
+        "layout: {tp: 8, pp: 4, micro_batch: 2, zero: 1, recompute: full}\n"
+    )
+    answer = json.loads(command("plan", file, "--vp", 10, "--json").stdout)
+    (layout,) = [one["layout"] for one in answer["layouts"]]
+    assert (layout["tp"], layout["vp"], layout["microbatch"]) == (8, 10, 2)
+    assert (layout["dp"], layout["recompute"]) == (16, "full")
+
+
+def test_a_layout_that_no_framework_takes_is_refused_with_what_is_possible(
+    command: Command, tmp_path: Path
+) -> None:
+    file = tmp_path / "job.yaml"
+    file.write_text(
+        "model: llama-3.1-70b\naccelerator: h100-sxm\ncount: 512\nbatch_tokens: 8e6\n"
+        "layout:\n  tp: 3\n  pp: 4\n  vp: 8\n"
+    )
+    told = command("plan", file, "--ep", 2, code=2).stderr
+    assert "3 faults" in told
+    assert f"{file}:6: layout.tp: 64 heads with 8 key-value heads are not cut into 3" in told
+    assert f"{file}:8: layout.vp: the 20 layers of a stage are not cut into 8 equal" in told
+    assert "possible: 1, 2, 4, 5, 10, 20" in told
+    assert "--ep: layout.ep: llama-3.1-70b has no experts; possible: 1" in told
+
+
+def test_degrees_that_only_together_are_impossible_are_told_one_by_one(command: Command) -> None:
+    job = ("plan", "mixtral-8x7b", "--accelerator", "h100-sxm", "--batch-tokens", 8e6)
+    told = command(*job, "--count", 64, "--ep", 8, "--tp", 1, "--pp", 16, code=2).stderr
+    assert "--ep: layout.ep: no layout of 64 x h100-sxm has tp 1, pp 16, ep 8" in told
+    assert "possible with the others: 1, 2, 4" in told
+    offloaded = command(*job, "--count", 64, "--offload", "all", "--zero", 1, code=2).stderr
+    assert "zero 1 and state in host memory (all); possible with the others: 3" in offloaded
+
+
+def test_settled_degrees_hold_for_a_deadline_and_are_refused_by_scaling(command: Command) -> None:
+    run = ("--tokens", 15e12, "--deadline", "60 day", "--batch-tokens", 16e6)
+    free, settled = (planned(command, *run, *more) for more in ((), ("--tp", 8, "--pp", 8)))
+    assert {one["layout"]["tp"] for one in settled["layouts"]} == {8}
+    assert settled["job"]["accelerators"] >= free["job"]["accelerators"]
+    assert settled["run"]["seconds"] <= 60 * 86400
+    told = command(*JOB, "--scaling", "--tp", 4, code=2).stderr
+    assert "layout.tp: not used by scaling" in told

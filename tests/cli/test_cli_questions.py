@@ -11,7 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from typer.testing import Result
 
-from computesim.cli import balance, capacity, planning, serving
+from computesim.cli import balance, capacity, planning, rl, serving
 from computesim.cli.asking import QUESTIONS, Alias, question_of
 from computesim.scenario.merge import parts_of
 from computesim.scenario.questions import Draft, field_of
@@ -59,6 +59,14 @@ count: 1_024
 batch_tokens: 8 Mtoken
 tokens: 15e12
 top: 2
+"""
+STEP = """\
+model: llama-3.1-8b
+accelerator: h100-sxm
+count: 16
+prompts: 32
+output_tokens: 0.3 ktoken
+max_output_tokens: 1_000
 """
 SKILL = """\
 skill: aime-2024
@@ -182,10 +190,11 @@ def test_the_schema_for_editors_accepts_what_is_accepted(
     schema = json.loads(command("schema", command_name).stdout)
     Draft202012Validator.check_schema(schema)
     check = Draft202012Validator(schema)
-    text = {"simulate": POOL, "capacity": SERVICE, "plan": JOB, "balance": SKILL}[command_name]
-    assert not list(check.iter_errors(read_yaml(text, "here").data))
+    text = {"simulate": POOL, "capacity": SERVICE, "plan": JOB, "rl": STEP, "balance": SKILL}
+    assert not list(check.iter_errors(read_yaml(text[command_name], "here").data))
     wrong = {
         "plan": {"count": 1.5, "dtype": "fp12"},
+        "rl": {"prompts": 1.5, "dtype": "fp12"},
         "balance": {"samples": 1.5, "method": "voting"},
     }.get(command_name, {"traffic": {"rate": -1}, "seed": 1.5})
     places = {tuple(error.path) for error in check.iter_errors({**wrong, "modell": "llama-3.1-8b"})}
@@ -198,6 +207,7 @@ def test_the_schema_for_editors_accepts_what_is_accepted(
     [("simulate", (*serving.USUAL, *serving.OTHERS)),
      ("capacity", (*capacity.USUAL, *capacity.OTHERS)),
      ("plan", (*planning.USUAL, *planning.OTHERS)),
+     ("rl", (*rl.USUAL, *rl.OTHERS)),
      ("balance", (*balance.USUAL, *balance.OTHERS))],
 )  # fmt: skip
 def test_every_option_says_a_key_and_every_key_is_documented(
@@ -213,15 +223,39 @@ def test_every_option_says_a_key_and_every_key_is_documented(
             assert f"| `{key}` |" in page
 
 
-@pytest.mark.parametrize(("page", "count"), [("question-files.md", 4), ("capacity.md", 2)])
+@pytest.mark.parametrize(("page", "count"), [("question-files.md", 5), ("capacity.md", 2)])
 def test_the_examples_of_the_pages_are_questions(page: str, count: int) -> None:
     text = (DOCS / page).read_text(encoding="utf-8")
     blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     assert len(blocks) == count
     for block in blocks:
-        named = {"# pool": "simulate", "# job": "plan", "# skill": "balance"}
+        named = {"# pool": "simulate", "# job": "plan", "# step": "rl", "# skill": "balance"}
         name = named.get(block.partition(".")[0], "capacity")
         whole = block if "model:" in block else f"model: qwen3-32b\naccelerators: h20\n{block}"
         Path("question.yaml").write_text(whole)
         asked = Draft(question_of(QUESTIONS[name]), name, Path("question.yaml")).read()
         assert asked.model in whole
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        (("simulate", "--model", "llama-3.1-8b", "--model", "llama-2-7b", "--accelerator", "h100"),
+         "--model: given 2 times; give it once"),
+        (("run", "baseline", "--out", "a", "--out", "b", "--out", "c"), "--out: given 3 times"),
+        (("plan", "gpt-3-175b", "--count", 8, "--count", 9), "--count: given 2 times"),
+    ],
+)  # fmt: skip
+def test_an_option_that_is_given_twice_is_refused(
+    command: Command, call: tuple[object, ...], told: str
+) -> None:
+    text = command(*call, code=2, as_typed=True).stderr
+    assert f"{call[0]}: 1 fault" in text
+    assert told in text
+
+
+def test_options_that_may_be_repeated_are_not_refused(command: Command) -> None:
+    text = command("capacity", "--accelerator", "h100", "--accelerator", "nothing", "--quiet",
+                   "--quiet", "--set", "seed=1", "--set", "seed=2", code=2).stderr  # fmt: skip
+    assert "given" not in text.replace("not given", "")
+    assert "nothing" in text

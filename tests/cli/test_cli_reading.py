@@ -184,7 +184,7 @@ def test_a_healthy_machine_passes_and_a_broken_one_fails(
     assert found["ok"] is True
     known = {finding["name"]: finding for finding in found["findings"]}
     assert known["kernels"]["ok"]
-    assert known["memo"]["text"].endswith("computesim")
+    assert "cells.sqlite, " in known["memo"]["text"]
     monkeypatch.setattr("computesim.cli.doctor._REQUIRED", ("numpy", "no_such_library"))
     text = command("doctor", code=1).stdout
     assert "BROKEN  no_such_library" in text

@@ -23,7 +23,7 @@ def figures(command: Command, *options: object, code: int = 0) -> dict[str, Any]
 
 
 def test_both_engines_print_the_same_figures(command: Command) -> None:
-    fast, slow = (figures(command, "--rate", 8, "--engine", e) for e in ("numba", "simpy"))
+    fast, slow = (figures(command, "--rate", 8, "--kernel", e) for e in ("numba", "simpy"))
     assert fast["figures"] == pytest.approx(slow["figures"], rel=1e-9)
     assert fast["pool"] == slow["pool"]
 
@@ -105,7 +105,7 @@ def test_all_faults_of_a_trace_come_at_once(command: Command) -> None:
         (("--trace", "nowhere.csv"), "nowhere.csv"),
         (("--cached-share", "1.5"), "--cached-share"),
         (("--rate", "0"), "--rate"),
-        (("--engine", "c++"), "--engine"),
+        (("--kernel", "c++"), "--kernel"),
         (("--warm-up", "90 d"), "nothing is left to judge"),
         (("--autoscale", "9,4,1min"), "keeps 9 of 4 replicas"),
         (("--priority", "chat=1"), "the requests have no classes"),
@@ -153,7 +153,8 @@ def test_consensus_takes_longer_than_one_sample_and_reads_its_prompt_once(comman
 
 def test_a_search_goes_level_by_level(command: Command) -> None:
     found = figures(command, "--search", "4,2,2", "--rate", 0.2, "--requests", 40)
-    assert found["tasks"]["requests"] == 4 * 2 * 2
+    assert found["tasks"]["sequences"] == 4 * 2 * 2
+    assert found["figures"]["requests"] == 40
     assert found["tasks"]["p50"] > 3 * found["figures"]["e2e_p50"]
 
 
@@ -176,7 +177,8 @@ def test_sessions_of_a_trace_are_played_turn_by_turn(command: Command) -> None:
     head = "t_s,input_tokens,output_tokens,session,think_seconds"
     Path("talk.csv").write_text(f"{head}\n{rows}\n")
     found = figures(command, "--trace", "talk.csv")
-    assert (found["tasks"]["number"], found["tasks"]["requests"]) == (10, 3)
+    assert (found["tasks"]["number"], found["tasks"]["sequences"]) == (10, 3)
+    assert found["figures"]["requests"] == 30  # a turn is a request
     # as recorded a turn comes a second after the last; here it waits for an answer of 400 tokens
     assert found["tasks"]["p50"] > 3 * 399 * found["step"]["fixed"] + 2 * 0.5
     told = command(*CELL, "--trace", "talk.csv", "--clients", 3, code=2).stderr

@@ -1,9 +1,8 @@
-"""Network, power, cost, memo and the comparison with actuals."""
+"""Network, power, cost and the comparison with actuals."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +12,6 @@ from hypothesis import strategies as st
 from computesim.accounts.capex import capex
 from computesim.catalog import load_catalog
 from computesim.cells.measured import Use
-from computesim.cells.memo import Memo, code_hash, default_folder
 from computesim.fleet.network import Plan, share_of
 from computesim.fleet.power import additions, draw, energy, nameplate
 
@@ -99,42 +97,3 @@ def test_capital_spending_is_the_sum_of_what_is_bought() -> None:
 
 def test_plant_is_built_once() -> None:
     assert additions([10, 30, 20, 25, 40]) == [10, 20, 0, 0, 10]
-
-
-@dataclass(frozen=True)
-class Number:
-    value: float
-
-
-def test_a_memo_computes_once_and_remembers_across_runs(tmp_path: Path) -> None:
-    calls = []
-
-    def compute() -> Number:
-        calls.append(1)
-        return Number(0.1 + 0.2)
-
-    first = Memo(tmp_path)
-    assert first.get(Number, (1, "a"), compute) == first.get(Number, (1, "a"), compute)
-    first.save()
-    second = Memo(tmp_path)
-    assert second.get(Number, (1, "a"), compute) == Number(0.1 + 0.2)
-    second.get(Number, (2, "a"), compute)
-    assert len(calls) == 2
-    assert [p.name for p in tmp_path.iterdir()] == [f"cells-{code_hash()}.json"]
-
-
-def test_a_broken_or_unwritable_memo_is_no_obstacle(tmp_path: Path) -> None:
-    (tmp_path / f"cells-{code_hash()}.json").write_text("{broken")
-    assert Memo(tmp_path).get(Number, (1,), lambda: Number(1.0)) == Number(1.0)
-    blocked = Memo(tmp_path / "file" / "below")
-    (tmp_path / "file").write_text("")
-    blocked.get(Number, (1,), lambda: Number(1.0))
-    blocked.save()
-
-
-def test_the_memo_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COMPUTESIM_MEMO", "off")
-    assert default_folder() is None
-    monkeypatch.setenv("COMPUTESIM_MEMO", "on")
-    monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
-    assert default_folder() == Path("/somewhere/computesim")

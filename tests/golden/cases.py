@@ -42,9 +42,22 @@ class Case:
     writes: str = ""
 
 
+_REPEATABLE = ("--set", "--accelerator")
+
+
+def _once(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Give the words with each option as it is given last, but for those that may be repeated."""
+    again = {
+        place
+        for place, word in enumerate(words)
+        if word.startswith("--") and word not in _REPEATABLE and word in words[place + 1 :]
+    }
+    return tuple(w for n, w in enumerate(words) if n not in again and n - 1 not in again)
+
+
 def _pair(name: str, line: str, code: int = 0, slow: bool = False) -> Iterator[Case]:
     """Give the case as text and as JSON; blanks separate words, `␣` is one within a word."""
-    words = tuple(word.replace("␣", " ") for word in line.split())
+    words = _once(tuple(word.replace("␣", " ") for word in line.split()))
     yield Case(name, words, code, slow)
     yield Case(f"{name}.json", (*words, "--json"), code, slow)
 
@@ -53,6 +66,8 @@ _POOL = ("simulate --model llama-3.1-8b --accelerator h100-sxm --requests 300 "
          "--output-tokens 200 --spread 0.5")  # fmt: skip
 _LEVEL = "capacity --model llama-3.1-8b --accelerator h100-sxm --requests 200 --output-tokens 200"
 _PROMISE = "--ttft 2␣s --tpot 20␣ms"
+_RL = ("rl llama-3.1-8b --accelerator h100-sxm -n 16 --prompts 32 --output-tokens 300 "
+       "--max-output 1000")  # fmt: skip
 _SKILL = "balance aime-2024 --model llama-3.1-8b --accelerator h100-sxm --requests 1e6"
 _JOB = "plan llama-3.1-70b --accelerator h100-sxm"
 
@@ -108,6 +123,11 @@ _QUICK = (
     ("plan-offload", f"{_JOB} --count 8 --batch-tokens 1e6", 0),
     ("plan-unfit", f"{_JOB} --count 8 --batch-tokens 1e6 --offload never", 1),
     ("plan-experts", "plan deepseek-v3 --accelerator h800-sxm --count 2048 --dtype fp8", 0),
+    ("plan-layout", f"{_JOB} --count 512 --batch-tokens 8e6 --tp 4 --pp 4 --top 5", 0),
+    ("plan-layout-faults", f"{_JOB} --count 512 --batch-tokens 8e6 --tp 3 --pp 4 --vp 8 --ep 2", 2),
+    ("rl", f"{_RL} --steps 20 --verifier-seconds 2", 0),
+    ("rl-ahead", f"{_RL} --staleness 2 --learner 4 --rollout 12 --reference", 0),
+    ("rl-faults", f"{_RL} --learner 12 --rollout 8 --tp-rollout 3", 2),
     ("simulate", f"{_POOL} --rate 8 --ttft 5␣s --tpot 100␣ms", 0),
     ("simulate-missed", f"{_POOL} --rate 2 --tpot 1us", 1),
     ("simulate-clients", f"{_POOL} --clients 6 --think 1␣s --replicas 1", 0),
@@ -130,7 +150,7 @@ _QUICK = (
     ("simulate-prefixes", f"{_POOL} --trace blocks.jsonl --replicas 1 --prefix-cache 150␣MB", 0),
     ("simulate-routing", f"{_POOL} --rate 30 --routing two-choices --burstiness 2", 0),
     ("simulate-shared", f"{_POOL} --rate 30 --routing shared-queue", 0),
-    ("simulate-simpy", f"{_POOL} --rate 8 --engine simpy", 0),
+    ("simulate-simpy", f"{_POOL} --rate 8 --kernel simpy", 0),
     ("simulate-timeline", f"{_POOL} --rate 8 --timeline 5␣s", 0),
     ("simulate-experts", "simulate --model deepseek-v3 --accelerator h800-sxm --ep 32 "
      "--requests 200 --rate 20 --ttft 2s --tpot 50ms", 0),
@@ -189,8 +209,8 @@ def _all() -> Iterator[Case]:
                "--out", "balance"), writes="balance", slow=True)  # fmt: skip
     yield Case("simulate-files", (*_POOL.split(), "--rate", "8", "--timeline", "5 s", "--out",
                "timeline", "--charts", "svg"), writes="timeline")  # fmt: skip
-    yield Case("simulate-steps", (*_POOL.split(), "--requests", "30", "--rate", "20",
-               "--chrome-trace", "steps/steps.json"), writes="steps")  # fmt: skip
+    yield Case("simulate-steps", _once((*_POOL.split(), "--requests", "30", "--rate", "20",
+               "--chrome-trace", "steps/steps.json")), writes="steps")  # fmt: skip
     yield Case("trace-written", ("trace", "kinds.csv", "--write", "traces/part.csv",
                "--synthetic", "traces/like.csv"), writes="traces")  # fmt: skip
     yield Case("explain-table", ("explain", "small.yaml", "Power|Facility", "2026", "--csv",

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
-from computesim.hardware.layout import LayoutGrid, TrainingLayout, candidates, expert_degrees
+from computesim.hardware.layout import LayoutGrid, TrainingLayout, candidates
+from computesim.hardware.layout_degrees import expert_degrees
 from computesim.hardware.memory import Recipe, parameters_per_rank, updated_parameters
 from computesim.hardware.parallel import TrainingStep, best_layout, training_step
 from computesim.hardware.training_compute import Compute
@@ -157,7 +158,7 @@ def test_best_layout_equals_the_least_of_one_by_one(
     # the vectorised search against the scalar function over every candidate
     load = training_load(models["llama-3.1-8b"], 8192)
     h100 = machines["h100-sxm"]
-    grid = candidates(64, load.n_layers, 0, h100.scaleup_domain, 8192, 128)
+    grid = candidates(load, h100.scaleup_domain, 64, 128)
     steps = [
         training_step(TrainingJob.of(load, h100, 128 * 8192), grid.at(i))
         for i in range(len(grid.tp))
@@ -278,11 +279,11 @@ def test_layouts_that_contradict_themselves_are_refused() -> None:
 
 
 def test_pieces_of_experts_divide_them_and_large_machines_have_deep_pipelines() -> None:
-    small = candidates(1024, 64, 60, 8, 4096, 512.0, 160)
+    small = candidates(replace(LOAD, n_experts=160), 8, 1024, 512.0)
     assert set(small.ep.tolist()) == {1, 2, 4, 8, 16, 32}
     assert small.pp.max() == 32
     assert expert_degrees(16) == [1, 2, 4, 8, 16, 32, 64, 128]  # an expert has at most 8 pieces
-    large = candidates(16384, 64, 60, 8, 4096, 8192.0, 256)
+    large = candidates(LOAD, 8, 16384, 8192.0)
     assert large.ep.max() == 256
     assert large.pp.max() == 64
 
@@ -307,10 +308,11 @@ def test_pieces_of_an_expert_are_smaller_matrices_and_need_every_token() -> None
 
 
 def test_context_is_cut_where_sequences_are_scarce() -> None:
-    assert candidates(1024, 64, 0, 8, 8192, 512.0).cp.max() == 1
-    assert candidates(16384, 64, 0, 8, 8192, 1024.0).cp.max() == 4
-    assert candidates(2**20, 64, 0, 8, 8192, 64.0).cp.max() == 8  # 1,024 tokens are left
-    assert candidates(64, 64, 0, 8, 131072, 512.0).cp.max() == 16
+    short, long = (replace(LOAD, n_moe_layers=0, seq_len=n) for n in (8192, 131072))
+    assert candidates(short, 8, 1024, 512.0).cp.max() == 1
+    assert candidates(short, 8, 16384, 1024.0).cp.max() == 4
+    assert candidates(short, 8, 2**20, 64.0).cp.max() == 8  # 1,024 tokens are left
+    assert candidates(long, 8, 64, 512.0).cp.max() == 16
 
 
 def test_experts_are_updated_where_their_state_is() -> None:
@@ -321,7 +323,7 @@ def test_experts_are_updated_where_their_state_is() -> None:
 
 
 def test_candidates_use_no_more_accelerators_than_there_are() -> None:
-    grid = candidates(1000, 61, 58, 8, 4096, 512.0)
+    grid = candidates(replace(LOAD, n_layers=61, n_moe_layers=58), 8, 1000, 512.0)
     assert len(grid.tp) > 1000
     assert np.all(grid.tp * grid.pp * grid.dp * grid.cp <= 1000)
     assert np.all((grid.tp * grid.cp * grid.dp) % grid.ep == 0)

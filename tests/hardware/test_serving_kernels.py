@@ -98,8 +98,26 @@ def test_engines_are_found_by_their_names() -> None:
     assert engine_named("TensorRT-LLM") is ENGINES["trtllm"]
     assert engine_named("vllm").mixes
     assert not engine_named("sglang").mixes
-    assert engine_named("") is GENERAL_ENGINE
-    assert engine_named("home-made") is GENERAL_ENGINE
+    for version in ("vllm-0.11", "vLLM 0.12.0", "vllm_v1", "VLLM:0.18.0rc2"):
+        assert engine_named(version) is ENGINES["vllm"]
+    assert engine_named("trt-llm-1.2.0rc6.post2") is ENGINES["trtllm"]
+    for nobody in ("", "general"):
+        assert engine_named(nobody) is GENERAL_ENGINE
+    for name, hint in (("vlm", "vllm"), ("sglang-next", "sglang"), ("tensorrt", "tensorrt-llm")):
+        with pytest.raises(ValueError, match=f"did you mean.*{hint}"):
+            engine_named(name)
+
+
+def test_an_engine_looks_at_requests_as_often_as_its_recipe_says(
+    machines: dict[str, Accelerator],
+) -> None:
+    # InferenceX, dsr1_fp8_b200.sh: --scheduler-recv-interval 30, 10 below 16 clients; none in
+    # dsr1_fp8_h200.sh
+    sglang, h200, b200 = ENGINES["sglang"], machines["h200-sxm"], machines["b200-sxm"]
+    assert sglang.held(h200) == sglang.held(h200, 4) == sglang.held_steps
+    assert sglang.held(b200) - sglang.held(h200) == pytest.approx((30 - 1) / 2)
+    assert sglang.held(b200, 15) - sglang.held(h200) == pytest.approx((10 - 1) / 2)
+    assert ENGINES["vllm"].held(b200, 4) == ENGINES["vllm"].held_steps
 
 
 def test_the_cache_is_narrow_where_the_engine_makes_it_so(

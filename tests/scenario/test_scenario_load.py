@@ -96,7 +96,7 @@ def test_all_planted_faults_are_reported_at_once_with_file_line_and_remedy() -> 
 
 
 def test_faults_are_told_in_plain_words() -> None:
-    text = "\n".join(map(str, faults(DATA / "ten_faults.yaml", "simulation.engine=fast")))
+    text = "\n".join(map(str, faults(DATA / "ten_faults.yaml", "simulation.kernel=fast")))
     for jargon in (
         "Input should",
         "type=",
@@ -117,7 +117,7 @@ def test_faults_are_told_in_plain_words() -> None:
         ("horizon: {first_year: 1800}", 2, "horizon.first_year", "at least 1950"),
         ("simulation: {seed: -1}", 2, "simulation.seed", "at least 0"),
         ("simulation: {requests: 10.5}", 2, "simulation.requests", "a whole number"),
-        ("simulation:\n  engine: numbaa", 3, "simulation.engine", "one of numba or simpy"),
+        ("simulation:\n  kernel: numbaa", 3, "simulation.kernel", "one of numba or simpy"),
         ("simulation: fast", 2, "simulation", "keys and values"),
         ("products: [chat]", 2, "products", "keys and values"),
         ("products: {7: {}}", 2, "products.7", "put it in quotes"),

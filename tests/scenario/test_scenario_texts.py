@@ -110,7 +110,7 @@ def test_every_form_of_a_number_passes_both_schema_and_loader(
         {"products": {"chat": {"users": {"2024": 1, "interpolation": "cubic"}}}},
         {"products": {"chat": {"reasoning_share": 1.5}}},
         {"tiers": {"fast": {"dtype": "fp9"}}},
-        {"simulation": {"engine": "fast"}},
+        {"simulation": {"kernel": "fast"}},
         {"fleet": {"shipments": {"2024": {"h100-sxm": 2}}}},
     ],
 )

@@ -69,6 +69,9 @@ def draw_pool(rng: np.random.Generator, n: int, tick: bool) -> PoolCase:
         when_full=int(rng.choice([PROMISE, RECOMPUTE, SWAP])),
         watermark_tokens=int(rng.choice([0, 0, capacity // 8])),
         swap_seconds_per_token=float(rng.integers(0, 3)) * TICK if tick else rng.uniform(0, 2e-3),
+        mixes=int(rng.random() < 0.6),
+        request_seconds=float(rng.choice([0.0, 7.0])) * TICK,
+        held_steps=float(rng.choice([0.0, 0.0, 1.5])),
     )
     decode_pool = None
     if rng.random() < 0.3 and not shares:

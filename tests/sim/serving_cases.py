@@ -68,4 +68,5 @@ def draw(rng: np.random.Generator, n: int, tick: bool) -> Case:
         np.minimum(rng.integers(0, 60, n), prompt),
         rng.integers(1, 21, n),
     )
+    service = service._replace(mixes=int(rng.random() < 0.6))
     return Case(trace, service, weight_seconds, int(rng.integers(1, 6)))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from serving_cases import cases
 
+from computesim.sim.chains import closed_loop
 from computesim.sim.engine import simulate_queue, simulate_rollout, simulate_serving
 from computesim.sim.output import number_in_system, time_weighted_mean
 from computesim.sim.service import Replicas, Service
@@ -53,6 +54,39 @@ def test_short_prompts_share_a_step_and_a_long_one_takes_what_is_left(engine) ->
     # step 1: 6 + 6 + 4 tokens; step 2: a decode and 15 of 26; step 3: the last 11
     assert list(run.requests["first"]) == [1.0, 1.0, 4.0]
     assert list(run.requests["finish"]) == [1.0, 3.0, 4.0]
+
+
+@ENGINES
+def test_who_decodes_waits_where_prompts_are_read_first(engine) -> None:
+    # 1: the first prompt; 3: a token; the second one comes at 2 and is read from 3 to 5, alone,
+    # in steps of 16 and 4 tokens; 8: both get a token; 10: the first one gets its last
+    trace = Trace([0.0, 2.0], [4, 20], [0, 0], [4, 2])
+    service = PLAIN._replace(mixes=0)
+    run = simulate_serving(trace, Replicas(service, NO_WEIGHTS, 1), engine=engine)
+    assert list(run.requests["first"]) == [1.0, 5.0]
+    assert list(run.requests["finish"]) == [10.0, 8.0]
+    done = run.replicas[0]
+    assert (done["prefill_tokens"], done["decode_tokens"], done["iterations"]) == (24, 4, 6)
+    mixed = simulate_serving(trace, Replicas(PLAIN, NO_WEIGHTS, 1), engine=engine)
+    assert list(mixed.requests["finish"]) == [7.0, 9.0]  # 5: 15 of 20; 7: the rest; 9: the last
+
+
+@ENGINES
+def test_clients_see_their_tokens_later_than_the_replica_writes_them(engine) -> None:
+    # sent at 0 and seen by the replica at 0.5; first at 1, then a token every 2 s: 3, 5, 7
+    service = PLAIN._replace(request_seconds=0.5, held_steps=1.5)
+    trace = Trace([0.0, 0.0], [4, 4], [0, 0], [4, 1])
+    run = simulate_serving(
+        trace, Replicas(service, NO_WEIGHTS, 1), engine=engine, chains=closed_loop(2, 1)
+    )
+    assert list(run.requests["arrival"]) == [0.0, 7.5]
+    assert list(run.requests["first"]) == [0.5 + 1.0 + 1.5 * 2.0, 9.0]
+    assert list(run.requests["finish"]) == [7.5, 9.0]
+    assert run.ttft[0] == 4.5
+    held = simulate_serving(
+        trace, Replicas(service._replace(held_steps=9.0), NO_WEIGHTS, 1), engine=engine
+    )
+    assert held.requests["first"][0] == held.requests["finish"][0]  # no later than the last one
 
 
 @ENGINES

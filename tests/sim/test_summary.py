@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from computesim.sim.chains import closed_loop, samples, sessions
+from computesim.sim.demand import in_flight
 from computesim.sim.engine import simulate_serving
 from computesim.sim.operation import Operation, draw_failures
 from computesim.sim.output import latencies, number_in_system
@@ -194,3 +195,13 @@ def test_intervals_narrow_with_the_number_of_requests() -> None:
     assert abs(few["e2e_mean"] - many["e2e_mean"]) < 3 * few["e2e_half_width"]
     tiny = simulate_serving(Trace([0.0], [4], [0], [2]), Replicas(PLAIN, NO_WEIGHTS, 1))
     assert summarise(tiny)["e2e_half_width"] == np.inf
+
+
+def test_rates_of_a_pool_found_at_work_are_those_that_come() -> None:
+    trace = generate(5, 3000, 0.25, lognormal(20, 0), lognormal(30, 1.0))
+    flying = in_flight(trace, 40, 5)
+    run = simulate_serving(flying, Replicas(ROOMY._replace(per_sequence=0.0), ROOMY_WEIGHTS, 1))
+    last = float(trace.arrival[-1])
+    found = throughput(run, 0.0, last, len(flying) - len(trace))
+    assert found["requests_per_second"] == pytest.approx(trace.rate, rel=0.02)
+    assert found["prompt_tokens_per_second"] == pytest.approx(20 * trace.rate, rel=0.02)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from computesim import load_catalog
 from computesim.errors import CapacityError
@@ -12,8 +14,8 @@ from computesim.hardware.parallel import best_layout, training_step
 from computesim.hardware.training_job import TrainingJob
 from computesim.quantities import TrainingLoad
 from computesim.study.plan.layouts import LayoutTable, rank_layouts
-from computesim.study.plan.machine import smallest_machine
-from computesim.study.plan.run_level import Reliability
+from computesim.study.plan.machine import Machine, smallest_machine, sooner_on_fewer
+from computesim.study.plan.run_level import Reliability, goodput
 from computesim.workload.transformer import training_load
 
 CATALOG = load_catalog()
@@ -165,3 +167,44 @@ def test_a_machine_of_another_memory_fits_other_layouts() -> None:
         rank_layouts(TrainingJob.of(load, small, 4e6), 64).n_fitting
         < rank_layouts(TrainingJob.of(load, large, 4e6), 64).n_fitting
     )
+
+
+CLUSTER = Reliability.of(CATALOG)
+PER_ACCELERATOR = 2048.0
+
+
+def done_in(model: str, chip: str, n: int, tokens: float) -> tuple[float, Machine | None]:
+    """Days of a run with as much batch for each accelerator, and what the plan says is faster."""
+    job = TrainingJob.of(load_of(model), CATALOG.accelerator(chip), n * PER_ACCELERATOR)
+    step = best_layout(job, n)
+    share = goodput(n / 8, CLUSTER, step.jitter).share
+    seconds = tokens / job.batch_tokens * step.seconds / share
+    return seconds, sooner_on_fewer(job, n, tokens, CLUSTER)
+
+
+@given(
+    model=st.sampled_from(["llama-3.1-70b", "deepseek-v3"]),
+    chip=st.sampled_from(["h100-sxm", "gb200"]),
+    octave=st.floats(8, 19),
+    times=st.floats(1, 8),
+)
+def test_more_accelerators_with_as_much_batch_each_are_faster_or_the_plan_names_fewer(
+    model: str, chip: str, octave: float, times: float
+) -> None:
+    node = CATALOG.accelerator(chip).node_accelerators
+    few = round(2**octave / node) * node
+    many = round(few * times / node) * node
+    seconds, _ = done_in(model, chip, few, 15e12)
+    later, fewer = done_in(model, chip, many, 15e12)
+    assert later <= seconds * (1 + 1e-9) or fewer is not None
+    if fewer is not None:
+        assert fewer.n_accelerators < many
+        assert fewer.seconds < later
+
+
+def test_machines_that_fail_too_often_are_outrun_by_half_of_them() -> None:
+    _, fewer = done_in("llama-3.1-70b", "h100-sxm", 524_288, 15e12)
+    assert fewer is not None
+    # the most is done at one failure within a restart of ten minutes: 304,000 accelerators
+    assert fewer.n_accelerators in (229_376, 262_144, 327_680)
+    assert done_in("llama-3.1-70b", "h100-sxm", 131_072, 15e12)[1] is None

@@ -11,7 +11,7 @@ from computesim import load_catalog
 from computesim.catalog.rows import shipped_sources
 from computesim.errors import CapacityError
 from computesim.hardware.parallel import best_layout
-from computesim.hardware.reliability import daly_interval
+from computesim.hardware.reliability import best_interval, effective_time
 from computesim.hardware.training_job import TrainingJob
 from computesim.study.plan.batch import (
     BATCH_SCHEDULES,
@@ -54,9 +54,12 @@ def test_measured_small_jobs_fail_more_often_than_the_fleet_rate_says(
     assert ours / published == pytest.approx(times, rel=0.05)
 
 
-def test_effective_time_of_llama_3_is_the_published_formula() -> None:
-    by_hand = Reliability(3.79e-3, 600.0, 0.0, checkpoint_interval=600.0)
-    assert goodput(2048, by_hand).effective == pytest.approx(0.919, abs=5e-4)
+def test_goodput_is_the_formula_of_cells_and_verify() -> None:
+    for nodes in (8, 2048, 65_536):
+        found = goodput(nodes, CLUSTER)
+        assert found.effective == CLUSTER.failures.effective_time(8 * nodes)
+        assert found.mtbf == pytest.approx(86400 / (nodes * 3.79e-3))
+        assert found.checkpoint_interval == CLUSTER.failures.interval(8 * nodes)
 
 
 @pytest.mark.parametrize(("name", "least"), [("llama-3-405b", 0.9), ("megascale", 0.9)])
@@ -76,13 +79,13 @@ def test_byterobust_and_gemini_are_within_four_points() -> None:
 
 def test_checkpoints_come_at_the_interval_of_least_waste() -> None:
     best = goodput(2048, CLUSTER)
-    assert best.checkpoint_interval == daly_interval(CLUSTER.checkpoint_stall, best.mtbf)
+    assert best.checkpoint_interval == best_interval(1 / best.mtbf, CLUSTER.checkpoint_stall)
     for factor in (0.5, 2.0):
-        fixed = Reliability(
-            CLUSTER.failures_per_node_day, CLUSTER.restart, CLUSTER.checkpoint_stall,
-            CLUSTER.straggler_waste, best.checkpoint_interval * factor,
+        other = effective_time(
+            2048, CLUSTER.failures_per_node_day, CLUSTER.restart,
+            best.checkpoint_interval * factor, CLUSTER.checkpoint_stall,
         )  # fmt: skip
-        assert goodput(2048, fixed).effective < best.effective
+        assert other < best.effective
 
 
 def test_straggling_in_the_step_is_not_counted_twice() -> None:
@@ -189,7 +192,14 @@ def test_rent_is_paid_for_wall_time() -> None:
     assert run.usd == pytest.approx(2.0 * run.accelerator_hours)
 
 
-def test_a_job_that_fails_faster_than_it_restarts_is_an_error() -> None:
+def test_a_job_that_fails_faster_than_it_restarts_trains_on_between_failures() -> None:
     slow = Reliability(0.004, 6 * HOUR, 5.0)
-    with pytest.raises(CapacityError, match="faster than they restart"):
-        llama_3((BatchStage(math.inf, 16e6),), reliability=slow)
+    run = llama_3((BatchStage(math.inf, 16e6),), reliability=slow)
+    assert run.goodput.mtbf < slow.restart
+    assert 0 < run.goodput.share < math.exp(-slow.restart / run.goodput.mtbf)
+
+
+def test_a_job_that_never_gets_to_train_is_an_error() -> None:
+    endless = Reliability(0.004, 2400 * HOUR, 5.0)
+    with pytest.raises(CapacityError, match="never get to train"):
+        llama_3((BatchStage(math.inf, 16e6),), reliability=endless)

@@ -8,7 +8,10 @@ from computesim.catalog import load_catalog
 from computesim.cells.serving import as_service
 from computesim.hardware.serving import ServingLayout, serving_step
 from computesim.hardware.serving_efficiency import engine_named
-from computesim.study.verify.closed_loop import play
+from computesim.sim.chains import closed_loop
+from computesim.sim.engine import simulate_serving
+from computesim.sim.service import Replicas
+from computesim.sim.trace import Trace
 from computesim.workload.transformer import serving_load
 
 CATALOG = load_catalog()
@@ -65,9 +68,13 @@ def _rate(model, accelerator, layout, dtype, prompt, output) -> float:
     clients = int(min(step.kv_capacity_tokens / (prompt + output), step.max_batch))
     share = np.random.default_rng(1).uniform(0.9, 1.1, (2, ROUNDS * clients))
     prompts, outputs = (prompt * share[0]).astype(int), (output * share[1]).astype(int)
-    service = as_service(step)
-    played = play(service, step.weight_seconds, prompts, outputs, clients, True, TRTLLM.request)
-    return float(outputs.sum()) / played.seconds / n
+    requests = Trace(np.zeros(outputs.size), prompts, np.zeros(outputs.size, int), outputs)
+    run = simulate_serving(
+        requests,
+        Replicas(as_service(step, TRTLLM, 0.0), step.weight_seconds, 1),
+        chains=closed_loop(outputs.size, clients),
+    )
+    return float(outputs.sum()) / run.makespan / n
 
 
 def _errors(rows) -> np.ndarray:

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
+from computesim.quantities import ENGINES
 from computesim.scenario.merge import child_kind, is_branch, parts_of
 from computesim.scenario.part import Part
-from computesim.scenario.question_fields import ByClass, Form, Name, Names, Number, Word
+from computesim.scenario.question_fields import ByClass, EngineName, Form, Name, Names, Number, Word
 from computesim.scenario.questions import Question
 from tools.pages.scenario_format import quantity_text, rows
 
@@ -17,10 +18,10 @@ _HEAD = """\
 
 <!-- Written by tools.pages from the questions; a test keeps it current. -->
 
-`simulate`, `capacity`, `plan` and `balance` take a question as a YAML file, as options, or as both:
-an option says a key otherwise than the file, and `--set traffic.rate=8` says any key. The tables
-below list all keys; the help of a command lists those that are options, what people type every day
-first.
+`simulate`, `capacity`, `plan`, `rl` and `balance` take a question as a YAML file, as options, or as
+both: an option says a key otherwise than the file, and `--set traffic.rate=8` says any key. The
+tables below list all keys; the help of a command lists those that are options, what people type
+every day first.
 
 ```yaml
 # pool.yaml: computesim simulate pool.yaml --ttft 1s
@@ -48,6 +49,17 @@ model: llama-3.1-70b
 accelerator: h100-sxm
 count: 1_024
 tokens: 15e12
+```
+
+```yaml
+# step.yaml: computesim rl step.yaml --staleness 1 --learner 32
+model: qwen2.5-32b
+accelerator: a800
+count: 128
+prompts: 512
+group_size: 16
+output_tokens: 4_500
+max_output_tokens: 20_480
 ```
 
 ```yaml
@@ -94,6 +106,8 @@ def _value(part: type[Part], name: str, field: Any) -> str:
         return _number(form)
     if isinstance(form, Word):
         return ", ".join(f"`{word}`" for word in form.words)
+    if isinstance(form, EngineName):
+        return ", ".join(f"`{name}`" for name in ENGINES)
     if isinstance(form, Name):
         return f"{'names' if isinstance(form, Names) else 'name'} of {form.table}"
     if is_branch(child_kind(part, name)):

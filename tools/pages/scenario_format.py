@@ -7,7 +7,8 @@ from collections.abc import Callable
 from inspect import cleandoc
 from typing import Any, get_args, get_origin
 
-from computesim.scenario.fields import Name, Quantity, Shares, Word
+from computesim.quantities import ENGINES
+from computesim.scenario.fields import EngineName, Name, Quantity, Shares, Word
 from computesim.scenario.merge import is_branch, parts_of, without_none
 from computesim.scenario.part import Part
 from computesim.scenario.schema import Tree
@@ -162,6 +163,8 @@ def _value(_: str, field: Any) -> str:
             return quantity_text(form, get_origin(field.annotation) is dict)
         if isinstance(form, Word):
             return ", ".join(f"`{word}`" for word in form.words)
+        if isinstance(form, EngineName):
+            return ", ".join(f"`{name}`" for name in ENGINES)
         if isinstance(form, Shares):
             return f"mix of {form.table}"
         if isinstance(form, Name):

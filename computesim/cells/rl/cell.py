@@ -12,9 +12,10 @@ from computesim.cells.jobs import RLDemand
 from computesim.cells.rl.cluster import balanced
 from computesim.cells.rl.step import RLPlan, rl_step_times
 from computesim.cells.serving import Play
-from computesim.cells.training import Failures, round_up
+from computesim.cells.training import round_up
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
+from computesim.hardware.reliability import Failures
 from computesim.hardware.serving import serving_layout, serving_step
 from computesim.records import quantity
 from computesim.workload.search import search_cost
@@ -23,6 +24,8 @@ from computesim.workload.transformer import serving_load
 #: rollouts need throughput, not speed; slower than this the tail takes hours
 ROLLOUT_TPOT = 0.1  # s/token, estimate
 LARGEST = 64  #: thousand accelerators of a job, above which a model does not fit
+#: why a job has other accelerators than its rollouts take
+RESIZED = {"learner": "its learner does not fit on fewer"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,8 @@ class RLCell:
     #: log-probabilities, critic and learner, likewise, s
     learner_seconds: float = quantity("s", 0.0)
     accelerators: int = 0  #: of one job
+    requested: int = 0  #: accelerators on which all rollouts of a step run at once
+    resized: str = ""  #: why it has others: a key of `RESIZED`, empty where it has these
     #: mean of the step, fraction of the dense peak of the executed dtype
     compute: float = quantity("1", 0.0)
     bandwidth: float = quantity("1", 0.0)  #: likewise of the memory bandwidth
@@ -74,9 +79,10 @@ def measure(demand: RLDemand, accelerator: Accelerator, play: Play, failures: Fa
 
 def _measure(demand: RLDemand, accelerator: Accelerator, play: Play, failures: Failures) -> RLCell:
     plan = plan_of(demand, accelerator, play)
+    requested = plan.n_accelerators
     while True:
         try:
-            times = rl_step_times(plan, play.seed, play.engine)
+            times = rl_step_times(plan, play.seed, play.kernel)
             break
         except CapacityError:  # the learner needs more than the rollouts do
             if plan.n_accelerators > LARGEST * max(accelerator.scaleup_domain, 1024):
@@ -90,6 +96,8 @@ def _measure(demand: RLDemand, accelerator: Accelerator, play: Play, failures: F
         rollout_seconds=times.rollout_seconds * times.n_rollout / job,
         learner_seconds=(times.log_prob_seconds + times.learner_seconds) * times.n_learner / job,
         accelerators=job,
+        requested=requested,
+        resized="" if job == requested else "learner",
         compute=times.compute,
         bandwidth=times.bandwidth,
         busy=min(1.0, max(0.0, 1.0 - idle / (times.n_rollout + times.n_learner))),

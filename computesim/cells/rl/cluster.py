@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final
 
 from computesim.cells.rl.overhead import slowness
@@ -17,6 +19,9 @@ from computesim.workload.transformer import serving_load, training_load
 SMALLEST_LEARNER: Final = 8  #: accelerators
 LARGEST_LEARNER: Final = 2**16  #: accelerators, above which the model does not fit
 SHORTEST: Final = 128  #: tokens of a training sequence
+#: tokens to whose multiples sequences are padded: NeMo RL, `sequence_length_round`
+ROUNDED: Final = 64
+CAREFUL: Final = 1.0 + 1e-6  #: for a bound that rounding must not cross
 FORWARD: Final = 1.0 / 3.0  #: of the seconds of a training step
 
 
@@ -53,6 +58,7 @@ def mean_effort(
     return compute, bandwidth
 
 
+@lru_cache(maxsize=8)
 def learner(plan: RLPlan) -> Learner:
     """Return the seconds of the learner on its accelerators, layout searched.
 
@@ -61,13 +67,8 @@ def learner(plan: RLPlan) -> Learner:
     CapacityError
         If the model does not fit in training on the accelerators of the learner, offloaded or not.
     """
-    seq_len = round(min(plan.attended_tokens, plan.model.context_length))
-    load = training_load(plan.model, max(seq_len, SHORTEST))
-    batch = max(plan.sequences / plan.minibatches * plan.trajectory_tokens, load.seq_len)
     # RL frameworks move optimiser states to the host where they would not fit
-    step = best_layout(
-        TrainingJob.of(load, plan.accelerator, batch, plan.dtype), plan.split[1], offload="auto"
-    )
+    step = best_layout(_job(plan), plan.split[1], offload="auto")
     if plan.learner_flop:
         rate = step.mfu * plan.accelerator.peak("bf16") * plan.split[1]
         return Learner(plan.learner_flop / rate * slowness(plan), 0.0, step)
@@ -76,6 +77,15 @@ def learner(plan: RLPlan) -> Learner:
     networks = 2.0 if plan.critic else 1.0
     forward = (once - step.host_seconds * plan.minibatches * slowness(plan)) * FORWARD
     return Learner(once * plan.updates * networks, forwards * forward, step)
+
+
+def _job(plan: RLPlan) -> TrainingJob:
+    """Return the training of one minibatch."""
+    attended = min(plan.attended_tokens, plan.model.context_length)
+    seq_len = math.ceil(attended / ROUNDED) * ROUNDED
+    load = training_load(plan.model, max(seq_len, SHORTEST))
+    batch = max(plan.sequences / plan.minibatches * plan.trajectory_tokens, load.seq_len)
+    return TrainingJob.of(load, plan.accelerator, batch, plan.dtype)
 
 
 def balanced(plan: RLPlan) -> RLPlan:
@@ -100,7 +110,11 @@ def balanced(plan: RLPlan) -> RLPlan:
         return plan
     size, load = SMALLEST_LEARNER, serving_load(plan.model, plan.engine_dtype, plan.kv_dtype)
     split = _divided(plan, plan.n_accelerators, size)
-    needed = batch_seconds(split, rollout_replica(split, load), tail=False)
+    needed = batch_seconds(split, rollout_replica(split, load)[1], tail=False)
+    most = min(2 * plan.n_accelerators, LARGEST_LEARNER)
+    fastest = _job(plan).highest_rate * CAREFUL / slowness(split)
+    while size < most and plan.learner_flop > needed * fastest * size:
+        size *= 2  # not even without a loss would it be fast enough
     while True:
         split = _divided(plan, plan.n_accelerators, size)
         try:

@@ -88,7 +88,8 @@ def ahead(pool: RolloutPool, learning: float, sync: float) -> Rollouts:
     (1 + staleness) batches are in the engine at first; each step of the learner lets in another.
     When it can do so depends on when rollouts finish, and the other way round: the times are
     iterated until they agree. Every pass settles one more batch at least, because a batch depends
-    on earlier ones only. Partial rollouts: the learner takes the groups finished first; otherwise
+    on earlier ones only. Where rollouts wait in the engine anyway it is no matter when they were let
+    in, and one pass tells. Partial rollouts: the learner takes the groups finished first; otherwise
     the batch that was let in first. A learner that takes a batch in chunks begins with the first.
     """
     plan = pool.plan
@@ -96,13 +97,17 @@ def ahead(pool: RolloutPool, learning: float, sync: float) -> Rollouts:
     early = round(depth * pool.size)
     cycles = CYCLES + math.ceil(depth)
     refills: Floats = np.arange(1.0, cycles + 1) * max(learning + sync, 1.0)
-    for _ in range(cycles + 2):
-        run, let_in, finish = pool.flow(refills, early)
+    for passes in range(cycles + 2):
+        run, let_in, begin, finish = pool.flow(refills, early)
         ready = _ready(pool, finish, cycles + 1)
         done = _learnt(ready, learning)
-        moved = float(np.abs(done[:-1] + sync - refills).max())
-        refills = done[:-1] + sync
-        if moved <= AGREED * refills[-1]:
+        before, refills = refills, done[:-1] + sync
+        if np.abs(refills - before).max() <= AGREED * refills[-1]:
+            break
+        # one replica would do the same again; of several, others might get a rollout
+        again = bool(np.all(refills >= before)) if pool.played == 1 else passes > 0
+        if again and _waited(pool, begin, np.maximum(before, refills)):
+            let_in[pool.size + early :] = np.repeat(refills, pool.size)
             break
     half = cycles - CYCLES // 2
     period = float(done[-1] - done[half - 1]) / (cycles + 1 - half)
@@ -118,6 +123,20 @@ def ahead(pool: RolloutPool, learning: float, sync: float) -> Rollouts:
     verify = plan.verifier_seconds
     played = Done(busy, tokens, float(run.replicas["iterations"].sum()), whole)
     return _rollouts(pool, latencies, stay, verify, period, played)
+
+
+def _waited(pool: RolloutPool, begin: Floats, refills: Floats) -> bool:
+    """Return whether no rollout began before the time at which its batch should be let in.
+
+    Parameters
+    ----------
+    pool : RolloutPool
+    begin : array of float64, shape (n,), s
+        First token of each rollout.
+    refills : array of float64, shape (cycles,), s
+    """
+    batches = begin[-pool.size * refills.size :].reshape(refills.size, pool.size)
+    return bool(np.all(batches.min(axis=1) > refills))
 
 
 def reread_seconds(pool: RolloutPool) -> float:

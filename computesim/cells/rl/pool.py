@@ -12,6 +12,7 @@ from computesim.cells.rl.plan import RLPlan
 from computesim.cells.rl.replica import rollout_replica
 from computesim.cells.rl.turns import Turns, in_turns
 from computesim.cells.serving import paged_service
+from computesim.hardware.serving import ServingLayout
 from computesim.hardware.step import StepModel
 from computesim.quantities import ServingLoad
 from computesim.sim.engine import Engine, simulate_queue, simulate_rollout, simulate_serving
@@ -30,6 +31,7 @@ class RolloutPool:
     """The rollout engine of a plan, and the part of it that is simulated."""
 
     plan: RLPlan
+    layout: ServingLayout  #: of a replica
     step: StepModel
     load: ServingLoad
     replicas: int  #: of the engine
@@ -42,12 +44,12 @@ class RolloutPool:
     def of(cls, plan: RLPlan, seed: int, engine: Engine) -> RolloutPool:
         """Return the pool of a plan."""
         load = serving_load(plan.model, plan.engine_dtype, plan.kv_dtype)
-        step = rollout_replica(plan, load)
+        layout, step = rollout_replica(plan, load)
         replicas = max(plan.split[0] // step.n_accelerators, 1)
         part = min(1.0, plan.simulated / plan.drawn) if plan.simulated else 1.0
         played = max(1, round(replicas * part))
         size = max(1, round(plan.drawn * played / replicas))
-        return cls(plan, step, load, replicas, played, size, seed, engine)
+        return cls(plan, layout, step, load, replicas, played, size, seed, engine)
 
     @property
     def service(self) -> Service:
@@ -85,10 +87,10 @@ class RolloutPool:
         )
         return run, _finish(run.requests)[turns.last]
 
-    def flow(self, refills: Floats, ahead: int) -> tuple[ServingRun, Floats, Floats]:
+    def flow(self, refills: Floats, ahead: int) -> tuple[ServingRun, Floats, Floats, Floats]:
         """Play batches that are let in at given times, with some rollouts ahead of them.
 
-        Returns the run, and when each rollout was let in and finished.
+        Returns the run, and when each rollout was let in, began to write and finished.
         """
         arrival = np.concatenate([np.zeros(self.size + ahead), np.repeat(refills, self.size)])
         rollouts, share = self.rollouts(arrival, AHEAD), np.ones(arrival.size)
@@ -102,7 +104,8 @@ class RolloutPool:
             chains=turns.chains if self.plan.turns > 1 else None,
             priority=turns.priority if self.plan.turns > 1 else None,
         )
-        return run, arrival, _finish(run.requests)[turns.last]
+        begin = np.asarray(run.requests["first"], dtype=np.float64)[turns.first]
+        return run, arrival, begin, _finish(run.requests)[turns.last]
 
     def under_way(self, rollouts: Trace, first: int) -> tuple[Trace, Floats]:
         """Return rollouts of which the first are as a steady state leaves them: half done.

@@ -17,8 +17,8 @@ from computesim.quantities import ServingLoad
 WORTH_IT: Final = 0.75
 
 
-def rollout_replica(plan: RLPlan, load: ServingLoad) -> StepModel:
-    """Return the step of a rollout replica that holds the longest rollout.
+def rollout_replica(plan: RLPlan, load: ServingLoad) -> tuple[ServingLayout, StepModel]:
+    """Return layout and step of a rollout replica that holds the longest rollout.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def rollout_replica(plan: RLPlan, load: ServingLoad) -> StepModel:
 
     Returns
     -------
-    StepModel
+    ServingLayout, StepModel
         Of the layouts that hold it, the smallest nearly as soon through a batch as the best.
 
     Raises
@@ -39,7 +39,8 @@ def rollout_replica(plan: RLPlan, load: ServingLoad) -> StepModel:
     """
     machine = plan.accelerator
     if plan.tp_rollout:
-        return _step(plan, load, _given(plan, load))
+        layout = _given(plan, load)
+        return layout, _step(plan, load, layout)
     longest = plan.prompt_tokens + plan.observed_tokens + plan.max_output_tokens + 1
     fitting: list[tuple[float, ServingLayout]] = []
     shortage = ""
@@ -57,7 +58,7 @@ def rollout_replica(plan: RLPlan, load: ServingLoad) -> StepModel:
         raise CapacityError(shortage or f"{load.name} leaves no room for {longest:g} tokens")
     best = min(seconds for seconds, _ in fitting)
     chosen = next(layout for seconds, layout in fitting if WORTH_IT * seconds <= best)
-    return _step(plan, load, chosen)
+    return chosen, _step(plan, load, chosen)
 
 
 def batch_seconds(plan: RLPlan, step: StepModel, tail: bool = True) -> float:

@@ -8,6 +8,7 @@ generates with weights at most `staleness` steps old while the learner works.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -22,11 +23,21 @@ from computesim.sim.engine import Engine
 from computesim.sim.loop import LoopRun, rollout_loop
 from computesim.sim.streams import stream
 
-__all__ = ["RLPlan", "RLStepTimes", "rl_run", "rl_step_times"]
+__all__ = ["PlayedStep", "RLPlan", "RLStepTimes", "played_step", "rl_run", "rl_step_times"]
 
 TAILS: Final = 16  #: batches of a run that are simulated; the others are drawn from them
 MOST: Final = 2**15  #: rollouts of those batches, all together
 ENOUGH: Final = 4096  #: rollouts whose tail needs no averaging over batches
+
+
+@dataclass(frozen=True, slots=True)
+class PlayedStep:
+    """The mean step of a run, with the engine and the learner that make it."""
+
+    pool: RolloutPool
+    made: Rollouts
+    taught: Learner
+    times: RLStepTimes
 
 
 def rl_step_times(plan: RLPlan, seed: int = 1, engine: Engine = "numba") -> RLStepTimes:
@@ -50,12 +61,29 @@ def rl_step_times(plan: RLPlan, seed: int = 1, engine: Engine = "numba") -> RLSt
     AReaL (arXiv 2505.24298), NeMo RL performance summaries v0.5 and v0.6 (calibration of
     `rl_framework.FRAMEWORK`), checkpoint-engine (weights).
     """
+    return played_step(plan, seed, engine).times
+
+
+def played_step(plan: RLPlan, seed: int = 1, engine: Engine = "numba") -> PlayedStep:
+    """Return the mean step of an RL run as `rl_step_times`, and what made it.
+
+    Parameters
+    ----------
+    plan : RLPlan
+    seed : int
+    engine : {"numba", "simpy"}
+
+    Raises
+    ------
+    CapacityError
+        If the model does not fit on the accelerators of the engine or of the learner.
+    """
     pool, taught = RolloutPool.of(plan, seed, engine), learner(plan)
     made = _made(pool, taught, min(4, max(1, ENOUGH // plan.sequences)))
     period = made.period
     if not period:
         period = float(made.latency.mean()) + _learning(plan, taught) + sync_seconds(plan)
-    return _times(plan, made, taught, period)
+    return PlayedStep(pool, made, taught, _times(plan, made, taught, period))
 
 
 def rl_run(plan: RLPlan, steps: int, seed: int = 1, engine: Engine = "numba") -> LoopRun:

@@ -26,13 +26,14 @@ def text(answer: CapacityAnswer) -> str:
     ----------
     answer : CapacityAnswer
     """
-    blocks: list[Sequence[Sequence[str]]] = [list(_question(answer))]
+    notes = [("note", remark) for remark in answer.question.remarks]
+    blocks: list[Sequence[Sequence[str]]] = [[*notes, *_question(answer)]]
     able = [one for one in answer.answers if one.found]
     if able:
         blocks += [table(able, _PLANTS), table(able, _LOADS), _promises(able)]
     told = [(one.label, one.reason or one.edge) for one in answer.answers]
-    if notes := [(label, words) for label, words in told if words]:
-        blocks.append(notes)
+    if reasons := [(label, words) for label, words in told if words]:
+        blocks.append(reasons)
     return "\n\n".join(map(columns, blocks))
 
 
@@ -138,5 +139,6 @@ def front_text(answer: FrontAnswer) -> str:
     about = f"{answer.question.model}: tokens/s of a user against those of an accelerator"
     if means := answer.question.lengths:
         about += "; prompt {:,.0f}, output {:,.0f} tokens".format(*means)
+    about += "".join(f"\nnote: {remark}" for remark in answer.question.remarks)
     files = "".join(f"\n\nWritten: {file}" for file in answer.files)
     return f"{about}\n\n{columns(table(answer.front, _FRONT))}{files}"

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from computesim.calendar import DAY
 from computesim.report.text.tables import Cell, columns, table
-from computesim.study.plan.layouts import Ranked
+from computesim.study.plan.layouts import layout_text
 from computesim.study.plan.planning import Plan
 from computesim.study.plan.run_level import RunCost
 from computesim.study.plan.scaling import Scalings
 from computesim.units import show
 
 _LAYOUTS: Mapping[str, Cell] = {
-    "layout": lambda one: _layout_text(one),
+    "layout": lambda one: layout_text(one.layout),
     "step": "{0.step_seconds:.3g} s",
     "MFU": lambda one: f"{one.mfu * 100:.1f} %",
     "tokens/s each": "{0.tokens_per_second_per_accelerator:,.4g}",
@@ -55,18 +55,6 @@ def _counts(plan: Plan) -> str:
     why = ", ".join(f"{name} {n:,}" for name, n in reasons.items())
     lost = f"; the others lose by: {why}" if why else ""
     return f"{plan.candidates:,} layouts, {plan.fitting:,} fit{lost}"
-
-
-def _layout_text(ranked: Ranked) -> str:
-    """Return a layout in a few words, degrees of one left out."""
-    layout = ranked.layout
-    degrees = {name: getattr(layout, name) for name in ("tp", "pp", "vp", "cp", "ep", "dp")}
-    words = [f"{name}{degree}" for name, degree in degrees.items() if degree > 1]
-    words += [f"zero{layout.zero}", f"mb{layout.microbatch}"]
-    again = {"none": "", "selective": "sel", "full": "full"}[layout.recompute]
-    words += [f"recompute-{again}"] if again else []
-    words += [f"offload-{layout.offload}"] if layout.offload != "none" else []
-    return " ".join(words)
 
 
 def _run_rows(run: RunCost) -> list[tuple[str, str]]:

@@ -197,6 +197,12 @@ def compose(
 ) -> None:
     """Set the next run of equal steps; its length is 0 if there is no work."""
     n, i, groups, stages = run["decoding"], run["head"], service["groups"], service["stages"]
+    wait = 0
+    if n > 0 and i >= 0 and run["since"] < service["prompt_gap"]:
+        if done[i] == requests[i]["cached_tokens"]:  # it is not begun yet
+            wait, i = service["prompt_gap"] - run["since"], -1
+    if service["mixes"] == 0 and i >= 0:  # prompts first: who decodes waits
+        n = 0
     parts = groups * stages
     budget = service["token_budget"] // parts
     decoding = (n + parts - 1) // parts  # of the fullest microbatch
@@ -204,9 +210,8 @@ def compose(
     most, left = room * stages, room * parts  # of one prompt, of all prompts
     length = last_step - run["decoded"] if n > 0 else 0
     reads, completing, chunk, pairs, longest, chunks = 0, 0, 0, 0, 0, 1
-    if n > 0 and i >= 0 and run["since"] < service["prompt_gap"]:
-        if done[i] == requests[i]["cached_tokens"]:  # it is not begun yet
-            length, i = min(length, service["prompt_gap"] - run["since"]), -1
+    if wait > 0:
+        length = min(length, wait)
     while left > 0 and i >= 0:  # there is an admitted prompt to read
         rest = requests[i]["prompt_tokens"] + requests[i]["generated"] - done[i]
         take = min(rest, most, left)
@@ -229,10 +234,10 @@ def compose(
     if completing > 0:
         length = 1
     run["length"], run["chunk"], run["room"] = length, chunk, room
-    run["completing"], run["reads"] = completing, reads
-    tokens, resident = decoding + pace, run["resident"]
+    run["completing"], run["reads"], run["emitting"] = completing, reads, n
+    tokens, resident = decoding + pace, 0
     if n > 0:
-        resident = resident * decoding // n
+        resident = run["resident"] * decoding // n
     shared = n / parts + max(float(pace), chunk / stages) / groups
     pairs += resident + decoding
     run["base"] = service["fixed"] + service["wire"] * tokens

@@ -61,6 +61,9 @@ def complete(pool: Pool, r: int, i: int, extras: Extras, now: float) -> int:
     if requests[i]["generated"] == 0:
         requests[i]["first"] = now
     if extras is not None:
+        if pool.rules["routing"] == 5:
+            extras.unread[r] -= extras.missing[i]
+            extras.missing[i] = 0
         if pool.rules["cache_blocks"] > 0:
             keep(pool, r, i, extras)
     if requests[i]["generated"] + 1 == requests[i]["output_tokens"]:

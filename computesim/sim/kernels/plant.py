@@ -115,28 +115,41 @@ def of_two(replicas: Records, i: int, which: int, shortest: int, extras: Extras)
 
 @njit(cache=True, nogil=True, _nrt=False)
 def with_prefix(pool: Pool, i: int, which: int, shortest: int, extras: Extras) -> int:
-    """Return the replica that knows most of a prompt, unless it is too far ahead of the shortest.
+    """Return the replica with the fewest tokens to read until the first token of a request.
 
-    Where there are no blocks to compare, it is the one of the stage before.
+    Those of its prompt that are not cached there, and of the requests before it; equals take
+    turns. Replicas too far ahead of the shortest queue take none.
     """
-    replicas, rules, stage_of = pool.replicas, pool.rules, pool.requests[i]["stage"]
-    best, most = -1, 0
+    if which == 1:
+        return int(shortest)  # nothing is read where it decodes
+    replicas, best, most = pool.replicas, shortest, np.iinfo(np.int64).max
+    longest = replicas[shortest]["load"] + pool.rules["slack"]
+    for r in range(replicas.size):
+        if takes(replicas[r], which) and replicas[r]["load"] <= longest:
+            tokens = extras.unread[r] + to_read(pool, i, r, extras)
+            if tokens < most or (tokens == most and extras.sent[r] < extras.sent[best]):
+                best, most = r, tokens
+    extras.missing[i] = most - extras.unread[best]
+    extras.unread[best] = most
+    pool.turns[which] += 1
+    extras.sent[best] = pool.turns[which]
+    return int(best)
+
+
+@njit(cache=True, nogil=True, _nrt=False)
+def to_read(pool: Pool, i: int, r: int, extras: Extras) -> int:
+    """Return the prompt tokens of a request that are not cached at a replica."""
+    request, rules = pool.requests[i], pool.rules
+    cached = request["cached_tokens"]
     if rules["cache_blocks"] > 0:
         first, last = extras.block_start[i], extras.block_start[i + 1]
-        for r in range(replicas.size):
-            if takes(replicas[r], which):
-                n = matched(extras.links, r, extras.blocks, first, last)
-                if n > most:
-                    best, most = r, n
-    elif stage_of >= 0:
-        stage = extras.stages[stage_of]
-        origin = stage["origin"]
-        if origin >= 0 and takes(replicas[origin], which):
-            if replicas[origin]["lives"] == stage["life"]:
-                best = origin
-    if best >= 0 and replicas[best]["load"] - replicas[shortest]["load"] <= rules["slack"]:
-        return int(best)
-    return int(shortest)
+        cached = matched(extras.links, r, extras.blocks, first, last) * rules["block"]
+    elif rules["local"] == 1 and request["stage"] >= 0:
+        stage = extras.stages[request["stage"]]
+        if stage["origin"] >= 0:
+            if stage["origin"] != r or stage["life"] != pool.replicas[r]["lives"]:
+                cached = 0
+    return int(request["prompt_tokens"] - min(cached, request["prompt_tokens"] - 1))
 
 
 @njit(cache=True, nogil=True, _nrt=False)
@@ -210,6 +223,8 @@ def fail(pool: Pool, r: int, extras: Extras, now: float) -> None:
     run["head"] = run["tail"] = -1
     run["failures"] += 1
     run["lives"] += 1
+    if rules["routing"] == 5:
+        extras.unread[r] = 0
     if rules["cache_blocks"] > 0:
         forget(run, extras.links, r)
 
@@ -221,6 +236,8 @@ def again(requests: Records, i: int, extras: Extras, now: float) -> int:
     if requests[i]["state"] >= 3 and requests[i]["stage"] >= 0:
         extras.stages[requests[i]["stage"]]["active"] = 0
     requests[i]["state"] = 0
+    if extras.missing.size > 0:
+        extras.missing[i] = 0
     if sharing(requests[i], extras):
         requests[i]["cached_tokens"] = 0  # what the others had read is gone
         extras.stages[requests[i]["stage"]]["home"] = -1

@@ -66,7 +66,7 @@ def growth(phases: Ints, base: int, run: Record, steps: int, block: int) -> int:
 @njit(cache=True, nogil=True, _nrt=False)
 def steps_that_fit(phases: Ints, base: int, run: Record, most: int, block: int, room: int) -> int:
     """Return how many steps, at most `most`, the free KV cache has room for."""
-    n = run["decoding"]
+    n = run["emitting"]
     if n == 0 or growth(phases, base, run, most, block) <= room:
         return most
     if block == 1:
@@ -85,7 +85,7 @@ def steps_that_fit(phases: Ints, base: int, run: Record, most: int, block: int, 
 def settle(pool: Pool, r: int, steps: int, extras: Extras) -> None:
     """Book the first steps of a run of replica r."""
     run, service = pool.replicas[r], pool.services[pool.replicas[r]["kind"]]
-    n, seconds = run["decoding"], elapsed(run, steps)
+    n, seconds = run["emitting"], elapsed(run, steps)
     run["busy_seconds"] += seconds
     run["batch_seconds"] += run["running"] * seconds
     run["compute_seconds"] += series(run["compute"], run["compute_slope"], float(steps))
@@ -96,11 +96,12 @@ def settle(pool: Pool, r: int, steps: int, extras: Extras) -> None:
     if extras is not None:
         if pool.rules["bin"] > 0.0:
             spread(run, steps, pool.rules["bin"], extras.timeline)
-        if service["when_full"] > 0:
+        if service["when_full"] > 0 and n > 0:
             block = service["block_tokens"]
             run["held"] += growth(extras.phases, r * block, run, steps, block)
             run["peak_kv_tokens"] = max(run["peak_kv_tokens"], run["held"])
-    run["decoded"] += steps
+    if n > 0:
+        run["decoded"] += steps
     run["resident"] += steps * n
 
 
@@ -144,7 +145,7 @@ def into(
         memory, run["memory_slope"], since
     )
     cell["prefill_tokens"] += (upto - since) * run["chunk"]
-    cell["decode_tokens"] += (upto - since) * run["decoding"]
+    cell["decode_tokens"] += (upto - since) * run["emitting"]
 
 
 @njit(cache=True, nogil=True, _nrt=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,39 +21,9 @@ from computesim.sim.records import (
     SWAPPED,
 )
 from computesim.sim.reference.events import FINISH, START, Process, after
+from computesim.sim.reference.prefix import PrefixBlocks
+from computesim.sim.reference.sequence import Sequence, blocks
 from computesim.sim.reference.totals import Totals
-
-
-def blocks(tokens: int, size: int) -> int:
-    """Return the tokens of the blocks that some tokens need."""
-    return -(-tokens // size) * size
-
-
-@dataclass(slots=True, eq=False)
-class Sequence:
-    """A request on its way."""
-
-    index: int
-    record: Any  #: its row in the requests
-    prompt: int  #: tokens
-    output: int  #: tokens
-    stage: int  #: -1 for none
-    shares: bool  #: its prompt is kept once for the stage
-    lane: int  #: priority
-    blocks: list[int] = field(default_factory=list)  #: of its prompt, for the prefix cache
-    state: int = FRESH
-    generated: int = 0  #: output tokens so far
-    read: int = 0  #: tokens of prompt and earlier output in the KV cache while it is read
-
-    @property
-    def target(self) -> int:
-        """Tokens that have to be read before it decodes; all over again after it lost its place."""
-        return self.prompt + self.generated
-
-    @property
-    def context(self) -> int:
-        """Tokens in the KV cache while it decodes: all but the newest."""
-        return self.prompt + self.generated - 1
 
 
 @dataclass(slots=True, eq=False)
@@ -77,17 +47,20 @@ class Replica:
     admitted: list[list[Sequence]] = field(default_factory=list)  #: by lane, the newest last
     reading: deque[Sequence] = field(default_factory=deque)  #: prompt not complete
     decoding: list[Sequence] = field(default_factory=list)
-    cache: OrderedDict[int, None] = field(default_factory=OrderedDict)  #: the newest last
+    cache: PrefixBlocks = field(init=False)
     stall: float = 0.0  #: seconds of swapping before the next step
     since: int = 0  #: steps since the last one that read a prompt
     began: float | None = None  #: when the step in progress began
     epoch: int = 0  #: failures so far
     lives: int = 0  #: failures and starts so far
     wake: Any = None
+    unread: int = 0  #: `missing` of the requests without a first token
+    sent: int = 0  #: when a request was last sent here, counted in requests
 
     def __post_init__(self) -> None:
         self.waiting = [deque() for _ in range(self.rules["lanes"])]
         self.admitted = [[] for _ in range(self.rules["lanes"])]
+        self.cache = PrefixBlocks(int(self.rules["cache_blocks"]))
 
     @property
     def running(self) -> int:
@@ -103,6 +76,12 @@ class Replica:
     def load(self) -> int:
         """Requests sent here and not finished."""
         return len(self.all)
+
+    @property
+    def emitting(self) -> list[Sequence]:
+        """Those that get a token in the next step: nobody while prompts are read first, alone."""
+        reads = bool(self.reading) and not self.pauses
+        return self.decoding if self.service["mixes"] or not reads else []
 
     @property
     def evicts(self) -> bool:
@@ -147,19 +126,14 @@ class Replica:
         fits = need <= self.service["kv_capacity_tokens"]
         return bool(fits and self.load < self.service["max_batch"])
 
-    def known(self, sequence: Sequence) -> int:
-        """Return how many leading blocks of a prompt are cached."""
-        n = 0
-        while n < len(sequence.blocks) and sequence.blocks[n] in self.cache:
-            n += 1
-        return n
-
-    def use(self, block: int) -> None:
-        """Make a block of the prefix cache the newest one."""
-        self.cache[block] = None
-        self.cache.move_to_end(block)
-        if len(self.cache) > self.rules["cache_blocks"]:
-            self.cache.popitem(last=False)
+    def missing(self, sequence: Sequence) -> int:
+        """Return the prompt tokens that are not cached here."""
+        cached = int(sequence.record["cached_tokens"])
+        if self.rules["cache_blocks"] > 0:
+            cached = self.cache.leading(sequence.blocks) * int(self.rules["block"])
+        elif self.rules["local"] and sequence.stage >= 0:
+            cached *= self.found_here(self, sequence.stage)
+        return sequence.prompt - min(cached, sequence.prompt - 1)
 
     def accept(self, sequence: Sequence) -> None:
         """Take a request into the queue."""
@@ -271,9 +245,8 @@ class Replica:
         if shared:
             sequence.record["cached_tokens"] = sequence.prompt - 1
         elif self.rules["cache_blocks"] > 0:
-            known = self.known(sequence)
-            for block in sequence.blocks[:known]:
-                self.use(block)
+            known = self.cache.leading(sequence.blocks)
+            self.cache.use(sequence.blocks[:known])
             cached = min(known * self.rules["block"], sequence.prompt - 1)
             sequence.record["cached_tokens"] = cached
         elif self.rules["local"] and sequence.stage >= 0:
@@ -286,8 +259,8 @@ class Replica:
 
     @property
     def fullest(self) -> int:
-        """Decoding sequences of the fullest microbatch."""
-        return -(-len(self.decoding) // self.microbatches)
+        """Sequences of the fullest microbatch that get a token in the next step."""
+        return -(-len(self.emitting) // self.microbatches)
 
     @property
     def room(self) -> int:
@@ -327,7 +300,7 @@ class Replica:
 
     def sides(self, chunks: list[int]) -> tuple[float, float, float]:
         """Return the compute side, the memory side and the rest of the step time, s."""
-        cost, n, all_new = self.service, len(self.decoding), sum(chunks)
+        cost, n, all_new = self.service, len(self.emitting), sum(chunks)
         pairs = 0
         for sequence, chunk in zip(self.reading, chunks, strict=True):
             pairs += chunk * sequence.read + chunk * (chunk + 1) // 2
@@ -336,7 +309,7 @@ class Replica:
             pieces = [min(chunk, self.room) for chunk in chunks]
             pace = max(*pieces, -(-all_new // self.microbatches))
             pairs = pairs * pace // all_new
-        resident = sum(sequence.context for sequence in self.decoding)
+        resident = sum(sequence.context for sequence in self.emitting)
         resident = resident * self.fullest // n if n else 0
         pairs += resident + self.fullest  # a token attends to its context and to itself
         tokens = self.fullest + pace
@@ -362,25 +335,26 @@ class Replica:
 
     def book(self, seconds: float, compute: float, memory: float, chunks: list[int]) -> None:
         """Add a step to the totals."""
-        if self.evicts:
+        if self.evicts and self.emitting:
             self.totals.peak(self.held() + self.growth())
-        began, n = self.began or 0.0, len(self.decoding)
+        began, n = self.began or 0.0, len(self.emitting)
         self.totals.step(began, seconds, compute, memory, self.running, sum(chunks), n)
         if self.log is not None:
             self.log.append((self.number, began, seconds, n, sum(chunks)))
 
     def deliver(self, chunks: list[int]) -> None:
-        """Give a token to each decoding sequence, and the first one to each complete prompt."""
+        """Give a token to each that decodes in the step, and the first one to complete prompts."""
         for sequence, chunk in zip(self.reading, chunks, strict=True):
             sequence.read += chunk
-        for sequence in sorted(self.decoding, key=lambda s: s.index):
+        for sequence in sorted(self.emitting, key=lambda s: s.index):
             self.emit(sequence)
         for sequence in [s for s in self.reading if s.read == s.target]:
             self.reading.remove(sequence)
             if sequence.generated == 0:
                 sequence.record["first"] = self.env.now
-            for block in reversed(sequence.blocks):
-                self.use(block)
+            self.unread -= sequence.missing
+            sequence.missing = 0
+            self.cache.use(reversed(sequence.blocks))
             self.decoding.append(sequence)
             sequence.state = DECODING
             self.emit(sequence)
@@ -423,8 +397,7 @@ class Replica:
         self.reading.clear()
         self.decoding.clear()
         self.since = 0
-        self.cache.clear()
-        self.wake = None
+        self.wake, self.unread = None, 0
         self.totals.row["failures"] += 1
         self.env.process(self.live())
         return lost

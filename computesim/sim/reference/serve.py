@@ -28,7 +28,8 @@ from computesim.sim.records import (
     Records,
 )
 from computesim.sim.reference.events import ARRIVE, PLANT, SEND, STOP, TICK, Process, after
-from computesim.sim.reference.replica import Replica, Sequence
+from computesim.sim.reference.replica import Replica
+from computesim.sim.reference.sequence import Sequence
 from computesim.sim.reference.totals import Totals
 
 
@@ -227,16 +228,20 @@ class Pool:
         return shortest
 
     def by_prefix(self, sequence: Sequence, ready: list[Replica], shortest: Replica) -> Replica:
-        """Return the replica that knows most of a prompt, if it is not too far ahead."""
-        best = None
-        if self.rules["cache_blocks"] > 0:
-            best = max(ready, key=lambda p: p.known(sequence))
-            best = best if best.known(sequence) else None
-        elif sequence.stage >= 0 and int(self.stages[sequence.stage]["origin"]) >= 0:
-            best = next((p for p in ready if self.found_at(p, sequence.stage)), None)
-        if best is not None and best.load - shortest.load <= self.rules["slack"]:
-            return best
-        return shortest
+        """Return the replica with the fewest tokens to read until the first one of a request.
+
+        Those of its own prompt that are not cached there, and of the requests before it; equals
+        take turns. None is sent to a replica that is too far ahead of the shortest queue.
+        """
+        if sequence.state == HANDED:
+            return shortest  # nothing is read where it decodes
+        near = [p for p in ready if p.load - shortest.load <= self.rules["slack"]]
+        chosen = min(near, key=lambda p: (p.unread + p.missing(sequence), p.sent))
+        self.turns[0] += 1
+        chosen.sent = self.turns[0]
+        sequence.missing = chosen.missing(sequence)
+        chosen.unread += sequence.missing
+        return chosen
 
     def failure(self, f: int) -> Process:
         """Let a replica fail, and come back after its repair."""
@@ -247,6 +252,7 @@ class Pool:
         if replica.state not in (ON, DRAINING):
             return
         for sequence in replica.fail():
+            sequence.missing = 0
             if sequence.shares:
                 self.stages[sequence.stage]["home"] = -1
             self.env.process(self.arrive(0.0, [sequence.index], sequence.index))

@@ -21,8 +21,9 @@ from computesim.sim.trace.clients import (
     expected_requests,
     follow_day,
 )
+from computesim.sim.trace.context import InContext, in_context
 from computesim.sim.trace.generate import generate
-from computesim.sim.trace.lengths import Empirical, EmpiricalSplit, ReasonSplit
+from computesim.sim.trace.lengths import Empirical, EmpiricalSplit, Even, ReasonSplit, TokenLaw
 from computesim.sim.trace.like import clients_like
 from computesim.sim.trace.population import Population, clients_of
 from computesim.sim.trace.reading import Recording, iter_traces, read_recording, read_trace
@@ -38,11 +39,14 @@ __all__ = [
     "Client",
     "Empirical",
     "EmpiricalSplit",
+    "Even",
+    "InContext",
     "LengthLaw",
     "Population",
     "ReasonSplit",
     "Recording",
     "Sessions",
+    "TokenLaw",
     "Trace",
     "Window",
     "arrivals_between",
@@ -55,6 +59,7 @@ __all__ = [
     "expected_requests",
     "follow_day",
     "generate",
+    "in_context",
     "is_servegen",
     "iter_traces",
     "lognormal",

@@ -41,6 +41,18 @@ class Empirical(NamedTuple):
         return self.tokens[chosen(self.probability, n, generator)]
 
 
+class Even(NamedTuple):
+    """Token counts that are all alike between two ends."""
+
+    least: float  #: token
+    most: float  #: token
+
+    def draw(self, n: int, generator: np.random.Generator) -> Ints:
+        """Return n token counts, at least 1; see `TokenLaw`."""
+        tokens = self.least + (self.most - self.least) * generator.random(n)
+        return np.asarray(np.rint(tokens).clip(min=1.0), dtype=np.int64)
+
+
 class ReasonSplit(NamedTuple):
     """Share of an output that is reasoning: a mixture of beta laws.
 

@@ -12,8 +12,9 @@ from computesim.sim.demand import step_limit
 from computesim.study.capacity.demand import Question
 from computesim.study.capacity.figures import Machine
 from computesim.study.capacity.plant import layout_text, nearest, pairs, singles
-from computesim.study.capacity.pool import Candidate, Policy, candidates
+from computesim.study.capacity.pool import Candidate, Policy, candidates, longest_request
 from computesim.study.capacity.search import Answer, Search, Tell
+from computesim.study.pool.possible import instead
 
 __all__ = ["Answer", "Goal", "Tell", "capacity", "layout_text"]
 
@@ -68,7 +69,10 @@ def capacity(
     asked = 0.0 if goal.kind == "highest" else question.rate
     plants = list(pairs(found, load, machine, first, limit, asked) if split else singles(found))
     if not plants:
-        return replace(blank, reason=nearest(found, split))
+        other = ""
+        if layouts and not any(one.pool for one in found):  # none of those that are named fits
+            other = instead(load, machine.accelerator, longest_request(first))
+        return replace(blank, reason=nearest(found, split) + other)
     search = Search(question, load, machine, limit, blank, tell)
     if goal.kind == "fewest":
         return search.fewest(plants)

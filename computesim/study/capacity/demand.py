@@ -8,17 +8,29 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from computesim.sim.demand import Demand
+from computesim.errors import CapacityError
+from computesim.sim.demand import (
+    JUDGED,
+    JUDGED_OF_CLIENTS,
+    MOST_REQUESTS,
+    RESIDENCES,
+    ROUNDS_AT_WORK,
+    Demand,
+)
 from computesim.sim.levels import ServiceLevel
-from computesim.sim.trace import Trace, generate, lognormal, merged
+from computesim.sim.trace import (
+    Even,
+    TokenLaw,
+    Trace,
+    generate,
+    in_context,
+    lognormal,
+    merged,
+)
 from computesim.workload.requests import RequestStream
 
-RESIDENCES = 2.5  #: arrivals last this many times as long as a request stays
-MOST_REQUESTS = 150_000  #: of one run
 BEYOND = 50  #: requests beyond the strictest percentile
 MOST_FOR_SHARE = 100_000  #: requests for the sake of a percentile
-JUDGED = 0.6  #: share of the arrivals that are judged; the rest keeps the pool full meanwhile
-ROUNDS = 20  #: requests of a client in a closed loop
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +44,22 @@ class RequestClass(RequestStream):
     name: str = "requests"
     prompt_spread: float = 0.0  #: sd of ln(prompt tokens)
     burstiness: float = 1.0  #: variation of the gaps
+    range: tuple[float, float] | None = None  #: lengths ÷ means, evenly, instead of the spreads
     level: ServiceLevel = field(default_factory=ServiceLevel)
     priority: int = 0
+
+    def law(self, mean: float, spread: float) -> TokenLaw:
+        """Return the law of lengths with a mean.
+
+        Parameters
+        ----------
+        mean : float, token
+        spread : float
+            Sd of ln(tokens), where there is no range.
+        """
+        if self.range is None:
+            return lognormal(mean, spread)
+        return Even(self.range[0] * mean, self.range[1] * mean)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +72,8 @@ class Question:
     think_seconds: float = 0.0
     requests: int = 2000  #: at least
     seed: int = 1
+    rounds: int = 0  #: of each client in a benchmark, all judged; 0: a closed loop at work
+    context: int = 0  #: of the model: longer requests are refused or cut; 0 for no bound, token
 
     @property
     def levels(self) -> tuple[ServiceLevel, ...]:
@@ -82,11 +110,12 @@ class Question:
         priority = tuple(one.priority for one in self.classes)
         common = {"priority": priority if any(priority) else (), "seed": self.seed}
         if self.clients:
-            rounds = max(3.0, min(ROUNDS, MOST_REQUESTS / self.clients))
-            n = max(self.least, math.ceil(rounds * self.clients))
+            rounds = max(3.0, min(ROUNDS_AT_WORK, MOST_REQUESTS / self.clients))
+            n = self.rounds * self.clients or max(self.least, math.ceil(rounds * self.clients))
             drawn = self._drawn(n) if self.recorded is None else _repeated(self.recorded, n)
-            return Demand(drawn, self.levels, clients=self.clients, judged=0.7,
-                          think_seconds=self.think_seconds, **common)  # type: ignore[arg-type]  # fmt: skip
+            return Demand(drawn, self.levels, clients=self.clients,
+                          judged=JUDGED_OF_CLIENTS,
+                          warm=not self.rounds, think_seconds=self.think_seconds, **common)  # type: ignore[arg-type]  # fmt: skip
         if self.recorded is not None:
             return Demand(self.recorded, self.levels, warm=False, **common)  # type: ignore[arg-type]
         n = max(self.least, min(math.ceil(RESIDENCES * staying), MOST_REQUESTS))
@@ -105,13 +134,17 @@ class Question:
             count = max(10, math.ceil(n * one.rate / total))
             trace = generate(
                 self.seed, count, one.rate,
-                lognormal(one.prompt_tokens, one.prompt_spread),
-                lognormal(one.output_tokens, one.spread),
+                one.law(one.prompt_tokens, one.prompt_spread),
+                one.law(one.output_tokens, one.spread),
                 one.cached_share, one.burstiness, number,
             )  # fmt: skip
             traces.append(replace(trace, kind=np.full(count, number)))
         end = min(float(trace.arrival[-1]) for trace in traces)
-        return merged([t.pick(np.flatnonzero(t.arrival <= end)) for t in traces])
+        drawn = merged([t.pick(np.flatnonzero(t.arrival <= end)) for t in traces])
+        seen = in_context(drawn, self.context).trace if self.context else drawn
+        if seen is None:
+            raise CapacityError(f"all {n:,} prompts fill the context of {self.context:,} tokens")
+        return seen
 
 
 def _repeated(trace: Trace, n: int) -> Trace:

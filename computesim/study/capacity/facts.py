@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from computesim.errors import CapacityError
+from computesim.errors import CapacityError, Fault, QuestionError
 from computesim.hardware.serving import ServingLayout
 from computesim.quantities import ServingLoad
 from computesim.records import quantity
+from computesim.sim.trace import in_context
 from computesim.study.capacity.answers import Tell, capacity
 from computesim.study.capacity.demand import Question
 from computesim.study.capacity.figures import Machine, Performance, machine_of
 from computesim.study.capacity.front import Point, front
 from computesim.study.capacity.question import CapacityQuestion
 from computesim.study.capacity.search import Answer
-from computesim.workload.transformer import serving_load
+from computesim.study.pool.possible import (
+    context_remarks,
+    layout_faults,
+    length_faults,
+    refused_all,
+)
+from computesim.workload.architecture import Architecture
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,7 @@ class QuestionFacts:
     rate: float = quantity("request/s")
     clients: int = quantity("1")
     classes: tuple[ClassFacts, ...] = ()
+    remarks: tuple[str, ...] = ()  #: what became of requests that no engine takes as they are
 
     @property
     def lengths(self) -> tuple[float, float] | None:
@@ -127,17 +135,17 @@ def answered(question: CapacityQuestion, tell: Tell | None = None) -> CapacityAn
     QuestionError, CaseError
         If the trace of the question cannot be used.
     """
-    demand, load, machines = _inputs(question)
+    demand, loads, remarks = _inputs(question)
     layouts = _layouts(question)
-    jobs = [(machine, split) for machine in machines for split in question.ways]
+    jobs = [(machine, load, split) for machine, load in loads for split in question.ways]
     answers = []
-    for n, (machine, split) in enumerate(jobs):
+    for n, (machine, load, split) in enumerate(jobs):
         answer = capacity(
             demand, load, machine, question.goal, layouts, question.policy, split,
             _part(tell, n, len(jobs)),
         )  # fmt: skip
         answers.append(_answer_facts(answer, demand))
-    facts = _question_facts(demand, load.name)
+    facts = _question_facts(demand, loads[0][1].name, remarks)
     return CapacityAnswer(facts, question.goal.kind, tuple(answers))
 
 
@@ -154,21 +162,49 @@ def fronts(question: CapacityQuestion, tell: Tell | None = None) -> FrontAnswer:
     CapacityError
         If the model fits on none of them.
     """
-    demand, load, machines = _inputs(question)
+    demand, loads, remarks = _inputs(question)
     layouts = _layouts(question)
     points: list[Point] = []
-    for n, machine in enumerate(machines):
-        part = _part(tell, n, len(machines))
+    for n, (machine, load) in enumerate(loads):
+        part = _part(tell, n, len(loads))
         points += front(demand, load, machine, layouts, question.policy, part)
     if not points:
-        raise CapacityError(f"{load.name} does not fit with such requests")
-    return FrontAnswer(_question_facts(demand, load.name), tuple(points))
+        raise CapacityError(f"{loads[0][1].name} does not fit with such requests")
+    return FrontAnswer(_question_facts(demand, loads[0][1].name, remarks), tuple(points))
 
 
-def _inputs(question: CapacityQuestion) -> tuple[Question, ServingLoad, list[Machine]]:
+def _inputs(
+    question: CapacityQuestion,
+) -> tuple[Question, list[tuple[Machine, ServingLoad]], list[str]]:
+    """Return what is asked, of what on each accelerator, and what became of refused requests."""
     demand, catalog = question.demand(), question.tables()
-    load = serving_load(catalog.model(question.model), question.dtype, question.kv_dtype)
-    return demand, load, [machine_of(catalog, name) for name in question.accelerators]
+    model = catalog.model(question.model)
+    machines = [machine_of(catalog, name) for name in question.accelerators]
+    loads = [(one, question.load(model, one.accelerator)) for one in machines]
+    faults = [*layout_faults(question, loads[0][1]), *_length_faults(question, demand, model)]
+    if faults:
+        raise QuestionError(faults, "capacity")
+    asked = demand.demand().trace if demand.recorded is None else demand.recorded
+    seen = in_context(asked, model.context_length)
+    if seen.trace is None:
+        fault = question.fault(
+            "traffic.trace", *refused_all(asked, model.name, model.context_length)
+        )
+        raise QuestionError([fault], "capacity")
+    remarks = [*context_remarks(seen, model.name, model.context_length, len(asked))]
+    recorded = None if demand.recorded is None else seen.trace
+    demand = replace(demand, context=model.context_length, recorded=recorded)
+    return demand, loads, remarks
+
+
+def _length_faults(
+    question: CapacityQuestion, demand: Question, model: Architecture
+) -> Iterator[Fault]:
+    """Yield the classes whose mean request no context holds."""
+    for one in demand.classes if demand.recorded is None else ():
+        key = f"classes.{one.name}" if question.classes else "traffic"
+        lengths = one.prompt_tokens, one.sample_tokens
+        yield from length_faults(question, model.name, model.context_length, key, lengths)
 
 
 def _layouts(question: CapacityQuestion) -> list[ServingLayout] | None:
@@ -177,7 +213,7 @@ def _layouts(question: CapacityQuestion) -> list[ServingLayout] | None:
     return None if layout is None else [layout]
 
 
-def _question_facts(question: Question, model: str) -> QuestionFacts:
+def _question_facts(question: Question, model: str, remarks: Sequence[str]) -> QuestionFacts:
     n = 0 if question.recorded is None else len(question.recorded)
     classes = []
     for one in question.classes:
@@ -186,7 +222,8 @@ def _question_facts(question: Question, model: str) -> QuestionFacts:
         level = one.level
         classes.append(ClassFacts(one.name, rate, prompt, output, one.priority, level.ttft,
                                   level.tpot, level.share, level.e2e))  # fmt: skip
-    return QuestionFacts(model, n, question.rate, question.clients, tuple(classes))
+    return QuestionFacts(model, n, question.rate, question.clients, tuple(classes),
+                         tuple(remarks))  # fmt: skip
 
 
 def _answer_facts(answer: Answer, question: Question) -> AcceleratorAnswer:

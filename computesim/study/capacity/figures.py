@@ -17,6 +17,7 @@ from computesim.sim.demand import Demand
 from computesim.sim.fluid import MeanLengths, mean_lengths
 from computesim.sim.pool import Pool
 from computesim.sim.records import Records
+from computesim.sim.summary import throughput
 from computesim.sim.trial import Trial, spent
 
 RENTS = ("rental", "rental_three_years")  #: figures of prices.csv, the first one that is there
@@ -132,24 +133,9 @@ def performance(
 
 
 def _throughput(trial: Trial) -> dict[str, float]:
-    """Return the throughputs while requests arrive, 1/s.
-
-    A sequence in the middle of its output counts with the share of time that has passed, a prompt
-    with its first token.
-    """
-    seen, end = trial.run.requests, trial.span
-    if not end > 0.0:  # everything comes at once
-        end = trial.run.makespan
-    began = seen["first"] <= end
-    decoding = np.maximum(seen["finish"] - seen["first"], 1e-12)
-    share = np.clip((end - seen["first"]) / decoding, 0.0, 1.0)
-    tokens = np.where(began, 1.0 + share * (seen["output_tokens"] - 1.0), 0.0)
-    own = np.arange(len(seen)) >= trial.skip
-    return {
-        "requests_per_second": float((seen["finish"] <= end).sum()) / end,
-        "prompt_tokens_per_second": float(seen["prompt_tokens"][began & own].sum()) / end,
-        "output_tokens_per_second": float(tokens.sum()) / end,
-    }
+    """Return the throughputs while requests arrive, 1/s."""
+    end = trial.span if trial.span > 0.0 else trial.run.makespan  # everything comes at once
+    return throughput(trial.run, 0.0, end, trial.skip)
 
 
 def _cache(

@@ -148,5 +148,4 @@ def layout_text(layout: ServingLayout) -> str:
     ----------
     layout : ServingLayout
     """
-    degrees = [(name, getattr(layout, name)) for name in ("tp", "ep", "pp", "dp")]
-    return " ".join(f"{name} {n}" for name, n in degrees if n > 1) or "tp 1"
+    return str(layout)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -11,14 +12,21 @@ from computesim.cells.serving import as_service
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.collective import scaleout_link
-from computesim.hardware.serving import ServingLayout, StepModel, serving_layouts, serving_step
+from computesim.hardware.serving import (
+    BATCH_PER_GROUP,
+    ServingLayout,
+    StepModel,
+    serving_layouts,
+    serving_step,
+)
+from computesim.hardware.serving_efficiency import GENERAL_ENGINE, Engine
 from computesim.quantities import ServingLoad
 from computesim.sim.demand import Demand
 from computesim.sim.fluid import MeanLengths, mean_lengths
 from computesim.sim.levels import Outcome, broken
 from computesim.sim.pool import Pool
 from computesim.sim.records import PROMISE
-from computesim.sim.service import check_service
+from computesim.sim.service import Service, check_service
 from computesim.sim.trial import play
 from computesim.study.capacity.demand import few_of_each
 
@@ -33,6 +41,22 @@ class Policy:
     block_tokens: int = 1
     token_budget: int | None = None
     max_batch: int | None = None
+    engine: Engine = GENERAL_ENGINE  #: the program that serves
+    held_steps: float | None = None  #: of the first token; None: what the engine takes
+    clients: float = math.inf  #: that wait for their answers; infinite where nobody does
+
+    def service(self, step: StepModel, machine: Accelerator) -> Service:
+        """Return a replica for the simulation.
+
+        Parameters
+        ----------
+        step : StepModel
+        machine : Accelerator
+        """
+        held = self.held_steps
+        held = self.engine.held(machine, self.clients) if held is None else held
+        plain = as_service(step, self.engine, held)
+        return plain._replace(when_full=self.when_full, block_tokens=self.block_tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,31 +117,35 @@ def _candidate(
     lengths: MeanLengths, limit: float, policy: Policy,
 ) -> Candidate:  # fmt: skip
     """Return one layout with its fluid rate and what requests see that are alone."""
+    longest = longest_request(demand) + policy.block_tokens
+    batch = policy.max_batch
+    if policy.token_budget and not batch:  # each decoding sequence takes a token of the step
+        batch = min(policy.token_budget, BATCH_PER_GROUP * layout.dp * layout.pp)
     try:
-        step = serving_step(load, machine, layout, policy.token_budget, policy.max_batch)
+        step = serving_step(load, machine, layout, policy.token_budget, batch, engine=policy.engine)
     except CapacityError as error:
         return Candidate(layout, None, None, reason=str(error))
-    trace = demand.trace
-    longest = int((trace.prompt_tokens + trace.output_tokens).max()) + policy.block_tokens
     if step.sequence_tokens < longest:
         reason = (
             f"the KV cache holds {step.sequence_tokens:,.0f} tokens, the longest request has "
             f"{longest:,}"
         )
         return Candidate(layout, step, None, reason=reason)
-    pool = _pool_of(step, policy)
+    pool = Pool(*check_service(policy.service(step, machine), step.weight_seconds))
     alone = requests_alone(pool, demand)
     rate = pool.rate((1,), lengths, limit)
     reason = why_not(alone, rate)
     return Candidate(layout, step, pool, rate, alone, reason)
 
 
-def _pool_of(step: StepModel, policy: Policy) -> Pool:
-    """Return replicas of a step model, for the simulation."""
-    service = as_service(step)._replace(
-        when_full=policy.when_full, block_tokens=policy.block_tokens
-    )
-    return Pool(*check_service(service, step.weight_seconds))
+def longest_request(demand: Demand) -> int:
+    """Return the tokens of the longest request of a demand, prompt and output.
+
+    Parameters
+    ----------
+    demand : Demand
+    """
+    return int((demand.trace.prompt_tokens + demand.trace.output_tokens).max())
 
 
 def requests_alone(pool: Pool, demand: Demand) -> tuple[Outcome, ...]:

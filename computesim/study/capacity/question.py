@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
+from computesim.cells.serving import PAGE
 from computesim.errors import QuestionError
 from computesim.scenario.part import Part, optional, required
 from computesim.scenario.question_fields import Names, Number, Seconds, SomeCount, Spread, Word
@@ -15,7 +17,8 @@ from computesim.sim.records import PROMISE, RECOMPUTE
 from computesim.study.capacity.answers import Goal
 from computesim.study.capacity.demand import Question, RequestClass, of_recorded
 from computesim.study.capacity.pool import Policy
-from computesim.study.pool.question import LANES, Drawn, ServingQuestion
+from computesim.study.pool.asked import LANES, Drawn
+from computesim.study.pool.question import ServingQuestion
 from computesim.study.pool.recorded import recorded
 
 Portion = Number(minimum=0.01, maximum=0.9999)
@@ -100,9 +103,17 @@ class CapacityQuestion(ServingQuestion):
         if draft.stated("traffic.think") and not draft.stated("traffic.clients"):
             draft.fault("traffic.think", "there are no clients",
                         "only clients of a closed loop think")  # fmt: skip
+        budget, batch = (str(draft.value(key) or "") for key in ("token_budget", "max_batch"))
+        if budget.isdigit() and batch.isdigit() and 0 < int(budget) < int(batch):
+            draft.fault("token_budget", f"{budget} tokens of a step are fewer than its {batch} "
+                        "sequences, of which each decodes one", "at least max_batch")  # fmt: skip
         if draft.value("pareto"):
             if draft.stated("replicas"):
                 draft.fault("replicas", "not used by pareto", "a front is one of single replicas")
+            if draft.stated("traffic.rounds"):
+                draft.fault(
+                    "traffic.rounds", "not used by pareto", "a front is one of pools at work"
+                )
             return
         asks = ("traffic.rate", "traffic.clients", "replicas", "traffic.trace", "classes")
         if not draft.stated(*asks):
@@ -129,8 +140,10 @@ class CapacityQuestion(ServingQuestion):
     def policy(self) -> Policy:
         """What a replica does with its KV cache and its steps."""
         gives_way = self.when_full == "recompute"
-        rule, block = (RECOMPUTE, 16) if gives_way else (PROMISE, 1)
-        return Policy(rule, block, self.token_budget, self.max_batch)
+        return Policy(
+            RECOMPUTE if gives_way else PROMISE, PAGE, self.token_budget, self.max_batch,
+            self.engine, self.held_steps, self.traffic.clients or math.inf,
+        )  # fmt: skip
 
     def demand(self) -> Question:
         """Return the requests to serve, of any length.
@@ -154,7 +167,7 @@ class CapacityQuestion(ServingQuestion):
                 fault = self.fault("classes", str(error), "classes of the trace")
                 raise QuestionError([fault], "capacity") from error
         return Question(classes, trace, traffic.clients or 0, traffic.think or 0.0,
-                        traffic.requests, self.seed)  # fmt: skip
+                        traffic.requests, self.seed, traffic.rounds or 0)  # fmt: skip
 
     def _class(self, name: str, one: Class) -> RequestClass:
         """Return the requests of one kind, what it leaves out as for all."""
@@ -165,4 +178,6 @@ class CapacityQuestion(ServingQuestion):
         level = ServiceLevel(**{n: values.pop(n) for n in terms if values.get(n) is not None})
         values = {key: v for key, v in values.items() if key not in terms and v is not None}
         values["answer_tokens"] = values.pop("output_tokens")
+        if bounds := self.traffic.range:
+            values["range"] = (bounds.least, bounds.most)
         return replace(RequestClass(name=name, level=level), **values)

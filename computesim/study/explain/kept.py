@@ -40,7 +40,7 @@ def write_audit(
     A trail is filed under a hash of the results, of their manifest (values, sources, files and
     lines of all inputs) and of the package: code, tables and scenarios.
     """
-    folder = memo.path.parent / "trails" if memo.path else None
+    folder = memo.folder / "trails" if memo.folder else None
     place = folder / f"{_digest(results, variables)}.csv" if folder else None
     if place is not None:
         with suppress(OSError):

@@ -183,6 +183,22 @@ class LayoutTable:
             )
 
 
+def layout_text(layout: TrainingLayout) -> str:
+    """Return a layout in a few words, degrees of one left out.
+
+    Parameters
+    ----------
+    layout : TrainingLayout
+    """
+    degrees = {name: getattr(layout, name) for name in ("tp", "pp", "vp", "cp", "ep", "dp")}
+    words = [f"{name}{degree}" for name, degree in degrees.items() if degree > 1]
+    words += [f"zero{layout.zero}", f"mb{layout.microbatch}"]
+    again = {"none": "", "selective": "sel", "full": "full"}[layout.recompute]
+    words += [f"recompute-{again}"] if again else []
+    words += [f"offload-{layout.offload}"] if layout.offload != "none" else []
+    return " ".join(words)
+
+
 def rank_layouts(job: TrainingJob, n_accelerators: int, offload: str = "auto") -> LayoutTable:
     """Return all candidate layouts of a job, ranked.
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from computesim.errors import CapacityError
+from computesim.hardware.reliability import NODE
 from computesim.hardware.training_job import TrainingJob, TrainingStep
 from computesim.study.plan.layouts import reach
 from computesim.study.plan.run_level import Reliability, goodput
 
 LARGEST_MACHINE: Final = 2**20  #: accelerators; where the search for a machine gives up
 _SIZES: Final = (4, 5, 6, 7)  #: quarters of an octave at which machines are tried
+_NO_HOPE: Final = 1.3  #: times the seconds of the fastest, after which no smaller one is tried
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,54 @@ def smallest_machine(
     raise CapacityError(_too_late(job, deadline, largest, least, fastest))
 
 
+def sooner_on_fewer(
+    job: TrainingJob,
+    n_accelerators: int,
+    tokens: float,
+    reliability: Reliability | None = None,
+    offload: str = "never",
+) -> Machine | None:
+    """Return a smaller machine that ends a run sooner with the same batch per accelerator.
+
+    Parameters
+    ----------
+    job : TrainingJob
+        Model, accelerator, dtype, and the batch of all `n_accelerators`.
+    n_accelerators : int
+    tokens : float, token
+        Tokens of the run.
+    reliability : Reliability, optional
+        How often nodes fail and what that costs; not given, nothing fails.
+    offload : str
+        Whether state may move to host memory; see `TrainingJob.layouts`.
+
+    Returns
+    -------
+    Machine or None
+        The fastest of the sizes that are tried, four an octave; None where the machine is as fast
+        as any of them.
+
+    Notes
+    -----
+    n nodes that fail at rate r and restart in R do ``n exp(−n r R)`` of work: the most at one
+    failure per restart, less and less beyond. Counts that no good layout divides lose as well.
+    """
+    machine = _machine(job, n_accelerators, tokens, reliability, offload)
+    if machine is None:
+        return None
+    best, seq_len = machine, job.load.seq_len
+    sizes = list(_ladder(1.0, n_accelerators, job.accelerator.node_accelerators))
+    for size in reversed([size for size in sizes if size < n_accelerators]):
+        whole = max(round(job.batch_tokens * size / n_accelerators / seq_len), 1) * seq_len
+        tried = _machine(
+            replace(job, batch_tokens=float(whole)), size, tokens, reliability, offload
+        )
+        if tried is None or tried.seconds > _NO_HOPE * best.seconds:
+            break
+        best = min(best, tried, key=lambda one: one.seconds)
+    return None if best is machine else best
+
+
 def _shrunk(
     job: TrainingJob,
     machine: Machine,
@@ -128,8 +178,7 @@ def _machine(
     step = job.step(job.fastest(grid), 0, size)
     share = 1.0
     if reliability is not None:
-        nodes = size / job.accelerator.node_accelerators
-        share = goodput(nodes, reliability, step.jitter).share
+        share = goodput(size / NODE, reliability, step.jitter).share
     seconds = tokens / job.batch_tokens * step.seconds
     return Machine(size, step, share, seconds / share) if share > 0 else None
 

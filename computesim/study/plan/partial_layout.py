@@ -8,12 +8,18 @@ from typing import Final
 
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
-from computesim.hardware.layout import MOST_EP, RECOMPUTE, TrainingLayout, expert_degrees
+from computesim.hardware.layout import RECOMPUTE, TrainingLayout
+from computesim.hardware.layout_degrees import (
+    MOST_EP,
+    expert_degrees,
+    interleavings,
+    powers,
+    tensor_degrees,
+)
 from computesim.hardware.parallel import TrainingStep, best_layout, training_step
 from computesim.hardware.training_job import TrainingJob
 from computesim.quantities import TrainingLoad
 
-LARGEST_TP: Final = 16
 LONGEST_SHARD: Final = 8192  #: tokens of a sequence on one context rank before cp is tried
 ROUNDED: Final = 0.05  #: published batches (`2 M tokens`) are rounded by this much at most
 DEGREES: Final = ("tp", "pp", "dp", "ep", "cp", "vp", "micro_batch", "zero", "recompute")
@@ -95,18 +101,20 @@ def _agreeing(
     sequences = batch_tokens / load.seq_len
     experts = (load.n_experts or MOST_EP) if load.n_moe_layers else 1
     for tp, pp, cp in product(
-        _given(known, "tp", _powers(min(accelerator.scaleup_domain, LARGEST_TP))),
-        _given(known, "pp", [p for p in _powers(64) if p <= load.n_layers]),
-        _given(known, "cp", _powers(max(load.seq_len // LONGEST_SHARD, 1))),
+        _settled(known, "tp", tensor_degrees(load, accelerator.scaleup_domain)),
+        _settled(known, "pp", [p for p in powers(64) if p <= load.n_layers]),
+        _settled(known, "cp", powers(max(load.seq_len // LONGEST_SHARD, 1))),
     ):
         dp = n // (tp * pp * cp)
         if dp < 1 or n % (tp * pp * cp):
             continue
         for vp, ep, micro, zero, again in product(
-            _given(known, "vp", _interleaves(load.n_layers, pp)),
-            _given(known, "ep", expert_degrees(experts)),
-            _given(known, "micro_batch", [m for m in (1, 2, 4, 8) if m * dp <= max(sequences, dp)]),
-            _given(known, "zero", [1, 3] if pp == 1 and dp > 1 else [1]),
+            _settled(known, "vp", interleavings(load.n_layers, pp, load.n_layers)),
+            _settled(known, "ep", expert_degrees(experts)),
+            _settled(
+                known, "micro_batch", [m for m in (1, 2, 4, 8) if m * dp <= max(sequences, dp)]
+            ),
+            _settled(known, "zero", [1, 3] if pp == 1 and dp > 1 else [1]),
             [known["recompute"]] if known.get("recompute") else RECOMPUTE,
         ):
             if (tp * cp * dp) % ep == 0:
@@ -121,19 +129,10 @@ def _whole(batch_tokens: float, layout: TrainingLayout, load: TrainingLoad) -> f
     return whole if abs(whole / batch_tokens - 1.0) <= ROUNDED else batch_tokens
 
 
-def _given(known: Known, name: str, otherwise: list[int]) -> list[int]:
+def _settled(known: Known, name: str, otherwise: list[int]) -> list[int]:
     """Return the known degree alone, or what is tried where it is unknown."""
     value = known.get(name)
     return otherwise if value is None else [int(value)]
-
-
-def _interleaves(n_layers: int, pp: int) -> list[int]:
-    """Return the interleavings tried for a pipeline."""
-    return [1] if pp == 1 else [v for v in (1, 2, 3, 4, 5, 6, 8) if v * pp <= n_layers]
-
-
-def _powers(largest: int) -> list[int]:
-    return [2**i for i in range(max(largest, 1).bit_length())]
 
 
 def _shown(known: Known) -> str:

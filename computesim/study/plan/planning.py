@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from computesim.calendar import DAY
+from computesim.hardware.layout_degrees import SEARCHED
 from computesim.hardware.parallel import best_layout, no_fit
 from computesim.hardware.training_job import TrainingJob
 from computesim.records import optional, quantity
 from computesim.study.plan.batch import BatchStage, batch_for_compute, batch_schedule
-from computesim.study.plan.layouts import LayoutTable, Ranked, rank_layouts
-from computesim.study.plan.machine import LARGEST_MACHINE, smallest_machine
+from computesim.study.plan.layouts import LayoutTable, Ranked, layout_text, rank_layouts
+from computesim.study.plan.machine import LARGEST_MACHINE, smallest_machine, sooner_on_fewer
 from computesim.study.plan.run_level import Reliability, Rented, RunCost, run_cost
 from computesim.study.plan.scaling import TOKENS_PER_PARAMETER
+from computesim.study.plan.settled import check_settled
 from computesim.workload.parameters import parameter_count
 from computesim.workload.transformer import training_load
 
@@ -37,6 +40,7 @@ class Job:
     seq_len: int = quantity("token")
     dtype: str
     flop_per_token: float = quantity("FLOP/token")
+    settled: dict[str, int | str] | None = optional()  #: degrees that were not searched
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,11 @@ class _Run:
         """Tokens of a step in the longest stage."""
         return self.stages[-1].batch_tokens
 
+    def job(self, batch_tokens: float) -> TrainingJob:
+        """Return the job with steps of so many tokens, and what of its layout is settled."""
+        job = TrainingJob.of(self.load, self.chip, batch_tokens, self.question.dtype)
+        return replace(job, fixed=self.question.layout.fixed)
+
 
 def plan(question: PlanQuestion, catalog: Catalog) -> Plan:
     """Return the ranked layouts and, where tokens are given, the run.
@@ -79,20 +88,19 @@ def plan(question: PlanQuestion, catalog: Catalog) -> Plan:
     catalog : Catalog
     """
     run = _looked_up(question, catalog)
+    smallest = min(stage.batch_tokens for stage in run.stages)
+    at_hand = None if question.deadline else question.count
+    check_settled(question, run.job(run.batch), at_hand, smallest)
     count = _machine(run) if question.deadline else question.count
     assert count is not None
-    table = rank_layouts(
-        TrainingJob.of(run.load, run.chip, run.batch, question.dtype),
-        count,
-        offload=question.offload,
-    )
+    table = rank_layouts(run.job(run.batch), count, offload=question.offload)
     fits, timed = table.n_fitting > 0, run.tokens is not None
     return Plan(
         job=_job(run, count),
         candidates=len(table),
         fitting=table.n_fitting,
         losers=table.reasons(),
-        notes=_notes(run, table),
+        notes=[*_notes(run, table), *(_too_large(run, count) if fits and timed else ())],
         layouts=list(table.rows(question.top)),
         run=_cost(run, count) if fits and timed else None,
         fault=None if fits else no_fit(run.load, run.chip, count, table.shortage),
@@ -131,12 +139,13 @@ def _job(run: _Run, count: int) -> Job:
         seq_len=question.seq_len,
         dtype=question.dtype,
         flop_per_token=run.load.flop_per_token,
+        settled=question.layout.fixed.settled or None,
     )
 
 
 def _notes(run: _Run, table: LayoutTable) -> list[str]:
     question, context = run.question, run.catalog.model(run.question.model).context_length
-    notes = []
+    notes = _searched(run, table)
     if table.n_fitting and table.grid.offload[0] and question.offload == "auto":
         moved = table.layout(0).offload
         what = "the optimiser" if moved == "optimiser" else "weights, gradients and optimiser"
@@ -152,13 +161,48 @@ def _notes(run: _Run, table: LayoutTable) -> list[str]:
     return notes
 
 
+def _searched(run: _Run, table: LayoutTable) -> list[str]:
+    """Return how the best layout compares with the one that a search of all degrees finds."""
+    if not (table.n_fitting and run.question.layout.fixed.settled):
+        return []
+    free = replace(run.job(run.batch), fixed=SEARCHED)
+    best = best_layout(free, table.n_accelerators, offload=run.question.offload)
+    ratio = float(table.seconds[0]) / best.seconds
+    if abs(ratio - 1.0) < 5e-4:
+        return ["With all degrees searched, the best layout is as fast."]
+    how = f"{abs(ratio - 1.0) * 100:.1f} % {'slower' if ratio > 1 else 'faster'}"
+    return [
+        f"With all degrees searched, the best is {layout_text(best.layout)}: "
+        f"{best.seconds:.3g} s a step; the settled one is {how}."
+    ]
+
+
+def _too_large(run: _Run, count: int) -> list[str]:
+    """Return what to say where fewer accelerators with their share of the batch are faster."""
+    assert run.tokens is not None
+    reliability = Reliability.of(run.catalog)
+    fewer = sooner_on_fewer(
+        run.job(run.batch), count, run.tokens, reliability, run.question.offload
+    )
+    if fewer is None:
+        return []
+    failures, size = reliability.failures, fewer.n_accelerators
+    why = "a number that layouts divide better"
+    if count * failures.effective_time(count) < size * failures.effective_time(size):
+        why = (f"{count:,} fail every {1.0 / failures.rate(count) / 60:.3g} min and take "
+               f"{failures.restart / 60:.3g} min to restart")  # fmt: skip
+    return [
+        f"{size:,} accelerators with the same batch for each would be done sooner, in "
+        f"{fewer.seconds / DAY:.3g} days: {why}."
+    ]
+
+
 def _machine(run: _Run) -> int:
     question = run.question
     assert run.tokens is not None
     assert question.deadline is not None
     machine = smallest_machine(
-        TrainingJob.of(run.load, run.chip, run.batch, question.dtype),
-        run.tokens, question.deadline, Reliability.of(run.catalog),
+        run.job(run.batch), run.tokens, question.deadline, Reliability.of(run.catalog),
         question.count or LARGEST_MACHINE, question.offload,
     )  # fmt: skip
     return machine.n_accelerators
@@ -169,11 +213,7 @@ def _cost(run: _Run, count: int) -> RunCost:
     question = run.question
     assert run.tokens is not None
     return run_cost(
-        lambda batch: best_layout(
-            TrainingJob.of(run.load, run.chip, batch, question.dtype),
-            count,
-            offload=question.offload,
-        ),
+        lambda batch: best_layout(run.job(batch), count, offload=question.offload),
         Rented(run.chip, question.dtype, run.catalog.site(question.site), _rent(run)),
         run.tokens,
         run.load.flop_per_token,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
+from computesim.hardware.layout import RECOMPUTE
+from computesim.hardware.layout_degrees import FixedDegrees
 from computesim.scenario.context import Complaint, rejected
-from computesim.scenario.part import optional, required
+from computesim.scenario.part import Part, optional, required
 from computesim.scenario.question_fields import (
     Count,
     Dtype,
@@ -21,6 +23,30 @@ from computesim.scenario.questions import Draft, Question
 from computesim.study.plan.batch import BATCH_SCHEDULES
 
 _OF_A_RUN: Final = ("count", "batch_tokens", "batch_schedule", "tokens", "flop", "deadline")
+
+
+class Layout(Part):
+    """Degrees of the layout that are settled; those left out are searched."""
+
+    tp: SomeCount = optional(None, "Tensor parallel size.")
+    pp: SomeCount = optional(None, "Pipeline stages.")
+    ep: SomeCount = optional(None, "Expert parallel size.")
+    cp: SomeCount = optional(None, "Context parallel size.")
+    vp: SomeCount = optional(None, "Interleaved pieces of a pipeline stage.")
+    dp: SomeCount = optional(None, "Data parallel replicas.")
+    micro_batch: SomeCount = optional(None, "Sequences of a microbatch.")
+    zero: Annotated[int | None, Number(minimum=0, maximum=3, whole=True)] = optional(
+        None, "ZeRO stage: 1 shards the optimiser, 2 gradients too, 3 weights too."
+    )
+    recompute: Annotated[str | None, Word(*RECOMPUTE)] = optional(
+        None, "Activations that the backward pass computes again."
+    )
+
+    @property
+    def fixed(self) -> FixedDegrees:
+        """The same for a search."""
+        degrees = dict(self)
+        return FixedDegrees(microbatch=degrees.pop("micro_batch"), **degrees)
 
 
 class PlanQuestion(Question):
@@ -49,6 +75,7 @@ class PlanQuestion(Question):
     site: Annotated[str, Name("sites")] = optional(
         "hyperscale-us", "As in `computesim list sites`."
     )
+    layout: Layout = optional({}, "What of the layout is settled; the rest is searched.")
     offload: Annotated[str, Word("auto", "never", "optimiser", "all")] = optional(
         "auto", "State in host memory; auto: where nothing fits without."
     )
@@ -59,7 +86,8 @@ class PlanQuestion(Question):
     def clashes(cls, draft: Draft[Any]) -> None:
         """Note what is missing, what excludes one another, and what a scaling curve ignores."""
         if draft.value("scaling"):
-            for key in draft.stated(*_OF_A_RUN):
+            degrees = (f"layout.{name}" for name in Layout.model_fields)
+            for key in draft.stated(*_OF_A_RUN, *degrees):
                 draft.fault(key, "not used by scaling",
                             "which takes model, accelerator, dtype, seq_len")  # fmt: skip
             return

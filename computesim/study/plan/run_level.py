@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from computesim.calendar import DAY
 from computesim.cells.training import hardware_share
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
@@ -16,7 +18,7 @@ from computesim.hardware.power import (
     facility_watts,
     watts_in_use,
 )
-from computesim.hardware.reliability import daly_interval, effective_time, failures_per_second
+from computesim.hardware.reliability import NODE, Failures
 from computesim.records import derived, quantity
 from computesim.study.plan.batch import BatchStage
 
@@ -32,13 +34,27 @@ class Reliability:
     restart: float  #: from the failure until the job trains again, s
     checkpoint_stall: float  #: s in which one checkpoint stalls the job
     straggler_waste: float = 0.0  #: accelerator time lost to stragglers, fraction
-    checkpoint_interval: float = 0.0  #: s; 0 takes the interval of least waste
+    checkpoint_interval: float = math.inf  #: s, the longest; less where that wastes less
+    repair: float = 0.0  #: s until a failed node is back
+    spare_share: float = 0.0  #: spare nodes over nodes in use
 
     def __post_init__(self) -> None:
         if not 0 <= self.straggler_waste < 1:
             raise ValueError(f"straggler waste is a fraction, not {self.straggler_waste:g}")
         if min(self.failures_per_node_day, self.restart, self.checkpoint_stall) < 0:
             raise ValueError("failures, restart and checkpoint stall are not negative")
+
+    @property
+    def failures(self) -> Failures:
+        """The same without stragglers."""
+        return Failures(
+            self.failures_per_node_day,
+            self.restart,
+            self.checkpoint_interval,
+            self.checkpoint_stall,
+            self.repair,
+            self.spare_share,
+        )
 
     @classmethod
     def of(cls, catalog: Catalog, name: str = "cluster") -> Reliability:
@@ -50,12 +66,18 @@ class Reliability:
         name : str
             Row of its reliability table whose failure rate is taken; the rest is `cluster`.
         """
+
+        def cluster(parameter: str) -> float:
+            return catalog.value("reliability", "cluster", parameter)
+
         return cls(
-            failures_per_node_day=catalog.value("reliability", name, "failures_per_node_day")
-            * 86400.0,
-            restart=catalog.value("reliability", "cluster", "restart"),
-            checkpoint_stall=catalog.value("reliability", "cluster", "checkpoint_stall"),
-            straggler_waste=catalog.value("reliability", "cluster", "straggler_waste"),
+            failures_per_node_day=DAY * catalog.value("reliability", name, "failures_per_node_day"),
+            restart=cluster("restart"),
+            checkpoint_stall=cluster("checkpoint_stall"),
+            straggler_waste=cluster("straggler_waste"),
+            checkpoint_interval=cluster("checkpoint_interval"),
+            repair=cluster("repair"),
+            spare_share=cluster("spare_share"),
         )
 
 
@@ -76,12 +98,12 @@ class Goodput:
 
 
 def goodput(n_nodes: float, reliability: Reliability, jitter: float = 0.0) -> Goodput:
-    """Return what failures, checkpoints and stragglers leave of a job's time.
+    """Return what failures, checkpoints, missing spares and stragglers leave of a job's time.
 
     Parameters
     ----------
     n_nodes : float
-        Nodes of the job; it stops when any of them fails.
+        Nodes of eight accelerators of the job; it stops when any of them fails.
     reliability : Reliability
         Rates and costs.
     jitter : float
@@ -89,23 +111,19 @@ def goodput(n_nodes: float, reliability: Reliability, jitter: float = 0.0) -> Go
 
     Notes
     -----
-    ``ETTR · min(1, (1 − waste)(1 + jitter))``, with checkpoints at Daly's interval where none is
-    given. Valid while failures are rare within one recovery.
+    ``ETTR · min(1, (1 − waste)(1 + jitter))``, ETTR of `Failures.effective_time`.
 
     Source
     ------
-    Kokolis 2024 (ETTR), Daly 2006, OSDI 2025 "Understanding Stragglers in Large Model Training".
+    Daly 2006 (ETTR), OSDI 2025 "Understanding Stragglers in Large Model Training".
     """
-    rate = failures_per_second(n_nodes, reliability.failures_per_node_day)
+    failures, accelerators = reliability.failures, n_nodes * NODE
     stragglers = min((1.0 - reliability.straggler_waste) * (1.0 + jitter), 1.0)
+    rate = failures.rate(accelerators)
     if rate == 0:
-        return Goodput(float("inf"), float("inf"), 1.0, stragglers)
-    stall = reliability.checkpoint_stall
-    interval = reliability.checkpoint_interval or max(daly_interval(stall, 1.0 / rate), 1.0)
-    effective = effective_time(
-        n_nodes, reliability.failures_per_node_day, reliability.restart, interval, stall
-    )
-    return Goodput(1.0 / rate, interval, effective, stragglers)
+        return Goodput(math.inf, math.inf, 1.0, stragglers)
+    effective = failures.effective_time(accelerators)
+    return Goodput(1.0 / rate, failures.interval(accelerators), effective, stragglers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +193,7 @@ def run_cost(
     Raises
     ------
     CapacityError
-        If the job fails faster than it recovers, or `step_for` finds no layout.
+        If the job practically never recovers, or `step_for` finds no layout.
     """
     accelerator, price = rented.accelerator, rented.price
     steps = running = energy = done = 0.0
@@ -188,11 +206,11 @@ def run_cost(
         steps, running, done = steps + count, running + count * step.seconds, done + part
         energy += count * step.seconds * _watts(step, rented)
     n = step.n_accelerators
-    left = goodput(n / accelerator.node_accelerators, reliability, step.jitter)
+    left = goodput(n / NODE, reliability, step.jitter)
     if not left.share > 0:
         raise CapacityError(
-            f"{n:,} accelerators fail every {left.mtbf / 60:.3g} minutes, faster than they restart "
-            f"({reliability.restart / 60:.3g} minutes)"
+            f"{n:,} accelerators fail every {left.mtbf / 60:.3g} minutes and take "
+            f"{reliability.restart / 60:.3g} minutes to restart: they never get to train"
         )
     seconds = running / left.share
     watts = n * energy / running

@@ -11,14 +11,14 @@ from typing import Final
 import numpy as np
 
 from computesim.hardware.accelerator import Accelerator
-from computesim.hardware.layout import LARGEST_TP, LayoutGrid
+from computesim.hardware.layout import LayoutGrid
+from computesim.hardware.layout_degrees import LARGEST_TP, MOST_PIECES, divisors, powers
 from computesim.workload.architecture import Architecture
 from computesim.workload.parameters import parameter_count
 
 _SHORTEST_CP_SHARD: Final = 256  #: tokens of a sequence on one context rank
 _WIDEST_TP: Final = 128  #: of dense models; expert parallelism does as much for the others
 _MOST_STAGES: Final = 512
-_MOST_PIECES: Final = 16  #: of one stage, interleaved
 
 
 def scaled_model(model: Architecture, n_active: float) -> Architecture:
@@ -123,10 +123,10 @@ def wide_grid(
         [
             (tp, pp, ep, cp, vp, zero, micro, again)
             for tp, (pp, vp, zero), ep, cp, micro, again in product(
-                _powers(min(accelerator.scaleup_domain, LARGEST_TP if n_experts else _WIDEST_TP)),
+                powers(min(accelerator.scaleup_domain, LARGEST_TP if n_experts else _WIDEST_TP)),
                 pipes,
                 [e for e in (1, 8, 64, 256) if max(n_experts, 1) % e == 0],
-                _powers(max(seq_len // _SHORTEST_CP_SHARD, 1)),
+                powers(max(seq_len // _SHORTEST_CP_SHARD, 1)),
                 (1, 2),
                 (0, 1, 2),
             )
@@ -134,7 +134,7 @@ def wide_grid(
         dtype=np.int64,
     )
     most = max(int(batch_sequences), 1)
-    replicas = sorted({r for p in _powers(most) for r in (p, 3 * p // 2) if 1 <= r <= most})
+    replicas = sorted({r for p in powers(most) for r in (p, 3 * p // 2) if 1 <= r <= most})
     dp = np.repeat(np.array(replicas, dtype=np.int64), len(inner))
     tp, pp, ep, cp, vp, zero, micro, again = np.tile(inner, (len(replicas), 1)).T
     n = tp * pp * cp * dp
@@ -146,16 +146,8 @@ def wide_grid(
 
 def _pipelines(n_layers: int) -> Iterator[tuple[int, int]]:
     """Yield stages and model pieces of a stage: layers divide evenly, as designers see to it."""
-    for stages in _divisors(n_layers):
+    for stages in divisors(n_layers):
         if stages == 1:
             yield 1, 1
         elif stages <= _MOST_STAGES:
-            yield from ((stages, v) for v in _divisors(n_layers // stages) if v <= _MOST_PIECES)
-
-
-def _divisors(n: int) -> list[int]:
-    return [d for d in range(1, n + 1) if n % d == 0]
-
-
-def _powers(largest: int) -> list[int]:
-    return [2**i for i in range(largest.bit_length()) if 2**i <= largest]
+            yield from ((stages, v) for v in divisors(n_layers // stages) if v <= MOST_PIECES)

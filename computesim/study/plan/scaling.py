@@ -219,7 +219,7 @@ def utilisation_against_compute(
     columns = np.array([row for row, _ in best]).T
     n_active, n_layers, tokens, batch, n, mfu = columns
     floor = latency_floor(n_layers, accelerator)
-    all_in = mfu * (1.0 if reliability is None else _effective(n, accelerator, reliability))
+    all_in = mfu * (1.0 if reliability is None else _effective(n, reliability))
     return Scaling(
         accelerator=accelerator.name,
         model=runs.model.name,
@@ -266,10 +266,7 @@ def _best_run(runs: Runs, flop: float) -> tuple[tuple[float, ...], TrainingLayou
     return (*shape, float(n[best]), float(mfu[best])), grid.at(best)
 
 
-def _effective(n: Floats, accelerator: Accelerator, reliability: Reliability) -> Floats:
-    """Return ETTR of jobs of many sizes, with checkpoints at Young's interval."""
-    rate = n / accelerator.node_accelerators * reliability.failures_per_node_day / DAY
-    stall = max(reliability.checkpoint_stall, 1e-3)
-    interval = reliability.checkpoint_interval or np.sqrt(2.0 * stall / rate)
-    lost = rate * (reliability.restart + interval / 2.0)
-    return np.asarray(np.maximum(1.0 - lost, 0.0) / (1.0 + stall / interval))
+def _effective(n: Floats, reliability: Reliability) -> Floats:
+    """Return ETTR of jobs of many sizes, nan where there is no job."""
+    failures = reliability.failures
+    return np.array([failures.effective_time(size) if size > 0 else math.nan for size in n])

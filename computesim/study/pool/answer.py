@@ -14,6 +14,7 @@ class PoolFacts:
     """What serves, and how."""
 
     model: str
+    engine: str
     dtype: str
     accelerator: str
     replicas: int
@@ -53,22 +54,33 @@ class RequestFacts:
     trace: str  #: the file; empty where requests are drawn
     pattern: str
     closed: bool  #: requests wait for others
+    sequences_per_request: int = quantity("1")  #: samples, or continuations of a search
     rate: float = quantity("request/s")
-    prompt_tokens: float = quantity("token")
+    prompt_tokens: float = quantity("token")  #: of a sequence, as the two below
     cached_tokens: float = quantity("token")
     output_tokens: float = quantity("token")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolFigures:
-    """What came of it; throughputs while requests arrive, latencies of those that are judged."""
+    """What came of it: rates over one window, latencies of the sequences that are judged.
+
+    A request is what a user asks once, with all of its samples; a sequence is one of these. The
+    window begins after the warm-up and ends when the pool begins to empty.
+    """
 
     requests: int = quantity("request")
     judged: float = quantity("request")
     finished: float = quantity("request")
     warm_up: float = quantity("s")
     makespan: float = quantity("s")
+    window_start: float = quantity("s")
+    window_end: float = quantity("s")
+    window_ended: float = quantity("request")  #: those that ended in it
+    window_needed: float = quantity("s")  #: for rates of a steady state, at least
+    window_is_short: bool
     requests_per_second: float = quantity("request/s")
+    sequences_per_second: float = quantity("1/s")
     prompt_tokens_per_second: float = quantity("token/s")
     output_tokens_per_second: float = quantity("token/s")
     utilisation: float = quantity("1")
@@ -104,11 +116,11 @@ class PoolFigures:
 
 @dataclass(frozen=True, slots=True)
 class TaskFigures:
-    """How long tasks of several requests take, from first arrival to last token."""
+    """How long tasks of several sequences take, from first arrival to last token."""
 
     name: str
     number: int
-    requests: float = quantity("request")  #: of a task, mean
+    sequences: float = quantity("1")  #: of a task, mean: samples, or turns of a session
     output_tokens: float = quantity("token")
     mean: float = quantity("s")
     p50: float = quantity("s")
@@ -118,14 +130,15 @@ class TaskFigures:
 
 @dataclass(frozen=True, slots=True)
 class Energy:
-    """What a pool draws: of the whole run, and while requests arrive."""
+    """What a pool draws: joules of the whole run; watts, and what is divided, over the window."""
 
     site: str
     watts: float = quantity("W")
     peak_watts: float = quantity("W")
     joules: Mapping[str, float] = quantity("J")  #: of the run, by phase
     joules_per_output_token: float = quantity("J/token")
-    joules_per_request: float = quantity("J/request")
+    joules_per_sequence: float = quantity("J")
+    joules_per_request: float = quantity("J/request")  #: all of its sequences
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +151,10 @@ class PoolAnswer:
         Percentiles by class of request, s; empty where there is one class.
     tasks : TaskFigures or empty mapping
     promise : mapping
-        What was promised by name, and whether it is `kept`; empty where nothing was.
+        What was promised by name, and whether it is `kept`; if not, which terms are `missed`, and
+        whether they are since the pool is `saturated`. Empty where nothing was promised.
+    remarks : tuple of str
+        What a reader must know first.
     timeline : mapping of str to sequence, optional
         Columns of `timeline.rows_of`.
     """
@@ -151,5 +167,6 @@ class PoolAnswer:
     tasks: TaskFigures | Mapping[str, float]
     promise: Mapping[str, Any]
     files: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     energy: Energy | None = field(default=None, metadata={"optional": True})
     timeline: Mapping[str, Sequence[Any]] | None = field(default=None, metadata={"optional": True})

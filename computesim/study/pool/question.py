@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, ClassVar
 
+from computesim.cells.serving import as_service
+from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.replica import ServingLayout
+from computesim.hardware.serving_efficiency import Engine, engine_named
+from computesim.hardware.step import StepModel
+from computesim.quantities import ENGINES, ServingLoad
 from computesim.scenario.part import Part, optional, required
 from computesim.scenario.question_fields import (
     ByClass,
     Count,
     Dtype,
-    Moment,
+    EngineName,
     Name,
     Number,
+    OptionalDtype,
     Seconds,
     Share,
     SomeCount,
-    Spread,
-    Tokens,
     Word,
 )
 from computesim.scenario.questions import Draft, Question
+from computesim.sim.service import Service
+from computesim.study.pool.asked import Traffic
+from computesim.workload.architecture import Architecture
+from computesim.workload.transformer import serving_load
 
 #: seconds between decisions of the autoscaler, and decisions in a row before it shrinks: the
 #: defaults of the Kubernetes horizontal pod autoscaler, 15 s and five minutes of stabilisation
 INTERVAL, PATIENCE = 15.0, 20
-LANES = 64  #: priorities
+FOUR_BITS = ("fp4", "int4")  #: checkpoints with experts keep 16 bits in everything else
 _DEGREE = "parallel size; all three left out, the best layout is chosen."
 Levels = Annotated[dict[str, float], ByClass(Number("s", positive=True), alone=True)]
 
@@ -44,69 +53,6 @@ class Layout(Part):
             return None
         tp, ep, pp = (degree or 1 for degree in (self.tp, self.ep, self.pp))
         return ServingLayout(tp=tp, ep=ep, pp=pp, dp=max(1, ep // tp))
-
-
-class Recording(Part):
-    """Part of a recorded trace."""
-
-    file: str = required(
-        "Recorded requests, in a format of docs/traces.md, or a folder of ServeGen's clients."
-    )
-    format: Annotated[str | None, Word("generic", "azure", "burstgpt", "mooncake")] = optional(
-        None, "Of the file; left out, the columns tell."
-    )
-    start: Moment = optional(None, "Keep requests from here on: `10 h` after the first row.")
-    end: Moment = optional(None, "Keep requests before this.")
-
-    @property
-    def span(self) -> tuple[float, float]:
-        """First and last moment, s after the first row."""
-        first = -float("inf") if self.start is None else self.start
-        return first, float("inf") if self.end is None else self.end
-
-
-class Drawn(Part):
-    """Which requests come."""
-
-    rate: Annotated[float | None, Number("request/s", positive=True)] = optional(
-        None, "Requests/s; of a trace: at which it is replayed."
-    )
-    clients: SomeCount = optional(None, "Closed loop: so many clients, each waits for its answer.")
-    think: Annotated[float | None, Number("s", minimum=0)] = optional(
-        None, "Of a client or a person, from an answer to the next request: `5 s`."
-    )
-    trace: Recording | None = optional(None, "Recorded requests instead of drawn ones.")
-    requests: Annotated[int, Number(minimum=10, whole=True)] = optional(
-        2000, "Requests drawn; at least, where more are needed to judge."
-    )
-    prompt_tokens: Tokens = optional(1000, "Mean of the requests that are drawn.")
-    output_tokens: Tokens = optional(2000, "Mean of the requests that are drawn.")
-    spread: Spread = optional(0.9, "Sd of ln(output tokens).")
-    cached_share: Share = optional(0.0, "Share of the prompt in a prefix cache.")
-    burstiness: Annotated[float, Number(minimum=0, maximum=100)] = optional(
-        1.0, "Variation of the gaps; 1 is a Poisson stream."
-    )
-
-
-class Search(Part):
-    """A beam search."""
-
-    depth: Count = required("Levels.")
-    width: Count = required("Chains that go on.")
-    branching: Count = required("Continuations of each.")
-
-
-class Traffic(Drawn):
-    """Which requests come, and how they follow one another."""
-
-    turns: Annotated[float | None, Number(minimum=1)] = optional(
-        None, "Draw sessions with so many turns on average."
-    )
-    samples: Count = optional(1, "Consensus or best of K: K answers from one prompt.")
-    search: Search | None = optional(None, "Beam search: D levels, W chains, B continuations each.")
-    priority: Annotated[
-        dict[str, float], ByClass(Number(minimum=0, maximum=LANES - 1, whole=True))
-    ] = optional({}, "Of classes of a trace, as an option `chat=0,batch=1`; 0 goes first.")
 
 
 class Speculation(Part):
@@ -193,11 +139,62 @@ class ServingQuestion(Question):
 
     model: Annotated[str, Name("models")] = required("A model of `computesim list models`.")
     dtype: Dtype = optional("fp8", "Of weights and matrix multiplications.")
-    kv_dtype: Dtype = optional("bf16", "Of the KV cache.")
+    kv_dtype: OptionalDtype = optional(
+        None,
+        "Of the KV cache; left out, what the engine takes: bf16, but fp8 beside quantised weights "
+        "on Blackwell, and everywhere in TensorRT-LLM.",
+    )
+    dense_dtype: OptionalDtype = optional(
+        None,
+        "Of all weights but routed experts; left out, as `dtype`, but bf16 beside experts of "
+        "four bits.",
+    )
+    serving_engine: Annotated[str, EngineName()] = optional(
+        ENGINES[0],
+        "The program that serves: vllm, sglang, trtllm, with or without a version; general lies "
+        "between them.",
+    )
+    held_steps: Annotated[float | None, Number(minimum=0, maximum=1000)] = optional(
+        None,
+        "Steps until the scheduler looks at a request and its first token is streamed; left out, "
+        "what the engine takes.",
+    )
     layout: Layout = optional({}, "Of a replica; left out, the best layout is chosen.")
     seed: Annotated[int, Number(minimum=0, whole=True)] = optional(1, "Seed of all random streams.")
 
     FILES: ClassVar[tuple[str, ...]] = ("catalog", "traffic.trace.file")
+
+    @property
+    def engine(self) -> Engine:
+        """The program that serves."""
+        return engine_named(self.serving_engine)
+
+    def load(self, model: Architecture, machine: Accelerator) -> ServingLoad:
+        """Return what the model asks of a machine.
+
+        Parameters
+        ----------
+        model : Architecture
+        machine : Accelerator
+        """
+        four_bits = model.n_experts and self.dtype in FOUR_BITS
+        dense = self.dense_dtype or ("bf16" if four_bits else "")
+        kv_dtype = self.kv_dtype or self.engine.kv_dtype(self.dtype, machine)
+        return serving_load(model, self.dtype, kv_dtype, dense)
+
+    def service(self, step: StepModel, machine: Accelerator, clients: int | None) -> Service:
+        """Return a replica for the simulation, its engine and what is around it included.
+
+        Parameters
+        ----------
+        step : StepModel
+        machine : Accelerator
+        clients : int or None
+            That wait for their answers; None where requests come by themselves.
+        """
+        held = self.held_steps
+        held = self.engine.held(machine, clients or math.inf) if held is None else held
+        return as_service(step, self.engine, held)
 
     @classmethod
     def clashes(cls, draft: Draft[Any]) -> None:
@@ -213,6 +210,15 @@ class ServingQuestion(Question):
         if len(draft.stated("traffic.clients", "traffic.rate")) > 1:
             draft.fault("traffic.rate, traffic.clients", "both are given",
                         "one of them: clients send when they are answered")  # fmt: skip
+        if draft.stated("traffic.rounds") and not draft.stated("traffic.clients"):
+            draft.fault("traffic.rounds", "there are no clients", "traffic.clients")
+        for one, other in (("traffic.rounds", "traffic.requests"),
+                           ("traffic.range", "traffic.spread"),
+                           ("traffic.rounds", "traffic.trace"),
+                           ("traffic.rounds", "warm_up"),
+                           ("traffic.range", "traffic.trace")):  # fmt: skip
+            if len(draft.stated(one, other)) > 1:
+                draft.fault(f"{one}, {other}", "do not go together", "one of them")
 
 
 class PoolQuestion(ServingQuestion):
@@ -235,9 +241,13 @@ class PoolQuestion(ServingQuestion):
     site: Annotated[str, Name("sites")] = optional(
         "hyperscale-us", "As in `computesim list sites`: PUE of the energy."
     )
-    engine: Annotated[str, Word("numba", "simpy")] = optional(
-        "numba", "Compiled kernel, or its twin."
+    kernel: Annotated[str, Word("numba", "simpy")] = optional(
+        "numba", "The event loop: compiled, or its twin."
     )
+
+    RENAMED: ClassVar[dict[str, str]] = {
+        "engine": "kernel is meant, or serving_engine, the program that serves"
+    }
 
     @classmethod
     def clashes(cls, draft: Draft[Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -9,13 +10,15 @@ import numpy as np
 
 from computesim.arrays import Floats
 from computesim.catalog import Catalog
-from computesim.cells.serving import as_service, requests_of
-from computesim.errors import SimulationError
+from computesim.cells.serving import requests_of
+from computesim.errors import CapacityError, SimulationError
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.serving import ServingLayout, StepModel, serving_layout, serving_step
+from computesim.hardware.serving_efficiency import Engine
 from computesim.hardware.speculation import Speculation, speculative
 from computesim.quantities import ServingLoad
-from computesim.sim.demand import in_flight
+from computesim.sim.chains import closed_loop
+from computesim.sim.demand import MOST_REQUESTS, RESIDENCES, in_flight
 from computesim.sim.engine import simulate_serving
 from computesim.sim.fluid import mean_lengths, steady_state
 from computesim.sim.operation import DecodePool, Operation, draw_failures
@@ -23,9 +26,9 @@ from computesim.sim.runs import ServingRun
 from computesim.sim.service import Replicas, Service, check_service
 from computesim.sim.trace import Trace
 from computesim.study.pool.operation import operation_of, routing_of, service_of, transfer
+from computesim.study.pool.possible import instead
 from computesim.study.pool.question import PoolQuestion
 from computesim.study.pool.traffic import Requests
-from computesim.workload.transformer import serving_load
 
 _LAYOUT_TPOT: Final = 0.05  # s/token that a layout aims at where nothing is promised
 _MOST_BINS: Final = 100_000  # of a timeline
@@ -66,7 +69,7 @@ class Inputs:
         return len(self.trace) - len(self.requests.trace)
 
     def keywords(self) -> dict[str, Any]:
-        """Return the arguments of `sim.engine.simulate_serving` but the engine."""
+        """Return the arguments of `sim.engine.simulate_serving` but the kernel."""
         names = ("trace", "replicas", "routing", "operation")
         chains, priority = self.requests.chains, self.requests.priority
         return {n: getattr(self, n) for n in names} | {"chains": chains, "priority": priority}
@@ -96,13 +99,34 @@ def pool_of(question: PoolQuestion, catalog: Catalog, trace: Trace) -> Pool:
         If the model does not fit.
     """
     chip = catalog.accelerator(question.accelerator)
-    load = serving_load(catalog.model(question.model), question.dtype, question.kv_dtype)
-    layout = question.layout.serving or _best_layout(question, load, chip, trace)
-    step = serving_step(load, chip, layout)
+    load, engine = question.load(catalog.model(question.model), chip), question.engine
+    layout = question.layout.serving
+    if layout is None:
+        layout = _best_layout(question, load, chip, trace)
+        step = serving_step(load, chip, layout, engine=engine)
+    else:
+        step = _named(layout, load, chip, trace, engine)
     if drafts := question.serving.speculation:
         step = speculative(step, Speculation(drafts.drafted, drafts.acceptance))
     name = catalog.resolve("models", question.model)
     return Pool(name, chip, load, layout, step, question.replicas, question.prefill_replicas)
+
+
+def _named(
+    layout: ServingLayout, load: ServingLoad, chip: Accelerator, trace: Trace, engine: Engine
+) -> StepModel:
+    """Return the replica of a layout that the question says, or refuse it with those that fit."""
+    longest = float((trace.prompt_tokens + trace.output_tokens).max())
+    try:
+        step = serving_step(load, chip, layout, engine=engine)
+    except CapacityError as error:
+        raise CapacityError(f"{error}{instead(load, chip, longest)}") from error
+    if step.sequence_tokens < longest:
+        raise CapacityError(
+            f"the KV cache of {load.name} with {layout} holds {step.sequence_tokens:,.0f} "
+            f"tokens, the longest request has {longest:,.0f}{instead(load, chip, longest)}"
+        )
+    return step
 
 
 def _best_layout(
@@ -111,30 +135,71 @@ def _best_layout(
     tpot = min(question.promise.tpot.values(), default=_LAYOUT_TPOT)
     requests = requests_of(trace, min(question.promise.ttft.values(), default=np.inf))
     longest = float((trace.prompt_tokens + trace.output_tokens).max())
-    layout = serving_layout(load, chip, mean_lengths(trace).context, tpot, requests=requests)
-    if serving_step(load, chip, layout).sequence_tokens >= longest:
+    engine = question.engine
+    layout = serving_layout(
+        load, chip, mean_lengths(trace).context, tpot, engine=engine, requests=requests
+    )
+    if serving_step(load, chip, layout, engine=engine).sequence_tokens >= longest:
         return layout
-    return serving_layout(load, chip, longest, tpot, requests=requests)
+    return serving_layout(load, chip, longest, tpot, engine=engine, requests=requests)
 
 
 def _inputs_of(question: PoolQuestion, pool: Pool, requests: Requests) -> Inputs:
     """Return what the simulation of a pool is called with, failures and timeline left out.
 
-    Drawn requests that do not wait for others meet a pool in its steady state, all others an empty
-    one.
+    Drawn requests that do not wait for others meet a pool in its steady state, clients one that is
+    writing an answer to each of them; a benchmark and all others meet an empty one.
     """
-    raw, serving = as_service(pool.step), question.serving
-    adapted = service_of(serving, raw, pool.load, pool.chip, pool.layout)
-    service, table = check_service(adapted, pool.step.weight_seconds)
-    trace = requests.trace
-    if not requests.recorded and requests.chains is None and question.is_plain:
-        state = steady_state(trace.rate / pool.replicas, mean_lengths(trace), service, table)
-        trace = in_flight(trace, round(state.batch * pool.replicas), question.seed)
+    serving, capacity = question.serving, int(pool.step.kv_capacity_tokens)
+    service, table = _service(question, pool)
+    trace, clients = requests.trace, question.traffic.at_work
+    if _is_steady(question, requests):
+        trace = in_flight(trace, _flying(question, pool, trace), question.seed)
+    elif not requests.recorded and clients and question.is_plain:
+        trace = in_flight(trace, min(clients, len(trace)), question.seed)
+        think = question.traffic.think or 0.0
+        chains = closed_loop(len(trace), min(clients, len(requests.trace)), think)
+        requests = replace(requests, chains=chains)
     decoding = _decode_pool(pool, service, table)
-    operation = operation_of(question, requests, raw.kv_capacity_tokens, pool.load, decoding)
+    operation = operation_of(question, requests, capacity, pool.load, decoding)
     n = pool.prefill_replicas or pool.replicas
     routing = routing_of(serving, requests)
     return Inputs(requests, trace, Replicas(service, table, n), routing, operation)
+
+
+def _service(question: PoolQuestion, pool: Pool) -> tuple[Service, Floats]:
+    """Return a replica as it is run, and its weight table."""
+    raw = question.service(pool.step, pool.chip, question.traffic.clients)
+    adapted = service_of(question.serving, raw, pool.load, pool.chip, pool.layout)
+    return check_service(adapted, pool.step.weight_seconds)
+
+
+def _is_steady(question: PoolQuestion, requests: Requests) -> bool:
+    """Tell whether requests that come by themselves meet a pool in its steady state."""
+    return not requests.recorded and requests.chains is None and question.is_plain
+
+
+def _flying(question: PoolQuestion, pool: Pool, trace: Trace) -> int:
+    """Return the sequences that decode in the steady state of the fluid limit."""
+    service, table = _service(question, pool)
+    state = steady_state(trace.rate / pool.replicas, mean_lengths(trace), service, table)
+    return round(state.batch * pool.replicas)
+
+
+def arrivals_needed(question: PoolQuestion, pool: Pool, requests: Requests) -> int:
+    """Return how many requests have to come so that others still do while the first ones leave.
+
+    Parameters
+    ----------
+    question : PoolQuestion
+    pool : Pool
+    requests : Requests
+        Where they follow others, or meet an empty pool, those that are asked are enough.
+    """
+    if not _is_steady(question, requests):
+        return 0
+    flying = _flying(question, pool, requests.trace)
+    return min(math.ceil(RESIDENCES * flying), MOST_REQUESTS)
 
 
 def _decode_pool(pool: Pool, service: Service, table: Floats) -> DecodePool | None:
@@ -176,17 +241,17 @@ def play(question: PoolQuestion, pool: Pool, requests: Requests) -> Played:
 
 
 def _play(inputs: Inputs, question: PoolQuestion) -> Played:
-    engine: Any = question.engine
+    kernel: Any = question.kernel
     failing = question.serving.failures
     if not failing:
-        return Played(inputs, simulate_serving(**inputs.keywords(), engine=engine))
+        return Played(inputs, simulate_serving(**inputs.keywords(), engine=kernel))
     decoding, trace = inputs.operation.decode_pool, inputs.trace
     n = inputs.replicas.n + (decoding.n_replicas if decoding else 0)
     horizon = 2.0 * float(trace.arrival[-1]) + 3600.0
     while n * horizon / failing.mtbf < _MOST_FAILURES:
         failures = draw_failures(n, failing.mtbf, failing.repair, horizon, question.seed)
         broken = replace(inputs, operation=replace(inputs.operation, failures=failures))
-        run = simulate_serving(**broken.keywords(), engine=engine)
+        run = simulate_serving(**broken.keywords(), engine=kernel)
         if np.isfinite(run.requests["finish"]).all() and run.makespan <= horizon:
             return Played(broken, run)
         horizon *= 4.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -17,12 +18,15 @@ from computesim.sim.trace import (
     Trace,
     bursty_arrivals,
     generate,
-    lognormal,
+    in_context,
     replay,
     turns_of,
 )
+from computesim.study.pool.possible import context_remarks, refused_all
 from computesim.study.pool.question import PoolQuestion
 from computesim.study.pool.recorded import recorded
+
+SESSION: Final = "session"  #: the task whose sequences are requests of their own
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,7 @@ class Requests:
     priority: Ints | None = None  #: of each request
     kind: Ints | None = None  #: class of each request
     kind_names: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()  #: what became of requests that no engine takes as they are
 
     @property
     def follows(self) -> bool:
@@ -45,19 +50,29 @@ class Requests:
         return self.chains is not None and bool(self.chains.follows.any())
 
     @property
+    def sequences_per_request(self) -> int:
+        """Samples of a request, or parts of its search; a turn of a session is a request."""
+        if self.task is None or self.task_name == SESSION:
+            return 1
+        return self.task.size // (int(self.task.max()) + 1)
+
+    @property
     def has_prefixes(self) -> bool:
         """Whether requests begin with what others of their task have left in a cache."""
         return self.follows and self.task is not None
 
 
-def requests_of(question: PoolQuestion, context: int) -> Requests:
+def requests_of(question: PoolQuestion, context: int, least: int = 0) -> Requests:
     """Return the requests of a question.
 
     Parameters
     ----------
     question : PoolQuestion
     context : int, token
-        No turn of a drawn session has a longer prompt.
+        Of the model: longer prompts are left out, longer outputs end there. No turn of a drawn
+        session has a longer prompt.
+    least : int
+        Requests that are drawn at least.
 
     Raises
     ------
@@ -67,9 +82,18 @@ def requests_of(question: PoolQuestion, context: int) -> Requests:
         If a trace cannot be read.
     """
     traffic = question.traffic
-    trace = _trace(question, context)
+    asked = _trace(question, context, least)
+    # the parts of a search are rounded up to whole tokens
+    seen = in_context(asked, context - (traffic.search.depth if traffic.search else 0))
+    if (trace := seen.trace) is None:
+        words = refused_all(asked, question.model, context)
+        raise QuestionError([question.fault("traffic.trace", *words)], "simulate")
     has_sessions = trace.session is not None and trace.think_seconds is not None
     requests = _in_sessions(trace) if has_sessions else _patterned(trace, question)
+    if traffic.samples > 1:  # a sample may have the output of a request with a shorter prompt
+        requests = replace(requests, trace=in_context(requests.trace, context).trace or trace)
+    told = tuple(context_remarks(seen, question.model, context, len(asked)))
+    requests = replace(requests, remarks=told)
     kinds = _kinds(trace, requests)
     if kinds is not None:
         requests = replace(requests, kind=kinds, kind_names=_names(trace, kinds))
@@ -81,16 +105,16 @@ def requests_of(question: PoolQuestion, context: int) -> Requests:
     return replace(requests, recorded=traffic.trace.file if traffic.trace else "")
 
 
-def _trace(question: PoolQuestion, context: int) -> Trace:
+def _trace(question: PoolQuestion, context: int, least: int) -> Trace:
     traffic, seed = question.traffic, question.seed
     if source := traffic.trace:
         file = Path(source.file)
         return recorded(file, source.format, source.span, traffic.rate, seed).trace
-    prompt = lognormal(traffic.prompt_tokens, 0.0)
-    output = lognormal(traffic.output_tokens, traffic.spread)
+    prompt = traffic.law(traffic.prompt_tokens, 0.0)
+    output = traffic.law(traffic.output_tokens, traffic.spread)
     rate, variation = traffic.rate or 1.0, traffic.burstiness
     if traffic.turns is None:
-        n, share = traffic.requests, traffic.cached_share
+        n, share = max(traffic.drawn, least), traffic.cached_share
         return generate(seed, n, rate, prompt, output, share, variation)
     law = Sessions(turns=traffic.turns, most_context=float(context))
     if traffic.think is not None:
@@ -113,7 +137,7 @@ def _in_sessions(trace: Trace) -> Requests:
     _, task = np.unique(session, return_inverse=True)
     n = int(task.max()) + 1
     text = f"{n:,} sessions, each turn after the answer before"
-    return Requests(trace, "", text, sessions(trace.session, trace.think_seconds), task, "session")
+    return Requests(trace, "", text, sessions(trace.session, trace.think_seconds), task, SESSION)
 
 
 def _patterned(trace: Trace, question: PoolQuestion) -> Requests:
@@ -122,6 +146,7 @@ def _patterned(trace: Trace, question: PoolQuestion) -> Requests:
     if traffic.clients:
         think = traffic.think or 0.0
         text = f"{traffic.clients} clients that wait for their answers"
+        text += f", {traffic.rounds} each" if traffic.rounds else ""
         text += f" and think for {think:g} s" if think else ""
         start = replace(trace, arrival=np.zeros(n))
         return Requests(start, "", text, closed_loop(n, min(traffic.clients, n), think))
@@ -150,7 +175,7 @@ def _names(trace: Trace, kinds: Ints) -> tuple[str, ...]:
 
 def _faults(question: PoolQuestion, requests: Requests) -> Iterator[Fault]:
     traffic, names = question.traffic, requests.kind_names
-    if traffic.turns is None and requests.task_name == "session":
+    if traffic.turns is None and requests.task_name == SESSION:
         patterns = {"clients": traffic.clients, "samples": traffic.samples > 1,
                     "search": traffic.search}  # fmt: skip
         for name in [name for name, stated in patterns.items() if stated][:1]:

@@ -112,4 +112,5 @@ def slots_in_use(catalog: Catalog, machine: str, dtype: str) -> float:
         "osl": "8192",
         "concurrency": "128",
     }
-    return ServingPredictor().played(benchmark_of(Case(0, cells), catalog)).batch
+    benchmark = benchmark_of(Case(0, cells), catalog)
+    return ServingPredictor().played(benchmark, catalog).figures.mean_batch

@@ -9,16 +9,13 @@ from computesim.catalog import Catalog
 from computesim.cells.rl.framework import Calibration, calibration_of
 from computesim.cells.rl.step import RLPlan, RLStepTimes, rl_step_times
 from computesim.errors import CapacityError
+from computesim.study.rl.gaps import USUAL_GROUP, USUAL_PROMPT, goes_on, lengths, sides
 from computesim.study.verify.cases import Case
 from computesim.study.verify.prediction import Verdict
 from computesim.study.verify.training import dtype_of
 
-# what a case does not tell; all of them estimates
-USUAL_CAP: Final = 4.0  #: cap ÷ mean output
-USUAL_OUTPUT: Final = 4096.0  #: tokens, where neither is known
-USUAL_PROMPT: Final = 200.0  #: tokens
+# what a case does not tell, beside `study.rl.gaps`; estimates
 USUAL_SAMPLES: Final = 1024  #: rollouts of a step
-USUAL_GROUP: Final = 16  #: rollouts of a prompt
 USUAL_JOB: Final = 64  #: accelerators
 
 #: algorithms that look at a frozen reference, and those with a critic, unless a case says so
@@ -70,14 +67,16 @@ def plan_of(case: Case, catalog: Catalog, calibration: Calibration | None = None
     samples, group = _samples(case)
     accelerator = catalog.accelerator(case.text("accelerator"))
     own = calibration or calibration_of(accelerator)
-    mean, cap = _lengths(case, own.mean_share)
-    learner, rollout = _split(case)
+    told = case.number("mean_output_tokens"), case.number("max_output_tokens")
+    mean, cap = lengths(*told, own.mean_share)
+    count = case.count("n_accelerators")
+    learner, rollout = sides(count, case.count("n_learner") or 0, case.count("n_rollout") or 0)
     staleness, dtype = case.number("staleness") or 0.0, dtype_of(case)
     return RLPlan(
         model=catalog.model(case.text("model")),
         accelerator=accelerator,
         framework=own.framework,
-        n_accelerators=case.count("n_accelerators") or (learner + rollout) or USUAL_JOB,
+        n_accelerators=count or (learner + rollout) or USUAL_JOB,
         sequences=samples,
         prompt_tokens=_known(case.number("prompt_tokens"), USUAL_PROMPT),
         mean_output_tokens=mean,
@@ -86,7 +85,7 @@ def plan_of(case: Case, catalog: Catalog, calibration: Calibration | None = None
         n_rollout=rollout,
         group_size=group,
         staleness=staleness,
-        partial_rollouts=staleness > 1 or 0 < staleness < 1,
+        partial_rollouts=goes_on(staleness),
         recompute_cache=case.text("recompute_cache") == "yes",
         dtype=dtype,
         rollout_dtype=dtype_of(case, "rollout_dtype") if case.text("rollout_dtype") else "",
@@ -122,26 +121,6 @@ def _samples(case: Case) -> tuple[int, int]:
     if group is None:
         group = max(samples // prompts, 1) if prompts else min(USUAL_GROUP, samples)
     return samples, group
-
-
-def _lengths(case: Case, mean_share: float) -> tuple[float, float]:
-    mean, cap = case.number("mean_output_tokens"), case.number("max_output_tokens")
-    if mean is None:
-        mean = USUAL_OUTPUT if cap is None else mean_share * cap
-    return mean, USUAL_CAP * mean if cap is None else cap
-
-
-def _split(case: Case) -> tuple[int, int]:
-    """Return the accelerators of learner and rollout; both 0 where they share all."""
-    learner, rollout = case.count("n_learner") or 0, case.count("n_rollout") or 0
-    n = case.count("n_accelerators")
-    if n and learner == rollout == n:
-        return 0, 0  # both on all of them: they take turns
-    if n and learner and not rollout:
-        rollout = max(n - learner, 0)
-    elif n and rollout and not learner:
-        learner = max(n - rollout, 0)
-    return (learner, rollout) if learner and rollout else (0, 0)
 
 
 def _value(case: Case, times: RLStepTimes) -> float:

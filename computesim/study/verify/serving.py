@@ -1,28 +1,23 @@
-"""Predictions of serving cases: a closed-loop benchmark on one replica, simulated."""
+"""Predictions of serving cases: a closed-loop benchmark, simulated as `simulate` does it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Any, Final
 
-import numpy as np
-
-from computesim.arrays import Ints
 from computesim.catalog import Catalog
-from computesim.cells.serving import as_service
-from computesim.errors import CapacityError
-from computesim.hardware.accelerator import Accelerator
-from computesim.hardware.serving import ServingLayout, serving_layout, serving_step
+from computesim.errors import QuestionError, SimulationError
 from computesim.hardware.serving_efficiency import BANDS, Engine, engine_named
-from computesim.quantities import ServingLoad
-from computesim.sim.service import Service
+from computesim.scenario.context import Context
+from computesim.study.pool.answer import PoolAnswer
+from computesim.study.pool.judging import simulated
+from computesim.study.pool.question import PoolQuestion
 from computesim.study.verify.cases import Case
-from computesim.study.verify.closed_loop import ROUNDS, Played, play
 from computesim.study.verify.prediction import Verdict
 from computesim.study.verify.training import dtype_of
 from computesim.workload.architecture import Architecture
-from computesim.workload.transformer import serving_load
 
+ROUNDS: Final = 10  #: requests of a client: num-prompts = 10 · concurrency in InferenceX
 #: prompts and outputs of InferenceX, which draws both from 80 to 100 % of these lengths
 INFERENCEX_SHAPES: Final = ((1024, 1024), (1024, 8192), (8192, 1024))
 INFERENCEX_RANGE: Final = (0.8, 1.0)
@@ -32,72 +27,49 @@ LOOSE_RANGE: Final = (0.9, 1.1)
 EXACT_RANGE: Final = (1.0, 1.0)
 #: dtype in which a family is published, where a case tells none
 NATIVE: Final = {"deepseek": "fp8", "kimi": "fp8", "gpt-oss": "fp4"}
-FOUR_BITS: Final = ("fp4", "int4")
-SEED: Final = 1
-
-
-class Benchmark(NamedTuple):
-    """A case with its gaps filled."""
-
-    load: ServingLoad
-    machine: Accelerator
-    layout: ServingLayout
-    engine: Engine
-    prompt_tokens: int
-    output_tokens: int
-    clients: int  #: of one replica
-    bounds: tuple[float, float]  #: of a length, ÷ what the case says
-    held_steps: float  #: steps after the first token until the client has it
 
 
 @dataclass(frozen=True, slots=True)
 class ServingPredictor:
     """Predicts serving cases; a benchmark that several metrics share is played once."""
 
-    _played: dict[Benchmark, Played] = field(default_factory=dict)
-    _steps: dict[tuple[object, ...], tuple[Service, np.ndarray]] = field(default_factory=dict)
+    _played: dict[str, PoolAnswer] = field(default_factory=dict)
 
     def predict(self, case: Case, catalog: Catalog) -> Verdict:
         """Return the verdict on a case, with the band in which four of five measurements lie.
 
         See `checks.Predict`; the band is that of models that were not fitted.
         """
-        asked = benchmark_of(case, catalog)
-        value = measured(case, asked, self.played(asked))
+        answer = self.played(benchmark_of(case, catalog), catalog)
+        value = measured(case, answer)
         low, high = BANDS[case.metric]
-        note = _described(asked, self._played[asked])
-        return Verdict(case, value, note=note, band=(low * value, high * value))
+        return Verdict(case, value, note=_described(answer), band=(low * value, high * value))
 
-    def played(self, asked: Benchmark) -> Played:
-        """Return what the clients of a benchmark see, played if it is new.
+    def played(self, benchmark: PoolQuestion, catalog: Catalog) -> PoolAnswer:
+        """Return what `simulate` answers, played if the question is new.
 
         Parameters
         ----------
-        asked : Benchmark
+        benchmark : PoolQuestion
+        catalog : Catalog
+
+        Raises
+        ------
+        CapacityError, SimulationError
+            If it cannot be played.
         """
-        if asked not in self._played:
-            self._played[asked] = self._play(asked)
-        return self._played[asked]
-
-    def _play(self, asked: Benchmark) -> Played:
-        key = (asked.load, asked.machine.name, asked.layout, asked.engine)
-        if key not in self._steps:
-            step = serving_step(asked.load, asked.machine, asked.layout, engine=asked.engine)
-            self._steps[key] = as_service(step), step.weight_seconds
-        service, table = self._steps[key]
-        prompt, output = lengths(asked)
-        longest = int((prompt + output).max())
-        if longest > service.kv_capacity_tokens:
-            raise CapacityError(
-                f"the cache holds {service.kv_capacity_tokens} tokens, fewer than one request "
-                f"of {longest}"
-            )
-        engine = asked.engine
-        return play(service, table, prompt, output, asked.clients, engine.mixes, engine.request)
+        key = benchmark.model_dump_json()
+        if key not in self._played:
+            try:
+                self._played[key] = simulated(benchmark, catalog)[0]
+            except QuestionError as error:
+                words = "; ".join(f"{one.key}: {one.found}" for one in error.faults)
+                raise SimulationError(words) from error
+        return self._played[key]
 
 
-def benchmark_of(case: Case, catalog: Catalog) -> Benchmark:
-    """Return the benchmark of a case, its gaps filled.
+def benchmark_of(case: Case, catalog: Catalog) -> PoolQuestion:
+    """Return a case as a question of `simulate`, its gaps filled.
 
     Parameters
     ----------
@@ -106,40 +78,43 @@ def benchmark_of(case: Case, catalog: Catalog) -> Benchmark:
 
     Returns
     -------
-    Benchmark
-        Without a degree of parallelism the layout is chosen. Four-bit checkpoints of models with
-        experts keep 16 bits in everything else. The cache has the dtype that the engine takes by
-        default.
+    PoolQuestion
+        Every client sends ten requests, the first ones all at once. Without a degree of
+        parallelism the layout is chosen; groups of a model without experts are replicas.
 
     Raises
     ------
     CatalogError, CapacityError, ValueError
     """
-    model = catalog.model(case.text("model"))
-    machine = catalog.accelerator(case.text("accelerator"))
-    engine = engine_named(case.text("engine"))
-    weights = _weight_dtype(case, model)
-    dense = "bf16" if model.n_experts and weights in FOUR_BITS else ""
-    cache = dtype_of(case, "kv_dtype") if case.text("kv_dtype") else ""
-    load = serving_load(model, weights, cache or engine.kv_dtype(weights, machine), dense)
-    layout, replicas = _layout(case, load, machine, engine)
+    model, engine = catalog.model(case.text("model")), engine_named(case.text("engine"))
     prompt, output = _length(case, "isl"), _length(case, "osl")
+    degrees, replicas = _layout(case, model)
+    least, most = _range(prompt, output, engine)
+    asked: dict[str, Any] = {
+        "model": case.text("model"),
+        "accelerator": case.text("accelerator"),
+        "serving_engine": engine.name,
+        "held_steps": case.number("stream_interval"),
+        "dtype": _weight_dtype(case, model),
+        "kv_dtype": dtype_of(case, "kv_dtype") if case.text("kv_dtype") else None,
+        "layout": degrees,
+        "replicas": replicas,
+        "traffic": {
+            "clients": _length(case, "concurrency"),
+            "rounds": ROUNDS,
+            "prompt_tokens": prompt,
+            "output_tokens": output,
+            "range": {"least": least, "most": most},
+        },
+    }
+    return PoolQuestion.model_validate(asked, context=Context(catalog=catalog))
+
+
+def _range(prompt: int, output: int, engine: Engine) -> tuple[float, float]:
+    """Return between which shares of what a case says its lengths lie."""
     if (prompt, output) in INFERENCEX_SHAPES:
-        bounds = INFERENCEX_RANGE
-    else:
-        bounds = LOOSE_RANGE if engine.mixes else EXACT_RANGE
-    held = case.number("stream_interval")
-    return Benchmark(
-        load=load,
-        machine=machine,
-        layout=layout,
-        engine=engine,
-        prompt_tokens=prompt,
-        output_tokens=output,
-        clients=max(_length(case, "concurrency") // replicas, 1),
-        bounds=bounds,
-        held_steps=engine.held_steps if held is None else held,
-    )
+        return INFERENCEX_RANGE
+    return LOOSE_RANGE if engine.mixes else EXACT_RANGE
 
 
 def _length(case: Case, column: str) -> int:
@@ -158,43 +133,21 @@ def _weight_dtype(case: Case, model: Architecture) -> str:
     return next((dtype for family, dtype in NATIVE.items() if family in model.name), "bf16")
 
 
-def _layout(
-    case: Case, load: ServingLoad, machine: Accelerator, engine: Engine
-) -> tuple[ServingLayout, int]:
-    """Return the layout of one replica, and how many replicas share the clients."""
+def _layout(case: Case, model: Architecture) -> tuple[dict[str, int], int]:
+    """Return the degrees of one replica, none where it is chosen, and how many replicas serve."""
     tp, pp, ep, dp = (case.count(name) or 0 for name in ("tp", "pp", "ep", "dp"))
     if not (tp or pp or ep > 1 or dp > 1):
-        context = _length(case, "isl") + _length(case, "osl")
-        return serving_layout(load, machine, context, engine=engine), 1
+        return {}, 1
     tp, pp, ep = max(tp, 1), max(pp, 1), max(ep, 1)
-    if not load.n_experts:
-        return ServingLayout(tp=tp, pp=pp), max(dp, 1)
+    if not model.n_experts:
+        return {"tp": tp, "pp": pp}, max(dp, 1)
     dp = dp or max(ep // tp, 1)
     if dp > 1:  # attention groups share experts that are spread over all of them
-        return ServingLayout(tp=tp, pp=pp, dp=dp, ep=tp * dp), 1
-    return ServingLayout(tp=tp, pp=pp, ep=ep if tp % ep == 0 else tp), 1
+        return {"tp": tp, "pp": pp, "ep": tp * dp}, 1
+    return {"tp": tp, "pp": pp, "ep": ep if tp % ep == 0 else tp}, 1
 
 
-def lengths(asked: Benchmark) -> tuple[Ints, Ints]:
-    """Return the prompts and outputs of all requests of a benchmark, the same for all replicas.
-
-    Parameters
-    ----------
-    asked : Benchmark
-
-    Returns
-    -------
-    tuple of array of int, token
-        Shape (10 · clients,) each, uniform between the bounds.
-    """
-    low, high = asked.bounds
-    share = low + (high - low) * np.random.default_rng(SEED).random((2, ROUNDS * asked.clients))
-    prompt = np.maximum(np.rint(asked.prompt_tokens * share[0]), 1)
-    output = np.maximum(np.rint(asked.output_tokens * share[1]), 2)
-    return prompt.astype(np.int64), output.astype(np.int64)
-
-
-def measured(case: Case, asked: Benchmark, played: Played) -> float:
+def measured(case: Case, answer: PoolAnswer) -> float:
     """Return what a benchmark reports.
 
     Parameters
@@ -202,26 +155,23 @@ def measured(case: Case, asked: Benchmark, played: Played) -> float:
     case : Case
         Its column `statistic` may say median; published figures of the shipped sources are means
         over all requests, those of the opening burst included.
-    asked : Benchmark
-    played : Played
+    answer : PoolAnswer
 
     Returns
     -------
     float
         In the unit of the metric.
     """
-    centre = np.median if case.text("statistic").lower() == "median" else np.mean
-    tpot = float(centre(played.tpot))
-    if case.metric == "tpot_ms":
-        return tpot * 1e3
-    if case.metric == "ttft_ms":
-        return (float(centre(played.ttft)) + asked.held_steps * tpot) * 1e3
-    tokens = float(lengths(asked)[1].sum())
-    return tokens / played.seconds / asked.layout.n_accelerators
+    figures = answer.figures
+    if case.metric == "output_tokens_per_s_per_accelerator":
+        return figures.output_tokens_per_second_per_accelerator
+    centre = "p50" if case.text("statistic").lower() == "median" else "mean"
+    seconds: float = getattr(figures, f"{case.metric.removesuffix('_ms')}_{centre}")
+    return 1e3 * seconds
 
 
-def _described(asked: Benchmark, played: Played) -> str:
-    degrees = {"tp": asked.layout.tp, "pp": asked.layout.pp, "dp": asked.layout.dp}
-    degrees["ep"] = asked.layout.ep
-    words = " ".join(f"{name} {n}" for name, n in degrees.items() if n > 1) or "tp 1"
-    return f"{words}, weights {asked.load.weight_dtype}, {played.batch:.0f} sequences decode"
+def _described(answer: PoolAnswer) -> str:
+    pool, degrees = answer.pool, ("tp", "pp", "dp", "ep")
+    words = [f"{name} {getattr(pool, name)}" for name in degrees if getattr(pool, name) > 1]
+    batch = answer.figures.mean_batch
+    return f"{' '.join(words) or 'tp 1'}, weights {pool.dtype}, {batch:.0f} sequences run"

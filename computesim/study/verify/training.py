@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from computesim.catalog import Catalog
-from computesim.cells.training import Failures
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.parallel import TrainingStep
 from computesim.quantities import DTYPE_BYTES, TrainingLoad
 from computesim.study.plan.partial_layout import described, step_of
+from computesim.study.plan.run_level import Reliability
 from computesim.study.verify.cases import Case
 from computesim.study.verify.prediction import Verdict
 from computesim.workload.architecture import Architecture
@@ -156,16 +156,10 @@ def _value(metric: str, job: _Job, step: TrainingStep, catalog: Catalog) -> floa
     hours = job.tokens / rate / 3600.0
     if metric == "days":
         return hours / 24.0 / step.n_accelerators
-    return hours / _failures(catalog).effective_time(step.n_accelerators)
+    return hours / Reliability.of(catalog).failures.effective_time(step.n_accelerators)
 
 
 def _hardware_flop(job: _Job, step: TrainingStep) -> float:
     """Return the FLOP of a token with recomputation and full attention, as Narayanan 2021."""
     again = step.layout.recompute
     return hardware_flop_per_token(job.model, job.load.seq_len, again, causal=False)
-
-
-def _failures(catalog: Catalog) -> Failures:
-    names = ("failures_per_node_day", "restart", "checkpoint_interval", "checkpoint_stall")
-    per_second, *rest = (catalog.value("reliability", "cluster", name) for name in names)
-    return Failures(per_second * 86400.0, *rest)

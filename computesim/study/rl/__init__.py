@@ -1,0 +1,1 @@
+"""One RL step: where its time goes, what a run of them takes."""
