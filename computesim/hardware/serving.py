@@ -259,14 +259,16 @@ def serving_layout(
     A prompt finds the step of another one in progress: layouts that take more than half of the
     time to the first token for the longest prompt alone count only if all do. Within 5 % the
     smaller replica wins: it fails and scales in smaller pieces. Layouts over
-    several scale-up domains are considered only where nothing inside one of them fits.
+    several scale-up domains are considered only where nothing inside one of them fits, and then
+    those of the least size.
     """
     ranked: list[tuple[ServingLayout, _Ranked]] = []
     shortage = ""
     for layout in serving_layouts(load, accelerator):
         if max_accelerators and layout.n_accelerators > max_accelerators:
             continue
-        if ranked and (layout.pp > 1 or layout.n_accelerators > accelerator.scaleup_domain):
+        beyond = layout.pp > 1 or layout.n_accelerators > accelerator.scaleup_domain
+        if ranked and beyond and layout.n_accelerators > ranked[0][0].n_accelerators:
             break
         try:
             replica = _replica(load, accelerator, layout, kernels, engine)
