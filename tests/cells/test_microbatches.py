@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -115,7 +116,7 @@ def test_stages_speed_no_lone_sequence_up(
         assert more.decode_seconds(1, context) >= one.decode_seconds(1, context)
     # as many sequences in each microbatch: the same step, and pp times the tokens
     full, less = more.decode_seconds(16 * pp, 4_000.0), one.decode_seconds(16, 4_000.0)
-    assert less <= full <= 1.2 * less  # hops between stages, and the host
+    assert less <= full <= 1.3 * less  # hops between stages, and the host
 
 
 @settings(max_examples=25, deadline=None, derandomize=True)
@@ -129,7 +130,7 @@ def test_more_clients_never_raise_the_speed_of_one(
         n = 6 * clients
         run = play(step, [prompt] * n, [output] * n, clients)
         seen.append((run.requests["finish"] - run.requests["arrival"])[clients:].mean())
-    assert all(later >= sooner * (1 - 1e-9) for sooner, later in zip(seen, seen[1:], strict=False))
+    assert all(later >= sooner * (1 - 1e-9) for sooner, later in pairwise(seen))
 
 
 @sampled

@@ -21,6 +21,7 @@ from computesim.sim.records import (
     SWAPPED,
 )
 from computesim.sim.reference.events import FINISH, START, Process, after
+from computesim.sim.reference.fullest import Fullest
 from computesim.sim.reference.prefix import PrefixBlocks
 from computesim.sim.reference.sequence import Sequence, blocks
 from computesim.sim.reference.totals import Totals
@@ -300,38 +301,13 @@ class Replica:
 
     def sides(self, chunks: list[int]) -> tuple[float, float, float]:
         """Return the compute side, the memory side and the rest of the step time, s."""
-        cost, n, all_new = self.service, len(self.emitting), sum(chunks)
-        pairs = 0
-        for sequence, chunk in zip(self.reading, chunks, strict=True):
-            pairs += chunk * sequence.read + chunk * (chunk + 1) // 2
-        pace = 0  # prompt tokens of the fullest microbatch
-        if all_new:
-            pieces = [min(chunk, self.room) for chunk in chunks]
-            pace = max(*pieces, -(-all_new // self.microbatches))
-            pairs = pairs * pace // all_new
-        resident = sum(sequence.context for sequence in self.emitting)
-        resident = resident * self.fullest // n if n else 0
-        pairs += resident + self.fullest  # a token attends to its context and to itself
-        tokens = self.fullest + pace
-        spread = max(pace, all_new / int(cost["stages"]))
-        shared = n / self.microbatches + spread / int(cost["groups"])
-        compute = cost["compute_offset"] + cost["per_token"] * tokens
-        compute = compute + cost["per_shared_token"] * shared + cost["per_pair"] * pairs
-        reading = cost["per_kv_token"] * resident + cost["per_sequence"] * self.fullest
-        memory = self.multiplications(tokens, shared) + reading
-        return compute, memory, cost["fixed"] + cost["wire"] * tokens
-
-    def multiplications(self, tokens: int, shared: float) -> float:
-        """Return the seconds of multiplications, the experts of all groups by the mean group."""
-        budget = int(self.service["token_budget"]) // self.microbatches
-        index = min(tokens, budget)
-        if self.service["groups"] == 1:
-            return float(self.weights[0, index])
-        everything, experts, least = self.weights
-        below = min(int(shared), budget - 1)
-        between = (shared - below) * (experts[below + 1] - experts[below])
-        seconds = everything[index] + (experts[below] + between - experts[index])
-        return float(max(seconds, least[index]))
+        held = Fullest.of(
+            [sequence.context for sequence in self.emitting],
+            [(s.read, chunk) for s, chunk in zip(self.reading, chunks, strict=True)],
+            self.microbatches,
+            self.room,
+        )
+        return held.sides(self.service, self.weights, sum(chunks), len(self.emitting))
 
     def book(self, seconds: float, compute: float, memory: float, chunks: list[int]) -> None:
         """Add a step to the totals."""
