@@ -151,6 +151,7 @@ def as_service(
         groups=step.groups,
         stages=step.stages,
         per_shared_token=step.per_shared_token,
+        prompt_gap=step.prompt_gap,
         mixes=int(engine.mixes),
         request_seconds=engine.request if clients else 0.0,
         held_steps=held_steps or 0.0,

@@ -22,6 +22,7 @@ from computesim.hardware.serving import (
     serving_layout,
     serving_layouts,
     serving_step,
+    tuned,
 )
 from computesim.hardware.serving_efficiency import Engine, engine_named
 from computesim.hardware.speculation import Speculation, speculative
@@ -208,6 +209,8 @@ def _replica(
     if step.sequence_tokens < longest and not stated:
         layout = best(longest)
         step = serving_step(load, accelerator, layout, engine=engine)
+    if read is not None:
+        step = tuned(step, context, tpot, read)
     return layout, speculative(step, drafts) if drafts else step
 
 

@@ -45,13 +45,13 @@ def two_batches(step: StepModel, replica: Replica) -> StepModel:
     sent = (everything - tensor) * kernels.expert_imbalance
     tokens = np.arange(step.weight_stream.size)
     half = (tokens + 1) // 2
-    whole, shared = 2.0 * step.weight_seconds[:, half]
+    whole, shared, least = 2.0 * step.weight_seconds[:, half]
     shared = np.maximum(shared, sent * tokens - (whole - shared))
     gaps = replica.fixed_seconds() - replica.engine.step
     return replace(
         step,
         fixed=replica.engine.step + 2.0 * gaps,
         wire=tensor,
-        weight_seconds=np.stack((np.maximum(whole, sent * tokens), shared)),
+        weight_seconds=np.stack((np.maximum(whole, sent * tokens), shared, least)),
         weight_stream=2.0 * step.weight_stream[half],
     )

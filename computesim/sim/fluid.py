@@ -54,9 +54,9 @@ def mean_lengths(trace: Trace, sharers: Ints | None = None) -> MeanLengths:
         float((prompt - known).mean()),
         float((prompt**2 - known**2.0).mean()) / 2,
         float(later.mean()),
-        float(np.dot(share, prompt + later / 2)),
-        float(np.dot(share, prompt + later)) + 1.0,
-        0.0 if sharers is None else float(np.dot(share, prompt * (1.0 - 1.0 / sharers))),
+        float((share * (prompt + later / 2)).sum()),
+        float((share * (prompt + later)).sum()) + 1.0,
+        0.0 if sharers is None else float((share * prompt * (1.0 - 1.0 / sharers)).sum()),
     )
 
 
@@ -73,7 +73,7 @@ def steady_state(
         Of the requests.
     service : Service
         Step time and limits of one replica.
-    weight_seconds : ndarray of float64, shape (2, rows), s
+    weight_seconds : ndarray of float64, shape (3, rows), s
         As `check_service` returns it.
 
     Notes
@@ -100,11 +100,16 @@ def steady_state(
             full = True
         elif lengths.fresh > 0.0:  # otherwise somebody else has read the prompts
             # several prompts share a step when they come faster than one a step
-            alone = min(lengths.fresh, room * service.stages)
-            chunk = min(room * n, alone * max(1.0, rate * before))
+            together = lengths.fresh * max(1.0, rate * before * (1 + service.prompt_gap))
+            piece = lengths.fresh
+            if piece > room:  # chunks of a prompt follow one another through the stages
+                piece = max(room, piece / service.stages)
+            pace = max(together / n, piece)
+            chunk = together if pace <= room else room * (together / pace)
+            chunk = max(chunk, min(rate * lengths.fresh * before, room * n))
             share = rate * lengths.fresh * before / chunk
             pairs = lengths.pairs * chunk / lengths.fresh
-            prompts = _Prompts(chunk, pairs, min(lengths.fresh, room))
+            prompts = _Prompts(chunk, pairs, min(pace, room))
             added = _step(beside, prompts, lengths.context, service, weight_seconds)
             seconds += min(share, 1.0) * (added - plain * service.mixes)
             full = chunk >= room * n and share >= 1.0
@@ -147,6 +152,7 @@ def _step(
         below = min(int(shared), weights.shape[1] - 2)
         before, after = float(weights[1, below]), float(weights[1, below + 1])
         memory += before + (shared - below) * (after - before) - float(weights[1, index])
+        memory = max(memory, float(weights[2, index]))
     return service.fixed + service.wire * tokens + max(compute, memory + reading)
 
 
@@ -161,7 +167,7 @@ def fluid_rate(
         Of the requests.
     service : Service
         Step time and limits of one replica.
-    weight_seconds : ndarray of float64, shape (2, rows), s
+    weight_seconds : ndarray of float64, shape (3, rows), s
         As `check_service` returns it.
     tpot : float, s/token
         Mean step time at most.

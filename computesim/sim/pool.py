@@ -17,7 +17,7 @@ class Pool:
     """Replicas of one kind; or those that read prompts, and others that decode."""
 
     service: Service
-    weight_seconds: Floats = field(repr=False)  #: of `check_service`, shape (2, rows), s
+    weight_seconds: Floats = field(repr=False)  #: of `check_service`, shape (3, rows), s
     decoder: Pool | None = None  #: of the replicas that decode; None: all do both
     transfer_fixed: float = 0.0  #: of the KV cache from the one to the other, s
     transfer_per_token: float = 0.0  #: s/token

@@ -90,15 +90,16 @@ def test_the_goodput_holds_in_a_much_longer_run() -> None:
 def test_goodput_of_deepseek_on_h800_is_near_the_disclosed_service() -> None:
     """608 B prompt tokens (56.3 % cached) and 168 B outputs a day on 1,814 H800 at 21 tok/s/user.
 
-    Open Infra Index, day 6. The pool is sized for its peak of 278 of 227 nodes; no layout is given
-    and prefill shares the replicas with decode, so the factor allowed is two.
+    Open Infra Index, day 6. The pool is sized for its peak of 278 of 227 nodes. Here no layout is
+    given and prefill shares the replicas with decode, whose groups wait for the one that reads:
+    that is why the service splits them. It costs less than two thirds.
     """
     ratio = 608 / 168
     stream = RequestStream(1.0, 1000 * ratio, 0.563, 1000, 0, 1.0, 1)
     asked = replace(demand(stream, model="deepseek-v3", tpot=0.048), kv_dtype="bf16")
     cell = serving_cell.measure(asked, CATALOG.accelerator("h800-sxm"), Play(requests=1000))
     disclosed = 168e9 / 86400 / (278 * 8)
-    assert disclosed / 2 < cell.output_tokens < disclosed * 2.5
+    assert disclosed / 3 < cell.output_tokens < disclosed
 
 
 def test_a_cell_keeps_its_service_level() -> None:
