@@ -250,6 +250,8 @@ def serving_layout(
         The program that serves.
     requests : Requests, optional
         Their prompts are read in the steps that decode; without them somebody else reads them.
+        Layouts of a model without experts differ by so little there that they are ranked by
+        decodes, as far as they keep the time to the first token.
 
     Raises
     ------
@@ -264,6 +266,8 @@ def serving_layout(
     several scale-up domains are considered only where nothing inside one of them fits, and then
     those of the least size.
     """
+    if requests is not None and not load.n_experts:
+        requests = replace(requests, prompt=0.0)
     ranked: list[tuple[ServingLayout, _Ranked]] = []
     shortage = ""
     for layout in serving_layouts(load, accelerator):
