@@ -5,9 +5,11 @@ Plain frozen values; `computesim.demand.asked` makes them of a scenario.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from computesim.cells.serving_options import PrefixCache, ServingOptions
 from computesim.quantities import ENGINES, Work
 from computesim.workload.architecture import Architecture
 from computesim.workload.requests import RequestStream
@@ -32,6 +34,13 @@ class ServingDemand:
     streams: tuple[RequestStream, ...]
     algorithms: float = 1.0  #: by how much less FLOP a request takes than the model says
     engine: str = ENGINES[0]  #: the program that serves
+    options: ServingOptions = field(default_factory=ServingOptions)
+    caches: tuple[PrefixCache, ...] = ()  #: of each stream; alike, of the default kind, where empty
+
+    @property
+    def cached(self) -> Iterator[tuple[RequestStream, PrefixCache]]:
+        """Every stream, and where its prompts wait."""
+        return zip(self.streams, self.caches or [PrefixCache()] * len(self.streams), strict=True)
 
     @property
     def requests(self) -> float:
@@ -43,8 +52,10 @@ class ServingDemand:
         """All that a serving cell depends on: the mix of requests, not their rate or owners."""
         total = self.requests
         streams = tuple(replace(s, rate=round(s.rate / total, 12), name="") for s in self.streams)
+        caches = tuple(cache for _, cache in self.cached)
         level = (self.ttft, self.tpot)
-        return (self.model, self.dtype, self.kv_dtype, self.engine, *level, streams)
+        served = (self.model, self.dtype, self.kv_dtype, self.engine, *level)
+        return (*served, streams, self.options, caches)
 
     def flop(self) -> dict[str, float]:
         """Return the FLOP/s of prefill and of decode, mean of the day."""
