@@ -100,7 +100,7 @@ def rl_pace(demand: RLDemand, accelerator: Accelerator) -> Pace:
     need not wait for. Within a quarter of the simulated step (tests).
     """
     plan = plan_of(demand, accelerator, Play())
-    load = serving_load(plan.model, plan.engine_dtype, plan.kv_dtype)
+    load = plan.load
     (_, step), taught = rollout_replica(plan, load), learner(plan)
     rollouts = batch_seconds(plan, step, tail=False)
     learning = taught.seconds + taught.log_probs
@@ -248,9 +248,9 @@ def _sequence(served: Served, accelerator: Accelerator, tokens: float, reads: bo
         fresh += prompt + tokens
         pairs += (prompt + tokens) ** 2 / 2.0
     lengths = MeanLengths(fresh, pairs, max(tokens - 1.0, 0.0), context, prompt + output + 1.0)
-    load = serving_load(served.model, served.dtype, served.kv_dtype)
     near = 2.0 ** math.ceil(math.log2(context))
     near = min(near, whole)
+    load = serving_load(served.model, served.dtype, served.kv_dtype, context=near)
     read = Requests(stream.prompt_tokens - cached, 2.0 * max(near - stream.prompt_tokens, 0.5))
     step, service, table = _replica(load, accelerator, near, served.tpot, read)
     rate = _sustained(lengths, service, table, served.tpot)

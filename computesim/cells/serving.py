@@ -145,7 +145,10 @@ def measure(demand: ServingDemand, accelerator: Accelerator, play: Play) -> Cell
 
 
 def _load(demand: ServingDemand) -> ServingLoad:
-    return serving_load(demand.model, demand.dtype, demand.kv_dtype)
+    written = [s.rate * s.samples * s.sample_tokens for s in demand.streams]
+    context = [s.prompt_tokens + s.sample_tokens / 2.0 for s in demand.streams]
+    mean = float(np.average(context, weights=written)) if sum(written) > 0 else None
+    return serving_load(demand.model, demand.dtype, demand.kv_dtype, context=mean)
 
 
 def _held_beyond(engine: Engine, accelerator: Accelerator) -> float:
