@@ -12,9 +12,11 @@ from computesim.arrays import Floats
 from computesim.cells.rl.plan import RLPlan
 from computesim.cells.rl.pool import RolloutPool
 from computesim.hardware.step import StepModel
+from computesim.lengths import quantile
 
 CYCLES: Final = 8  #: steps of a loop that are played rollout by rollout
 DEEPEST: Final = 8.0  #: batches that are played ahead; the engine is full before
+ROUTED: Final = 0.05  #: relative change of the times that hardly moves a rollout to another replica
 AGREED: Final = 2e-3  #: relative change of the times at which a loop has settled
 
 
@@ -96,17 +98,18 @@ def ahead(pool: RolloutPool, learning: float, sync: float) -> Rollouts:
     depth = min(plan.staleness, DEEPEST)
     early = round(depth * pool.size)
     cycles = CYCLES + math.ceil(depth)
-    refills: Floats = np.arange(1.0, cycles + 1) * max(learning + sync, 1.0)
-    for passes in range(cycles + 2):
+    refills: Floats = _first_wait(pool) + np.arange(1.0, cycles + 1) * max(learning + sync, 1.0)
+    for _ in range(cycles + 2):
         run, let_in, begin, finish = pool.flow(refills, early)
         ready = _ready(pool, finish, cycles + 1)
         done = _learnt(ready, learning)
         before, refills = refills, done[:-1] + sync
-        if np.abs(refills - before).max() <= AGREED * refills[-1]:
+        moved = float(np.abs(refills - before).max()) / refills[-1]
+        if moved <= AGREED:
             break
         # one replica would do the same again; of several, others might get a rollout
-        again = bool(np.all(refills >= before)) if pool.played == 1 else passes > 0
-        if again and _waited(pool, begin, np.maximum(before, refills)):
+        same = bool(np.all(refills >= before)) if pool.played == 1 else moved <= ROUTED
+        if same and _waited(pool, begin, np.maximum(before, refills)):
             let_in[pool.size + early :] = np.repeat(refills, pool.size)
             break
     half = cycles - CYCLES // 2
@@ -123,6 +126,14 @@ def ahead(pool: RolloutPool, learning: float, sync: float) -> Rollouts:
     verify = plan.verifier_seconds
     played = Done(busy, tokens, float(run.replicas["iterations"].sum()), whole)
     return _rollouts(pool, latencies, stay, verify, period, played)
+
+
+def _first_wait(pool: RolloutPool) -> float:
+    """Return about how long the longest rollout of a group takes in a full engine, s."""
+    plan, step = pool.plan, pool.step
+    room = min(step.max_batch, step.kv_capacity_tokens / plan.trajectory_tokens)
+    longest = quantile(plan.lengths, 1.0 - 1.0 / max(plan.group_size, 3))
+    return longest * step.decode_seconds(max(1, int(room)), plan.trajectory_tokens)
 
 
 def _waited(pool: RolloutPool, begin: Floats, refills: Floats) -> bool:
