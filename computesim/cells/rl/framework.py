@@ -34,8 +34,8 @@ class Framework:
     #: with the learner, and of one of its own. Recipes of NeMo RL set `gpu_memory_utilization` to
     #: 0.6 (default) and to 0.8 (0.88 for Qwen3-235B); activations take some 2 of the 85.9 GB of
     #: an H100
-    memory_colocated: float = 0.577
-    memory: float = 0.81
+    memory_colocated: float = 0.5774
+    memory: float = 0.8103
 
 
 @dataclass(frozen=True, slots=True)
