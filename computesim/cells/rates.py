@@ -103,7 +103,7 @@ def rl_pace(demand: RLDemand, accelerator: Accelerator) -> Pace:
     need not wait for. Within a quarter of the simulated step (tests).
     """
     plan = plan_of(demand, accelerator, Play())
-    load = serving_load(plan.model, plan.engine_dtype, plan.kv_dtype)
+    load = plan.load
     (_, step), taught = rollout_replica(plan, load), learner(plan)
     rollouts = batch_seconds(plan, step, tail=False)
     learning = taught.seconds + taught.log_probs
@@ -265,7 +265,7 @@ def _sequence(served: Served, accelerator: Accelerator, tokens: float, reads: bo
     alike = (served, accelerator, near, read, lengths)
     paces = [_paced(*alike, *way) for way in served.options.ways(GENERAL_ENGINE)]
     best = max(paces, key=lambda pace: pace.per_second)
-    load = serving_load(served.model, served.dtype, served.kv_dtype)
+    load = serving_load(served.model, served.dtype, served.kv_dtype, context=near)
     bandwidth = tier_bandwidth(served.cache.tier, accelerator, served.cache.storage_bandwidth)
     most = bandwidth / (loaded * load.kv_bytes_per_token) if loaded else math.inf
     slower = min(most / best.per_second, 1.0) if best.per_second else 1.0
@@ -296,7 +296,7 @@ def _paced(
     Apart, the layout is that of decoding for both: what reads is full of prompts at all times, and
     as many accelerators read as those that decode need.
     """
-    load = serving_load(served.model, served.dtype, served.kv_dtype)
+    load = serving_load(served.model, served.dtype, served.kv_dtype, context=context)
     step, pool = _replica(load, accelerator, context, served.tpot, requests, engine, drafts)
     apart = served.options.separate_prefill and accelerator.nic_bandwidth > 0 < lengths.fresh
     if not apart:

@@ -31,7 +31,6 @@ from computesim.sim.demand import Demand
 from computesim.sim.levels import ServiceLevel
 from computesim.sim.output import latencies, quantile
 from computesim.sim.trace import Trace
-from computesim.workload.transformer import serving_load
 
 RESIDENCES: Final = 2.5  #: arrivals last this many times as long as a request stays
 MOST_REQUESTS: Final = 30_000  #: of one cell
@@ -61,7 +60,7 @@ def measure(demand: ServingDemand, accelerator: Accelerator, play: Play) -> Cell
     fluid limit, which is not exceeded; those that wait elsewhere are loaded before they are read,
     and no faster than their links allow.
     """
-    load = serving_load(demand.model, demand.dtype, demand.kv_dtype)
+    load = demand.load
     trace = sample_trace(demand, play)
     try:
         plant = plant_of(demand, load, accelerator, trace)

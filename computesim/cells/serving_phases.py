@@ -16,7 +16,6 @@ from computesim.cells.serving_plant import Plant, plant_of
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.step import StepModel
 from computesim.workload.requests import RequestStream
-from computesim.workload.transformer import serving_load
 
 FRESH, CACHED, OUTPUT = "Fresh input", "Cached input", "Output"
 KINDS = (FRESH, CACHED, OUTPUT)
@@ -64,7 +63,7 @@ def measure(demand: ServingDemand, accelerator: Accelerator, play: Play, batch: 
     displaces sequences, what waits elsewhere comes back over a link: by how much less the
     replicas then do, cached tokens cost more. Memory of hosts and storage is not in here.
     """
-    load = serving_load(demand.model, demand.dtype, demand.kv_dtype)
+    load = demand.load
     trace = sample_trace(demand, play)
     plant = plant_of(demand, load, accelerator, trace)
     reader, writer = plant.steps[0], plant.steps[-1]

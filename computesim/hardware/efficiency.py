@@ -53,7 +53,8 @@ class Efficiency:
     reference_power: float = 700.0 / 989e12  #: of the machine of the ceilings, W per FLOP/s (bf16)
     training_jitter: float = 0.03  #: input, optimiser launch, stragglers ÷ step
     straggling: float = 0.005  #: the same, more, with every doubling of a job beyond 8
-    memory_reserve: float = 0.05  #: share of memory kept by runtime, buffers and fragments
+    memory_reserve: float = 0.05  #: share of memory kept by runtime and fragments, training
+    engine_reserve: float = 0.115  #: the same by serving engines: context, activations, margin
 
 
 def _table(**values: float) -> Mapping[str, float]:
@@ -63,7 +64,11 @@ def _table(**values: float) -> Mapping[str, float]:
 # Ceilings: medians over shapes at 1,024–32,768 rows, aiconfigurator GEMM table (H100 vLLM 0.24);
 # half_rows from the same table between 256 and 2,048 rows; collective_latency and bus
 # bandwidths: NCCL at 8 GPUs, 512 MiB. What else serving attains: serving_efficiency.py.
-# Jitter, straggling, reserves, overlap of context and of stage boundaries: estimate.
+# Jitter, straggling, overlap of context and of stage boundaries, memory_reserve: estimate.
+# engine_reserve: vLLM takes 0.9 of what the driver shows (0.99 of the memory); of that 1.3 to 3 GiB
+# are context and activations. Llama 3 8B on an H100 leaves 53.3 GiB of cache (vLLM pull request
+# 10511), Llama 2 7B on an A100 57.4 GiB (2031), Qwen3 235B on H100 in SGLang at a fraction of 0.93
+# 16.5 GiB (vLLM issue 21348): 0.147, 0.126 and 0.108 of the memory reserved.
 # host_adam: ZeRO-Offload (Ren 2021) table 4, 10 billion parameters in 2.57 s on a DGX-2 (30 B each;
 # 12 channels of DDR4-2666, 256 GB/s). host_link: nvbandwidth, host to device.
 #
@@ -144,7 +149,7 @@ _GENERAL: Final = replace(
     all_to_all=0.60,
 )
 # A phone or laptop runs one sequence; the runtime beside it is light and the memory shared.
-_DEVICE: Final = replace(_GENERAL, hbm=0.70, memory_reserve=0.5)
+_DEVICE: Final = replace(_GENERAL, hbm=0.70, memory_reserve=0.5, engine_reserve=0.5)
 
 EFFICIENCY: Final[Mapping[str, Efficiency]] = MappingProxyType(
     {

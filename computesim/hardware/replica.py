@@ -89,7 +89,7 @@ class Replica:
         split = self.layout.tp * self.layout.pp
         held = (self.load.dense_weight_bytes + self.load.embedding_bytes) / split
         held += self.load.expert_weight_bytes / self.layout.n_accelerators * self.expert_copies
-        return self.machine.memory_bytes * (1.0 - self.own.memory_reserve) - held
+        return self.machine.memory_bytes * (1.0 - self.own.engine_reserve) - held
 
     def expert_flop(self) -> float:
         """Return the FLOP of one token in its routed experts."""

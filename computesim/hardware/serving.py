@@ -92,7 +92,7 @@ def serving_step(
     layout = layout or serving_layout(load, accelerator, kernels=kernels, engine=engine)
     replica = _replica(load, accelerator, layout, kernels, engine)
     if memory_reserve is not None:
-        replica = replace(replica, own=replace(replica.own, memory_reserve=memory_reserve))
+        replica = replace(replica, own=replace(replica.own, engine_reserve=memory_reserve))
     _check(replica)
     n = layout.microbatches
     batch = max_batch or BATCH_PER_GROUP * n
@@ -135,7 +135,7 @@ def held_bytes(load: ServingLoad, accelerator: Accelerator, layout: ServingLayou
     layout : ServingLayout
     """
     replica = _replica(load, accelerator, layout, None, GENERAL_ENGINE)
-    left = accelerator.memory_bytes * (1.0 - replica.own.memory_reserve)
+    left = accelerator.memory_bytes * (1.0 - replica.own.engine_reserve)
     return left - replica.free_bytes()
 
 

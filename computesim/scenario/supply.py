@@ -24,8 +24,8 @@ class Supply(Part):
         "Part of that capacity that ends in accelerators sold: utilisation, yield and what other "
         "chips take. The default is fitted to 2023 and 2024; see docs/supply.md.",
     )
-    hbm: Annotated[Value | None, Quantity("GB/year", minimum=0, base="B/s")] = optional(
-        None, "High-bandwidth memory that is made in a year."
+    hbm: Annotated[Value | None, Quantity("GiB/year", minimum=0, base="B/s")] = optional(
+        None, "High-bandwidth memory that is made in a year; its makers' GB are GiB."
     )
     hbm_share: Share = optional(
         {"low": 0.47, "central": 0.6, "high": 0.76, "source": "estimate"},

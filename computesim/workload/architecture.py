@@ -43,8 +43,9 @@ class Architecture:
     moe_interval: int = 1  #: after them every so many-th layer is MoE, the others are dense
     n_ffn_layers: int = 0  #: layers that have an FFN; 0 is every layer
     n_attention_layers: int = 0  #: layers with softmax attention; 0 is all that are not linear
-    window: int = 0  #: tokens that a sliding-window layer sees, itself included
+    window: int = 0  #: tokens that a windowed layer sees at most, itself included
     n_window_layers: int = 0  #: how many of the attention layers are windowed
+    chunked_windows: bool = False  #: windows are fixed chunks of so many tokens, they do not slide
     n_window_kv_heads: int = 0  #: key-value heads of windowed layers; 0 is n_kv_heads
     sparse_topk: int = 0  #: tokens that sparse attention selects; 0 attends to all
     n_index_heads: int = 0  #: sparse attention: heads of the indexer

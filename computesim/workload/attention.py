@@ -1,7 +1,8 @@
 """Attention: the work that grows with the context, and the memory it keeps.
 
 Three kinds of layer: full attention (every earlier token, or those that an
-indexer selects), windowed attention, and linear layers with a fixed state.
+indexer selects), windowed attention, sliding or in chunks, and linear layers
+with a fixed state.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ _STATE_BYTES = 4.0  # recurrent states are kept in fp32
 
 
 @named(unit="token2")
-def attended_tokens(last: float, first: float = 0.0, window: float = 0.0) -> float:
+def attended_tokens(
+    last: float, first: float = 0.0, window: float = 0.0, chunked: bool = False
+) -> float:
     """Return the sum over positions first+1 … last of the tokens each attends to, itself included.
 
     Parameters
@@ -25,20 +28,55 @@ def attended_tokens(last: float, first: float = 0.0, window: float = 0.0) -> flo
         The new tokens are those after position `first` up to `last`.
     window : float, token
         Tokens seen at most; 0 sees all.
+    chunked : bool
+        Tokens see their own chunk of `window` tokens only, not the last `window` ones.
 
     Returns
     -------
     float, pairs
-        ``Σ min(p, window)``; without a window ``(last (last+1) - first (first+1)) / 2``.
+        ``Σ min(p, window)``; without a window ``(last (last+1) - first (first+1)) / 2``; in chunks
+        ``Σ ((p − 1) mod window) + 1``.
     """
-    return _pairs(last, window) - _pairs(first, window)
+    return _pairs(last, window, chunked) - _pairs(first, window, chunked)
 
 
-def _pairs(n: float, window: float) -> float:
+def _pairs(n: float, window: float, chunked: bool) -> float:
     """Return the causal pairs among the first n tokens."""
     if not window or n <= window:
         return n * (n + 1) / 2
+    if chunked:
+        chunks = n // window
+        rest = n - chunks * window
+        return chunks * (window * (window + 1) / 2) + rest * (rest + 1) / 2
     return window * (window + 1) / 2 + (n - window) * window
+
+
+def _window_pairs(arch: Architecture, last: float, first: float) -> float:
+    """Return the pairs of one windowed layer."""
+    return attended_tokens(last, first, arch.window, arch.chunked_windows)
+
+
+@named(unit="token")
+def window_tokens(arch: Architecture, context: float | None = None) -> float:
+    """Return the tokens that a windowed layer holds of a sequence, on the average.
+
+    Parameters
+    ----------
+    arch : Architecture
+    context : float, token
+        Mean position of the sequences; by default they are far longer than the window.
+
+    Returns
+    -------
+    float, token
+        A sliding window as full as the context makes it; a chunk is found at any fill, on the
+        average half full: the mean over the positions 1 … 2 · context.
+    """
+    if not arch.chunked_windows:
+        return number(arch.window) if context is None else least(context, arch.window)
+    if context is None:
+        return (arch.window + 1) / 2
+    return attended_tokens(2 * context, 0.0, arch.window, chunked=True) / (2 * context)
 
 
 @named(unit="FLOP/token2")
@@ -98,24 +136,27 @@ def attention_flop(
     if arch.sparse_topk:
         flop += arch.n_full_layers * pair * attended_tokens(last, first, arch.sparse_topk)
     if arch.n_window_layers:
-        flop += arch.n_window_layers * pair * attended_tokens(last, first, arch.window)
+        flop += arch.n_window_layers * pair * _window_pairs(arch, last, first)
     return flop + (last - first) * linear_flop_per_token(arch)
 
 
 @named(unit="FLOP/token")
-def attention_flop_per_token(arch: Architecture) -> float:
+def attention_flop_per_token(arch: Architecture, context: float | None = None) -> float:
     """Return the FLOP of attention that one token costs however long its context is.
 
     Parameters
     ----------
     arch : Architecture
+    context : float, token
+        As in `window_tokens`.
 
     Returns
     -------
     float, FLOP/token
-        Windowed and selected tokens as if every window were full, and linear layers.
+        Windowed tokens, selected ones as if there were enough to select, and linear layers.
     """
-    seen = arch.n_window_layers * arch.window + arch.n_full_layers * arch.sparse_topk
+    seen = arch.n_window_layers * window_tokens(arch, context)
+    seen += arch.n_full_layers * arch.sparse_topk
     return _pair_flop(arch) * seen + linear_flop_per_token(arch)
 
 
@@ -187,13 +228,13 @@ def state_bytes_per_sequence(
     element_bytes : float, B
         Bytes of one cached element; recurrent states are fp32.
     context : float, token
-        Length of the sequence, where shorter than the window; by default the window is full.
+        As in `window_tokens`.
 
     Returns
     -------
     float, B/sequence
     """
-    window = arch.window if context is None else least(context, arch.window)
+    window = window_tokens(arch, context)
     width = arch.window_kv_heads * (arch.d_head_qk + arch.d_head_v)
     windows = arch.n_window_layers * window * width * element_bytes
     keys = arch.n_linear_key_heads * arch.d_linear_key
@@ -220,12 +261,12 @@ def cache_bytes_read(
     -------
     float, B
         Sparse attention reads all keys of the indexer and the tokens it selects; a windowed
-        layer its window; a linear layer its state.
+        layer its window or chunk; a linear layer its state.
     """
     seen = attended_tokens(last, first, arch.sparse_topk) * kv_width(arch)
     keys = attended_tokens(last, first) * arch.d_index_head
     width = arch.window_kv_heads * (arch.d_head_qk + arch.d_head_v)
-    windows = attended_tokens(last, first, arch.window) * width if arch.n_window_layers else 0.0
+    windows = _window_pairs(arch, last, first) * width if arch.n_window_layers else 0.0
     cached = arch.n_full_layers * (seen + keys) + arch.n_window_layers * windows
     states = arch.n_linear_layers * _state_elements(arch) * _STATE_BYTES
     return cached * element_bytes + (last - first) * states

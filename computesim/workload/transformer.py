@@ -154,6 +154,7 @@ def serving_load(
     weight_dtype: str = "bf16",
     kv_dtype: str = "bf16",
     dense_dtype: str = "",
+    context: float | None = None,
 ) -> ServingLoad:
     """Return what a model asks of a serving replica, per token and per sequence.
 
@@ -164,13 +165,15 @@ def serving_load(
         Keys of `computesim.quantities.DTYPE_BYTES`.
     dense_dtype : str
         Of all weights but the routed experts; `weight_dtype` if empty.
+    context : float, token
+        Mean position of the sequences, for windows that they do not fill.
 
     Notes
     -----
     Attention FLOP are those of prefill. Decoding latent attention takes more
     (`attention_flop_per_pair(absorbed=True)`, 3.4 times for DeepSeek-V3) but waits for memory.
-    Windowed, selected and recurrent parts are charged as if every window were full. Prediction
-    layers are left out.
+    Windowed parts are charged at their mean over the context (`window_tokens`), selected and
+    recurrent ones in full. Prediction layers are left out.
     """
     count = parameter_count(arch)
     weight, element = DTYPE_BYTES[weight_dtype], DTYPE_BYTES[kv_dtype]
@@ -185,13 +188,13 @@ def serving_load(
         weight_dtype=weight_dtype,
         flop_per_token=2.0 * count.matmul,
         attention_flop_per_pair=attention_flop_per_pair(arch),
-        attention_flop_per_token=attention_flop_per_token(arch),
+        attention_flop_per_token=attention_flop_per_token(arch, context),
         dense_weight_bytes=(count.total - count.expert - table) * dense,
         expert_weight_bytes=count.expert * weight,
         n_experts=arch.n_experts,
         experts_per_token=arch.experts_per_token,
         kv_bytes_per_token=kv_bytes_per_token(arch, element),
-        state_bytes_per_sequence=state_bytes_per_sequence(arch, element),
+        state_bytes_per_sequence=state_bytes_per_sequence(arch, element, context),
         embedding_bytes=table * dense,
         kv_unread_bytes_per_token=unread,
         selected_bytes_per_sequence=unread * arch.sparse_topk,

@@ -51,11 +51,11 @@ def of_gb300() -> dict[str, float]:
 
 
 def test_one_gb300_by_hand() -> None:
-    """288 GB in 8 stacks, 16 packages a wafer, 72 in a rack, 1,944 W each."""
+    """277.5 of 288 GiB in 8 stacks, 16 packages a wafer, 72 in a rack, 1,944 W each."""
     one = of_gb300()
-    assert one["Bill|HBM|GPU"] == 288e9
+    assert one["Bill|HBM|GPU"] == 298_013_687_808
     assert one["Bill|HBM stacks|GPU"] == 8
-    assert one["Bill content|HBM"] == pytest.approx(288 * 15.6)
+    assert one["Bill content|HBM"] == pytest.approx(277.546875 * 15.6)
     assert one["Bill|Packaging wafers|GPU"] == pytest.approx(1 / (16 * 0.95))
     assert one["Bill content|Packaging"] == pytest.approx(10_000 / (16 * 0.95))
     assert one["Bill content|PCB"] == 413
@@ -219,7 +219,11 @@ def test_the_memory_of_a_world_is_that_of_its_shipments(small: Results) -> None:
     for year in small.years:
         units = {n: small.series(f"Accelerators|Shipped|{n}").get(year, 0.0)
                  for n in ("h100-sxm", "mi300x", "gb200")}  # fmt: skip
-        hbm = units["h100-sxm"] * 80e9 + units["mi300x"] * 192e9 + units["gb200"] * 186e9
+        hbm = (
+            units["h100-sxm"] * 80 * 2**30
+            + units["mi300x"] * 192 * 2**30
+            + units["gb200"] * 198_674_743_296
+        )
         assert small.series("Bill|HBM")[year] == pytest.approx(hbm)
         racks = units["h100-sxm"] / 32 + units["mi300x"] / 32 + units["gb200"] / 72
         assert small.series("Bill|Racks")[year] == pytest.approx(racks)
@@ -277,7 +281,7 @@ def test_checks_hold_every_published_year_of_the_horizon(small: Results) -> None
     by_name = {(r["name"], r["year"]): r for r in rows}
     assert by_name["CoWoS wafers", 2025]["actual"] == pytest.approx(680e3)
     assert by_name["HBM market", 2025]["actual"] == pytest.approx(35e9)
-    assert by_name["HBM shipped", 2025]["actual"] == pytest.approx(2.21e18)
+    assert by_name["HBM shipped", 2025]["actual"] == pytest.approx(2.21e9 * 2**30)
     assert {r["year"] for r in rows} <= set(small.years)
     assert "ours" not in by_name["Boards of NVIDIA racks", 2026]  # nothing published was shipped
 

@@ -20,7 +20,7 @@ def test_a_row_replaces_the_shipped_one_and_leaves_the_rest(tmp_path: Path) -> N
     write(tmp_path, "accelerators", "h100-sxm,tdp,650,W,,,2026,estimate,capped")
     ours = load_catalog(tmp_path)
     assert ours.accelerator("h100").tdp == 650
-    assert ours.accelerator("h100").memory_bytes == 80e9
+    assert ours.accelerator("h100").memory_bytes == 80 * 2**30
     assert ours.figure("accelerators", "h100-sxm", "tdp").note == "capped"
     assert load_catalog().accelerator("h100").tdp == 700
 
@@ -83,7 +83,7 @@ def test_all_faults_of_all_files_are_reported_at_once(tmp_path: Path) -> None:
     for expected in (
         "accelerators.csv:2: gb200.memry: unknown parameter 'memry'",
         "did you mean memory",
-        "accelerators.csv:3: gb200.memory: unit 'W'; expected GB",
+        "accelerators.csv:3: gb200.memory: unit 'W'; expected GiB",
         "accelerators.csv:4: gb200.tdp: value 'many'; expected a number",
         "accelerators.csv:5: gb200.price: value 5 outside low 6 and high 7",
         "accelerators.csv:6: gb200.nic_bandwidth: unknown unit 'Gbqs'",

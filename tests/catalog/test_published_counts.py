@@ -83,16 +83,19 @@ def test_rates_are_dense(catalog: Catalog, name: str, dtype: str, dense: float) 
     assert catalog.accelerator(name).peak_flop_per_second[dtype] == pytest.approx(dense, rel=1e-3)
 
 
+GIB = 2**30
+
+
 @pytest.mark.parametrize(
     ("name", "memory", "bandwidth", "scaleup", "nic", "domain", "tdp"),
     [
-        ("h100-sxm", 80e9, 3.35e12, 450e9, 50e9, 8, 700),
-        ("h800-sxm", 80e9, 3.35e12, 200e9, 50e9, 8, 700),
-        ("h20", 96e9, 4.0e12, 450e9, 50e9, 8, 400),
-        ("gb200", 186e9, 8.0e12, 900e9, 50e9, 72, 1200),
-        ("gb300", 288e9, 8.0e12, 900e9, 100e9, 72, 1400),
-        ("vr200", 288e9, 22e12, 1800e9, 200e9, 72, 1800),
-        ("tpu-v7", 192e9, 7.37e12, 600e9, 12.5e9, 9216, 960),
+        ("h100-sxm", 80 * GIB, 3.35e12, 450e9, 50e9, 8, 700),
+        ("h800-sxm", 80 * GIB, 3.35e12, 200e9, 50e9, 8, 700),
+        ("h20", 96 * GIB, 4.0e12, 450e9, 50e9, 8, 400),
+        ("gb200", 198_674_743_296, 8.0e12, 900e9, 50e9, 72, 1200),
+        ("gb300", 298_013_687_808, 8.0e12, 900e9, 100e9, 72, 1400),
+        ("vr200", 288 * GIB, 22e12, 1800e9, 200e9, 72, 1800),
+        ("tpu-v7", 192 * GIB, 7.37e12, 600e9, 12.5e9, 9216, 960),
     ],
 )
 def test_datasheet_figures_arrive_in_base_units(

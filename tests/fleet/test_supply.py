@@ -69,8 +69,8 @@ def test_memory_arrives_in_part_in_the_next_year() -> None:
         "supply.hbm={2024: 1e9, 2025: 2e9, 2026: 4e9}", "supply.hbm_share=0.5",
         "supply.lead_time=0.25 year",
     )  # fmt: skip
-    assert found[2025][HBM] == pytest.approx(0.5 * (0.75 * 2e18 + 0.25 * 1e18))
-    assert found[2026][HBM] == pytest.approx(0.5 * (0.75 * 4e18 + 0.25 * 2e18))
+    assert found[2025][HBM] == pytest.approx(0.5 * (0.75 * 2e9 + 0.25 * 1e9) * 2**30)
+    assert found[2026][HBM] == pytest.approx(0.5 * (0.75 * 4e9 + 0.25 * 2e9) * 2**30)
 
 
 def test_units_of_flows_are_per_year() -> None:

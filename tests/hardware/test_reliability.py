@@ -23,6 +23,7 @@ from computesim.hardware.reliability import (
 )
 
 MINUTE, DAY = 60.0, 86400.0
+RATES = st.just(0.0) | st.floats(1e-9, 0.03)
 LLAMA_3 = Failures(3.79e-3, restart=600.0, checkpoint_interval=1800.0, checkpoint_stall=5.0)
 
 
@@ -243,7 +244,7 @@ def test_spares_of_the_catalog_are_enough_and_too_few_cost_half_of_the_time_at_m
 
 
 @given(
-    nodes=st.floats(1, 1e6), rate=st.just(0.0) | st.floats(1e-9, 0.03), restart=st.floats(0, 7200),
+    nodes=st.floats(1, 1e6), rate=RATES, restart=st.floats(0, 7200),
     interval=st.floats(1, 36000), stall=st.floats(0, 120), more=st.floats(1.001, 100),
 )  # fmt: skip
 def test_more_nodes_failures_restarts_and_stalls_never_help(
@@ -261,7 +262,7 @@ def test_more_nodes_failures_restarts_and_stalls_never_help(
 
 
 @given(
-    accelerators=st.floats(8, 2e6), rate=st.just(0.0) | st.floats(1e-9, 0.03), restart=st.floats(0, 3600),
+    accelerators=st.floats(8, 2e6), rate=RATES, restart=st.floats(0, 3600),
     stall=st.floats(0, 120), more=st.floats(1.001, 100),
 )  # fmt: skip
 def test_worse_machines_get_less_done_at_their_best_interval(

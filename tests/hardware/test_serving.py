@@ -148,7 +148,7 @@ def test_a_tighter_time_per_token_never_takes_a_slower_layout(
 def test_what_does_not_fit_says_by_how_much(
     machines: dict[str, Accelerator], loads: LoadOf
 ) -> None:
-    # 70.6 GB in fp8 and 141 GB in bf16 on 80 GB of which 76 are usable
+    # 70.6 GB in fp8 and 141 GB in bf16 on 80 GiB (85.9 GB) of which 76 GB are the engine's
     load = loads("llama-3.1-70b", "bf16")
     with pytest.raises(CapacityError, match=r"does not fit on 1 x h100-sxm: 65\.\d GB too much"):
         serving_step(load, machines["h100-sxm"], ServingLayout())

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from computesim.catalog import load_catalog
 from computesim.workload.attention import (
     attended_tokens,
     attention_flop,
@@ -15,6 +16,7 @@ from computesim.workload.attention import (
     kv_bytes_per_token,
     kv_width,
     state_bytes_per_sequence,
+    window_tokens,
 )
 from computesim.workload.parameters import parameter_count
 from computesim.workload.transformer import (
@@ -44,7 +46,8 @@ ODD = replace(
     models.QWEN35_35B, n_linear_layers=30, window=64, n_window_layers=4, n_window_kv_heads=1
 )
 SPARSE = replace(models.GLM_5, sparse_topk=50)
-KINDS = [models.LLAMA_8B, models.DEEPSEEK_V3, models.GPT_OSS_20B, ODD, SPARSE]
+CHUNKED = replace(models.GPT_OSS_20B, window=24, chunked_windows=True)
+KINDS = [models.LLAMA_8B, models.DEEPSEEK_V3, models.GPT_OSS_20B, ODD, SPARSE, CHUNKED]
 
 
 @pytest.mark.parametrize(("arch", "seq_len", "mtp", "gflop"), NVIDIA, ids=lambda v: str(v))
@@ -122,6 +125,69 @@ def test_attended_tokens_are_counted_one_by_one(first, new, window):
     assert attended_tokens(first + new, first, window) == counted
 
 
+@given(st.integers(0, 80), st.integers(0, 80), st.integers(1, 40))
+def test_tokens_of_a_chunk_see_that_chunk_only(first, new, window):
+    counted = sum((p - 1) % window + 1 for p in range(first + 1, first + new + 1))
+    assert attended_tokens(first + new, first, window, chunked=True) == counted
+    assert counted <= attended_tokens(first + new, first, window)
+
+
+def brute_force(arch, first, last):
+    """Return the pairs of all layers, position by position, as a mask would count them."""
+    full = sum(range(first + 1, last + 1))
+    seen = sum(
+        sum(1 for q in range(p) if q // arch.window == (p - 1) // arch.window)
+        for p in range(first + 1, last + 1)
+    )
+    return arch.n_full_layers * full + arch.n_window_layers * seen
+
+
+@pytest.mark.parametrize(("first", "last"), [(0, 10), (0, 24), (0, 200), (20, 60), (47, 73)])
+def test_chunked_attention_counts_what_a_mask_counts(first, last):
+    pair = 2 * CHUNKED.n_heads * (CHUNKED.d_head_qk + CHUNKED.d_head_v)
+    pairs = brute_force(CHUNKED, first, last)
+    assert attention_flop(CHUNKED, last, first) == pair * pairs
+    read = pairs * 2 * CHUNKED.n_kv_heads * CHUNKED.d_head_qk * 2
+    assert cache_bytes_read(CHUNKED, last, first) == pytest.approx(read)
+
+
+def test_training_in_chunks_costs_the_mean_of_what_they_see():
+    whole = replace(CHUNKED, n_window_layers=0)
+    pair = 2 * CHUNKED.n_heads * (CHUNKED.d_head_qk + CHUNKED.d_head_v)
+    for seq_len in (24, 240):
+        saved = (seq_len - 24) / 2 * CHUNKED.n_window_layers * pair * 3
+        less = (
+            training_load(whole, seq_len).flop_per_token
+            - training_load(CHUNKED, seq_len).flop_per_token
+        )
+        assert less == pytest.approx(saved)
+
+
+@given(st.floats(1, 1e6))
+def test_a_chunk_is_half_full_on_the_average_and_never_more_than_the_context(context):
+    held = window_tokens(CHUNKED, context)
+    assert 0 < held <= min(context, CHUNKED.window) + 1
+    assert window_tokens(CHUNKED, 1e9) == pytest.approx((24 + 1) / 2, rel=1e-6)
+    assert window_tokens(models.GPT_OSS_20B, context) == min(context, 128)
+
+
+@pytest.mark.parametrize("name", ["llama-4-scout", "llama-4-maverick"])
+def test_llama_4_attends_in_chunks_in_three_of_four_layers(name):
+    arch = load_catalog().model(name)  # config.json: attention_chunk_size 8192, 48 layers
+    assert (arch.n_window_layers, arch.n_full_layers, arch.window) == (36, 12, 8192)
+    token = 2 * 8 * 128 * 2  # keys and values of a layer, bf16
+    assert kv_bytes_per_token(arch) == 12 * token
+    assert state_bytes_per_sequence(arch, context=1e9) == pytest.approx(36 * token * 4096.5)
+    # up to one chunk nothing is saved, far beyond it three quarters are
+    dense = replace(arch, n_window_layers=0)
+    assert attention_flop(arch, 8192) == attention_flop(dense, 8192)
+    ratio = attention_flop(arch, 2**20) / attention_flop(dense, 2**20)
+    assert ratio == pytest.approx(0.25 + 0.75 * 8193 / (2**20 + 1), rel=1e-9)
+    short = serving_load(arch, context=1000)
+    held = short.state_bytes_per_sequence + 1000 * short.kv_bytes_per_token
+    assert held == pytest.approx(1000 * kv_bytes_per_token(dense), rel=1e-3)
+
+
 @given(st.integers(1, 10**6), st.floats(1.0, 3.0))
 def test_longer_prompts_cost_more_than_in_proportion(prompt, factor):
     short, long = (attention_flop(models.LLAMA_8B, n) for n in (prompt, prompt * factor))
@@ -169,7 +235,7 @@ def test_absorbed_decoding_of_deepseek_trades_flop_for_bytes():
     )
 
 
-@pytest.mark.parametrize("arch", KINDS, ids=lambda a: a.name)
+@pytest.mark.parametrize("arch", KINDS[:-1], ids=lambda a: a.name)  # chunks: at mean fill
 def test_a_serving_load_says_the_same_as_the_formulas(arch):
     load, far = serving_load(arch, "fp8", "bf16"), 5000
     token = load.flop_per_token + load.attention_flop_per_token

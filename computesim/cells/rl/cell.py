@@ -19,7 +19,6 @@ from computesim.hardware.reliability import Failures
 from computesim.hardware.serving import serving_layout, serving_step
 from computesim.records import quantity
 from computesim.workload.search import search_cost
-from computesim.workload.transformer import serving_load
 
 #: rollouts need throughput, not speed; slower than this the tail takes hours
 ROLLOUT_TPOT = 0.1  # s/token, estimate
@@ -156,7 +155,7 @@ def plan_of(demand: RLDemand, accelerator: Accelerator, play: Play) -> RLPlan:
 
 def _enough(plan: RLPlan) -> int:
     """Return the accelerators on which all rollouts of a step run at once, each at a fair pace."""
-    load = serving_load(plan.model, plan.engine_dtype, plan.kv_dtype)
+    load = plan.load
     longest = plan.prompt_tokens + plan.observed_tokens + plan.max_output_tokens + 1
     machine = plan.accelerator
     step = serving_step(

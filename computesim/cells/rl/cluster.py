@@ -14,7 +14,7 @@ from computesim.cells.training import hardware_share
 from computesim.errors import CapacityError
 from computesim.hardware.parallel import TrainingStep, best_layout
 from computesim.hardware.training_job import TrainingJob
-from computesim.workload.transformer import serving_load, training_load
+from computesim.workload.transformer import training_load
 
 SMALLEST_LEARNER: Final = 8  #: accelerators
 LARGEST_LEARNER: Final = 2**16  #: accelerators, above which the model does not fit
@@ -108,7 +108,7 @@ def balanced(plan: RLPlan) -> RLPlan:
     """
     if plan.staleness == 0:
         return plan
-    size, load = SMALLEST_LEARNER, serving_load(plan.model, plan.engine_dtype, plan.kv_dtype)
+    size, load = SMALLEST_LEARNER, plan.load
     split = _divided(plan, plan.n_accelerators, size)
     needed = batch_seconds(split, rollout_replica(split, load)[1], tail=False)
     most = min(2 * plan.n_accelerators, LARGEST_LEARNER)

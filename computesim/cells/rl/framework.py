@@ -30,12 +30,12 @@ class Framework:
     #: `fixed`, the line through verl's weight updates of Qwen3-30B and 235B (4.4 and 23.7 s)
     per_byte: float = 4.7e-11
     fixed: float = 1.5  #: of a step: waking engines, packing, logging, s
-    #: share of the nominal memory for weights and cache of an engine that shares the accelerators
+    #: share of the memory for weights and cache of an engine that shares the accelerators
     #: with the learner, and of one of its own. Recipes of NeMo RL set `gpu_memory_utilization` to
-    #: 0.6 (default) and to 0.8 (0.88 for Qwen3-235B); an 80 GB card has 85.5e9 bytes, and
-    #: activations take some 2 GB of them
-    memory_colocated: float = 0.62
-    memory: float = 0.87
+    #: 0.6 (default) and to 0.8 (0.88 for Qwen3-235B); activations take some 2 of the 85.9 GB of
+    #: an H100
+    memory_colocated: float = 0.5774
+    memory: float = 0.8103
 
 
 @dataclass(frozen=True, slots=True)

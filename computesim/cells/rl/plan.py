@@ -9,9 +9,11 @@ from typing import Final
 from computesim.cells.rl.framework import Framework, calibration_of
 from computesim.hardware.accelerator import Accelerator
 from computesim.lengths import LengthLaw, lognormal_length, representative_lengths
+from computesim.quantities import ServingLoad
 from computesim.workload.architecture import Architecture
 from computesim.workload.post_training import rl_step
 from computesim.workload.rl_recipe import RLRecipe, Turns
+from computesim.workload.transformer import serving_load
 
 #: standard deviation of ln(length) of chains of thought on one benchmark: 0.70 to 0.79 for five
 #: reasoning models on GPQA (ML.ENERGY leaderboard v3, 2,772 to 34,848 answers each)
@@ -145,6 +147,13 @@ class RLPlan:
     def attended_tokens(self) -> float:
         """Length of the trajectory in which the average token stands: attention grows with it."""
         return self.lengths.token_mean(self.prompt_tokens + self.observed_tokens)
+
+    @property
+    def load(self) -> ServingLoad:
+        """What the rollout engine's model asks."""
+        windows = self.model.n_window_layers
+        context = (self.prompt_tokens + self.attended_tokens) / 2.0 if windows else None
+        return serving_load(self.model, self.engine_dtype, self.kv_dtype, context=context)
 
     @property
     def lengths(self) -> LengthLaw:

@@ -21,7 +21,6 @@ from computesim.sim.runs import RolloutRun, ServingRun
 from computesim.sim.service import Replicas, Service
 from computesim.sim.streams import stream
 from computesim.sim.trace import Trace
-from computesim.workload.transformer import serving_load
 
 AHEAD: Final = 1000  #: number of the stream of lengths of an engine that runs ahead
 
@@ -43,7 +42,7 @@ class RolloutPool:
     @classmethod
     def of(cls, plan: RLPlan, seed: int, engine: Engine) -> RolloutPool:
         """Return the pool of a plan."""
-        load = serving_load(plan.model, plan.engine_dtype, plan.kv_dtype)
+        load = plan.load
         layout, step = rollout_replica(plan, load)
         replicas = max(plan.split[0] // step.n_accelerators, 1)
         part = min(1.0, plan.simulated / plan.drawn) if plan.simulated else 1.0

@@ -10,6 +10,7 @@ from computesim.errors import CapacityError, Fault, QuestionError
 from computesim.hardware.serving import ServingLayout
 from computesim.quantities import ServingLoad
 from computesim.records import quantity
+from computesim.sim.fluid import mean_lengths
 from computesim.sim.trace import in_context
 from computesim.study.capacity.answers import Tell, capacity
 from computesim.study.capacity.demand import Question
@@ -194,6 +195,8 @@ def _inputs(
     remarks = [*context_remarks(seen, model.name, model.context_length, len(asked))]
     recorded = None if demand.recorded is None else seen.trace
     demand = replace(demand, context=model.context_length, recorded=recorded)
+    context = mean_lengths(seen.trace).context
+    loads = [(one, question.load(model, one.accelerator, context)) for one in machines]
     return demand, loads, remarks
 
 

@@ -169,18 +169,22 @@ class ServingQuestion(Question):
         """The program that serves."""
         return engine_named(self.serving_engine)
 
-    def load(self, model: Architecture, machine: Accelerator) -> ServingLoad:
+    def load(
+        self, model: Architecture, machine: Accelerator, context: float | None = None
+    ) -> ServingLoad:
         """Return what the model asks of a machine.
 
         Parameters
         ----------
         model : Architecture
         machine : Accelerator
+        context : float, token
+            Mean position of the sequences that decode.
         """
         four_bits = model.n_experts and self.dtype in FOUR_BITS
         dense = self.dense_dtype or ("bf16" if four_bits else "")
         kv_dtype = self.kv_dtype or self.engine.kv_dtype(self.dtype, machine)
-        return serving_load(model, self.dtype, kv_dtype, dense)
+        return serving_load(model, self.dtype, kv_dtype, dense, context)
 
     def service(self, step: StepModel, machine: Accelerator, clients: int | None) -> Service:
         """Return a replica for the simulation, its engine and what is around it included.

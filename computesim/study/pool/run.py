@@ -99,7 +99,8 @@ def pool_of(question: PoolQuestion, catalog: Catalog, trace: Trace) -> Pool:
         If the model does not fit.
     """
     chip = catalog.accelerator(question.accelerator)
-    load, engine = question.load(catalog.model(question.model), chip), question.engine
+    engine, context = question.engine, mean_lengths(trace).context
+    load = question.load(catalog.model(question.model), chip, context)
     layout = question.layout.serving
     if layout is None:
         layout = _best_layout(question, load, chip, trace)
