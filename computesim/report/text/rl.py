@@ -31,7 +31,8 @@ def _title(answer: RLAnswer) -> str:
     if job.in_turn:
         how = "rollouts and learner take turns"
     else:
-        ahead = f"{job.staleness:g} steps ahead" if job.staleness else "in turn"
+        steps = "step" if job.staleness == 1 else "steps"
+        ahead = f"{job.staleness:g} {steps} ahead" if job.staleness else "in turn"
         how = f"{job.rollout:,} generate, {ahead}, {job.learner:,} learn"
     return (
         f"{job.model} on {job.accelerators:,} x {job.accelerator}, {how}; {job.prompts:,.0f} "

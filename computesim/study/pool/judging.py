@@ -123,7 +123,7 @@ def _answer(question: PoolQuestion, pool: Pool, played: Played) -> PoolAnswer:
     classes = {}
     if kinds is not None and len(names) > 1:
         classes = by_class(run.requests[index], kinds[index], names)
-        for seen in classes.values():
+        for seen in classes.values() if requests.sequences_per_request > 1 else ():
             seen["requests"] /= requests.sequences_per_request
     return PoolAnswer(
         _pool_facts(question, pool, played),
@@ -133,7 +133,7 @@ def _answer(question: PoolQuestion, pool: Pool, played: Played) -> PoolAnswer:
         classes,
         _tasks(played, warm_up),
         _verdict(question, figures, classes),
-        remarks=(*requests.remarks, *window_remarks(question, played, window),
+        remarks=(*requests.remarks, *window_remarks(question, played, window, last),
                  *routing_remarks(question, played, index)),
     )  # fmt: skip
 
@@ -153,7 +153,7 @@ def _counted(numbers: dict[str, Any], played: Played, window: Window) -> dict[st
     each = rates.pop("requests_per_second")
     return {
         **rates,
-        "requests": (len(run.requests) - skip) / size,
+        "requests": (len(run.requests) - skip) // size,
         "judged": numbers["judged"] / size,
         "finished": numbers["finished"] / size,
         "window_ended": window.ended,
@@ -217,9 +217,9 @@ def _goodput(
 def _served(played: Played, numbers: dict[str, Any]) -> float:
     """Return the share of what comes that a saturated pool keeps up with."""
     arrival = played.run.requests["arrival"][played.inputs.skip :]
-    start, end = numbers["window_start"], numbers["window_end"]
-    came = int(((arrival > start) & (arrival <= end)).sum()) / (end - start)
-    return min(1.0, numbers["sequences_per_second"] / came) if came else 1.0
+    start, end = numbers["warm_up"], numbers["observed_until"]
+    came = int(((arrival > start) & (arrival <= end)).sum())
+    return min(1.0, numbers["sequences_per_second"] * (end - start) / came) if came else 1.0
 
 
 def _verdict(

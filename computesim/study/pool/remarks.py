@@ -21,7 +21,9 @@ WORSE: Final = (
 )
 
 
-def window_remarks(question: PoolQuestion, played: Played, window: Window) -> Iterator[str]:
+def window_remarks(
+    question: PoolQuestion, played: Played, window: Window, last: float
+) -> Iterator[str]:
     """Yield that the window of the rates is too short, and what length would do.
 
     Parameters
@@ -30,19 +32,35 @@ def window_remarks(question: PoolQuestion, played: Played, window: Window) -> It
     played : Played
     window : Window
         Of it.
+    last : float, s
+        When the pool begins to empty.
     """
     if not window.is_short:
         return
-    words = f"rates are over {window.span:,.3g} s, in which {window.ended:,.4g} requests end"
+    whole = "the whole run of " if window.is_whole else ""
+    words = f"rates are over {whole}{window.span:,.3g} s, in which {window.ended:,.4g} requests end"
     if math.isfinite(window.stay):
         words += f"; one that is met in the pool stays {window.stay:,.3g} s"
     words += ": too short for a steady state"
+    words += ", beginning and end count" if window.is_whole else ""
     if math.isfinite(window.needed):
-        words += f"; at least {window.needed:,.3g} s would do"
-        if not played.inputs.requests.recorded and window.span > 0:
-            longer = (window.start + window.needed) / window.end
-            words += f", about {math.ceil(question.traffic.drawn * longer):,} requests"
+        words += f"; a window of {window.needed:,.3g} s would do"
+        if not played.inputs.requests.recorded:
+            words += f", about {_enough(question, played, window, last):,} requests"
     yield words
+
+
+def _enough(question: PoolQuestion, played: Played, window: Window, last: float) -> int:
+    """Return about how many drawn requests make a window long enough.
+
+    The window of clients ends with the first of them, whose answers may be half as long as others.
+    """
+    seen, asked = played.run.requests, question.traffic.drawn
+    if clients := question.traffic.clients:
+        cycle = float((seen["finish"] - seen["arrival"]).mean()) + (question.traffic.think or 0.0)
+        return clients * math.ceil(1.0 + 2.0 * (window.stay + window.needed) / cycle)
+    begin = 0.0 if window.is_whole else window.start
+    return math.ceil(asked * max(begin + window.needed, last) / max(last, 1e-9))
 
 
 def routing_remarks(question: PoolQuestion, played: Played, index: Ints) -> Iterator[str]:

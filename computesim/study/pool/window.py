@@ -25,6 +25,9 @@ class Window(NamedTuple):
     ended: float  #: requests that ended in it, each sequence of one a part of it
     stay: float  #: time that a request met in the pool spends there on average, s; nan if none ends
     needed: float  #: s, at least
+    is_whole: bool = (
+        False  #: the whole run, its beginning and end included, since less is too little
+    )
 
     @property
     def span(self) -> float:
@@ -34,7 +37,7 @@ class Window(NamedTuple):
     @property
     def is_short(self) -> bool:
         """Whether its rates tell of the beginning of the run rather than of the pool."""
-        return self.span < self.needed
+        return self.is_whole or self.span < self.needed
 
 
 def window_of(
@@ -50,7 +53,8 @@ def window_of(
     start : float, s
         End of the warm-up.
     last : float, s
-        When the pool begins to empty; where that is no later, the whole run is the window.
+        When the pool begins to empty. Where a pool that is empty at first has not even one stay
+        by then, the whole run is the window.
     skip : int
         Sequences in flight at the start.
     saturated : bool
@@ -60,15 +64,16 @@ def window_of(
     -------
     Window
     """
-    if not last > start:
-        start, last = 0.0, run.makespan
     seen = run.requests
     size = seen.size / (int(request.max()) + 1)
-    ended = float(((seen["finish"] > start) & (seen["finish"] <= last)).sum()) / size
     stay = stay_of(run, request, skip, "first" if saturated else "arrival")
+    is_whole = not last > start or (not skip and last - start < stay)
+    if is_whole:
+        start, last = 0.0, run.makespan
+    ended = float(((seen["finish"] > start) & (seen["finish"] <= last)).sum()) / size
     for_count = (last - start) * ENOUGH / ended if 0 < ended < ENOUGH else 0.0
     needed = math.inf if math.isnan(stay) else max((AT_WORK if skip else STAYS) * stay, for_count)
-    return Window(start, last, ended, stay, needed)
+    return Window(start, last, ended, stay, needed, is_whole)
 
 
 def stay_of(run: ServingRun, request: Ints, skip: int, since: str = "arrival") -> float:
