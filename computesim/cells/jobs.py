@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from computesim.cells.serving_options import PrefixCache, ServingOptions
-from computesim.quantities import ENGINES, Work
+from computesim.quantities import ENGINES, ServingLoad, Work
 from computesim.workload.architecture import Architecture
 from computesim.workload.requests import RequestStream
 from computesim.workload.rl_recipe import RLRecipe
