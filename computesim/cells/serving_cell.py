@@ -61,18 +61,12 @@ def measure(demand: ServingDemand, accelerator: Accelerator, play: Play) -> Cell
     and no faster than their links allow.
     """
     load = demand.load
-    trace = sample_trace(demand, play)
     try:
-        plant = plant_of(demand, load, accelerator, trace)
+        plant, trace = _planned(demand, load, accelerator, play)
     except CapacityError:
         return Cell()
-    guess = plant.rate(demand.tpot)
-    if guess == 0.0:  # a single sequence is too slow
+    if plant.rate(demand.tpot) == 0.0:  # a single sequence is too slow
         return Cell()
-    residing = sum(kind.state.batch * kind.replicas for kind in plant.kinds(guess))
-    longer = min(round(RESIDENCES * residing), MOST_REQUESTS)
-    if longer > play.requests:  # arrivals must go on while requests come and leave
-        trace = sample_trace(demand, replace(play, requests=longer))
     loads = loading(demand, load, accelerator, plant.layouts[0])
     # what a request spends outside of the replica is gone before and after its prompt is read
     engine = engine_named(demand.engine)
@@ -97,6 +91,22 @@ def measure(demand: ServingDemand, accelerator: Accelerator, play: Play) -> Cell
         accelerators=plant.accelerators if len(kinds) > 1 else kinds[0].step.n_accelerators,
         reading=_reading(kinds),
     )
+
+
+def _planned(
+    demand: ServingDemand, load: ServingLoad, accelerator: Accelerator, play: Play
+) -> tuple[Plant, Trace]:
+    """Return the replicas of a demand, and the requests with which they are played."""
+    trace = sample_trace(demand, play)
+    plant = plant_of(demand, load, accelerator, trace)
+    guess = plant.rate(demand.tpot)
+    residing = sum(kind.state.batch * kind.replicas for kind in plant.kinds(guess))
+    longer = min(round(RESIDENCES * residing), MOST_REQUESTS)
+    if longer > play.requests:  # arrivals must go on while requests come and leave
+        trace = sample_trace(demand, replace(play, requests=longer))
+        if not plant.holds(trace):  # more requests, longer ones among them
+            plant = plant_of(demand, load, accelerator, trace)
+    return plant, trace
 
 
 class _Found(NamedTuple):

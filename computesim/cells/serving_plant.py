@@ -10,10 +10,10 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from computesim.arrays import Floats
+from computesim.arrays import Floats, Ints
 from computesim.cells.jobs import ServingDemand
 from computesim.cells.prefix_cache import Loading, waiting_tokens
-from computesim.cells.serving import paged_service, prompt_sharers, requests_of
+from computesim.cells.serving import PAGE, paged_service, prompt_sharers, requests_of
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.serving import (
@@ -38,6 +38,9 @@ ENOUGH_ACCELERATORS: Final = 32  #: of one cell: large replicas smooth their loa
 MOST_OF_A_KIND: Final = 6  #: replicas that read, or decode: their ratio is within some per cent
 NEAR_TIE: Final = 0.97  #: a smaller pool wins within this share of the best ratio
 STEPS: Final = 0.5  #: of readers ÷ time to the first token at most: one to wait for, one to be in
+PAGES: Final = (
+    3  #: that rounding takes of the cache of a sequence: its prompt, its output, its group
+)
 LONG: Final = 0.9  #: quantile of the prompts that is a long one
 
 
@@ -95,6 +98,12 @@ class Plant:
         free -= service.groups * (longest + 2 * service.block_tokens)
         kept = self.lengths.kept
         return min(link, reading * max(free, 0) / kept if kept else math.inf)
+
+    def holds(self, trace: Trace) -> bool:
+        """Tell whether every request of a trace fits, where it is read and where it decodes."""
+        return self.steps[0].sequence_tokens >= _held(trace.prompt_tokens) and self.steps[
+            -1
+        ].sequence_tokens >= _held(trace.prompt_tokens + trace.output_tokens)
 
     def kinds(self, rate: float) -> list[Kind]:
         """Return what every kind of replicas does at a rate of the plant, sequences/s."""
@@ -200,7 +209,7 @@ def _replica(
     """
     stated, output = demand.options.layouts, trace.output_tokens
     context = float(np.average(trace.prompt_tokens + output / 2, weights=output))
-    longest = float((trace.prompt_tokens + output).max())
+    longest = _held(trace.prompt_tokens + output)
     tpot = demand.tpot * (drafts.tokens if drafts else 1.0)
     read = None if _separates(demand, accelerator) else requests_of(trace, demand.ttft)
     best = partial(serving_layout, load, accelerator, tpot=tpot, engine=engine, requests=read)
@@ -214,6 +223,11 @@ def _replica(
     return layout, speculative(step, drafts) if drafts else step
 
 
+def _held(tokens: Ints) -> float:
+    """Return the cache that the longest of some sequences takes, tokens."""
+    return float(tokens.max()) + PAGES * PAGE
+
+
 def _reader(
     demand: ServingDemand, load: ServingLoad, accelerator: Accelerator, trace: Trace,
     lengths: MeanLengths,
@@ -224,7 +238,8 @@ def _reader(
     allows; layouts beyond a scale-up domain only where nothing inside fits.
     """
     options = demand.options
-    longest = float(trace.prompt_tokens.max())
+    # who is in flight when a run begins passes the readers with all that is written
+    longest = _held(trace.prompt_tokens + trace.output_tokens)
     fresh = float(np.quantile(trace.prompt_tokens - trace.computed_from, LONG))
     found: list[tuple[bool, float, ServingLayout, StepModel]] = []
     limit, shortage = STEPS * demand.ttft, ""
