@@ -31,6 +31,9 @@ struct Service {  // service.SERVICE
     double fixed, wire, compute_offset, per_token, per_pair, per_kv_token, per_sequence;
     i64 kv_capacity, max_batch, token_budget, block, when_full, watermark;
     double swap;
+    i64 groups, stages;
+    double per_shared_token;
+    i64 prompt_gap;
     i64 mixes;
 };
 
@@ -38,8 +41,8 @@ struct Replica {
     double busy, compute_seconds, memory_seconds, batch_seconds;
     i64 iterations, prefill_tokens, decode_tokens, peak;
     double start, base, compute, compute_slope, memory, memory_slope;
-    i64 length, chunk, completing, partial, decoding, emitting, running, load, held, promised, resident;
-    i64 decoded, head = -1, tail = -1, done, due, first = -1, last = -1;
+    i64 length, chunk, completing, reads, since, room, decoding, emitting, running, load, held;
+    i64 promised, resident, decoded, head = -1, tail = -1, due, first = -1, last = -1;
 };
 
 static double series(double level, double slope, double count) {
@@ -117,6 +120,7 @@ struct Pool {
     i64 n, width;
     std::vector<Replica> replicas;
     std::vector<i64> heap, due;
+    std::vector<std::int32_t> done;
     Tournament<double> end;
     Tournament<i64> load;
 
@@ -128,7 +132,7 @@ struct Pool {
 
     Pool(std::vector<Request>& r, const Service& s, const std::vector<double>& w, i64 count)
         : requests(r), service(s), weights(w), n(r.size()), width(std::min(s.max_batch, n)),
-          replicas(count, Replica{}), heap(count * width), end(leaves(count), INF),
+          replicas(count, Replica{}), heap(count * width), done(n), end(leaves(count), INF),
           load(leaves(count), std::numeric_limits<i64>::max()) {
         for (i64 k = 0; k < count; k++) load.set(k, 0);
     }
@@ -149,7 +153,6 @@ struct Pool {
         run.decode_tokens += steps * run.emitting;
         if (run.emitting > 0) run.decoded += steps;
         run.resident += steps * run.emitting;
-        if (run.completing == 0) run.done += steps * run.chunk;
     }
 
     void leave(Replica& run, i64 i, double now) {
@@ -171,10 +174,23 @@ struct Pool {
             leave(run, i, now);
             finished++;
         }
-        for (i64 k = 0; k < run.completing; k++) {
-            i64 i = run.head;
+        i64 most = run.room * service.stages, left = most * service.groups;
+        i64 before = -1, behind = run.head;
+        run.since = run.reads > 0 ? 0 : run.since + run.length;
+        for (i64 k = 0; k < run.reads; k++) {
+            i64 i = behind;
             Request& request = requests[i];
-            run.head = request.following;
+            behind = request.following;
+            i64 rest = request.prompt - done[i], take = std::min({rest, most, left});
+            left -= take;
+            if (take < rest) {
+                done[i] += take * run.length;
+                before = i;
+                continue;
+            }
+            if (before < 0) run.head = behind;
+            else requests[before].following = behind;
+            if (behind < 0) run.tail = before;
             request.first = now;
             if (request.output == 1) {
                 leave(run, i, now);
@@ -186,8 +202,6 @@ struct Pool {
             run.decoding++;
             run.resident += request.prompt;
         }
-        if (run.completing > 0 && run.head >= 0)
-            run.done = run.partial > 0 ? run.partial : requests[run.head].cached;
         return finished;
     }
 
@@ -211,12 +225,9 @@ struct Pool {
             requests[i].following = -1;
             run.held += taken(i);
             run.running++;
-            if (run.head < 0) {
-                run.head = i;
-                run.done = requests[i].cached;
-            } else {
-                requests[run.tail].following = i;
-            }
+            done[i] = requests[i].cached;
+            if (run.head < 0) run.head = i;
+            else requests[run.tail].following = i;
             run.tail = i;
         }
         run.peak = std::max(run.peak, run.held);
@@ -224,51 +235,78 @@ struct Pool {
     }
 
     void compose(Replica& run, i64 last_step) {
-        i64 count = run.decoding, resident = run.resident, i = run.head;
-        if (service.mixes == 0 && i >= 0) count = resident = 0;
-        i64 left = service.token_budget - count;
-        i64 length = count > 0 ? last_step - run.decoded : 0;
-        i64 chunk = 0, completing = 0, partial = 0;
-        i64 pairs = resident + count, pair_slope = count;
-        if (i >= 0) {
-            i64 rest = requests[i].prompt - run.done;
-            if (rest > left) {
-                i64 steps = (rest - 1) / left;
-                length = count > 0 ? std::min(length, steps) : steps;
-                chunk = left;
-                pairs += chunk * run.done + chunk * (chunk + 1) / 2;
-                pair_slope += chunk * chunk;
-            } else {
-                i64 done = run.done;
-                length = 1;
-                while (left > 0 && i >= 0) {
-                    i64 take = std::min(left, requests[i].prompt - done);
-                    pairs += take * done + take * (take + 1) / 2;
-                    chunk += take;
-                    left -= take;
-                    if (done + take < requests[i].prompt) {
-                        partial = done + take;
-                    } else {
-                        completing++;
-                        i = requests[i].following;
-                        done = i >= 0 ? requests[i].cached : 0;
-                    }
-                }
-            }
+        i64 count = run.decoding, i = run.head, parts = service.groups * service.stages;
+        i64 wait = 0;
+        if (count > 0 && i >= 0 && run.since < service.prompt_gap && done[i] == requests[i].cached) {
+            wait = service.prompt_gap - run.since;
+            i = -1;
+        } else if (service.mixes == 0 && i >= 0) {
+            count = 0;
         }
-        i64 tokens = count + chunk;
+        i64 budget = service.token_budget / parts, decoding = (count + parts - 1) / parts;
+        i64 room = std::max(budget - decoding, i64(1));
+        i64 most = room * service.stages, left = room * parts;
+        i64 length = count > 0 ? last_step - run.decoded : 0;
+        if (wait > 0) length = std::min(length, wait);
+        i64 reads = 0, completing = 0, chunk = 0, pairs = 0, longest = 0, chunks = 1;
+        while (left > 0 && i >= 0) {
+            i64 rest = requests[i].prompt - done[i], take = std::min({rest, most, left});
+            pairs += take * done[i] + take * (take + 1) / 2;
+            longest = std::max(longest, std::min(take, room));
+            chunk += take;
+            left -= take;
+            reads++;
+            if (take == rest) {
+                completing++;
+                chunks = std::max(chunks, (take + room - 1) / room);
+            } else {
+                i64 steps = (rest - 1) / take;
+                length = length > 0 ? std::min(length, steps) : steps;
+            }
+            i = requests[i].following;
+        }
+        i64 pace = longest;
+        if (chunk > 0) {
+            pace = std::max(longest, (chunk + parts - 1) / parts);
+            pairs = pairs * pace / chunk;
+        }
+        if (completing > 0) length = 1;
         run.length = length;
         run.chunk = chunk;
+        run.room = room;
         run.completing = completing;
-        run.partial = partial;
+        run.reads = reads;
         run.emitting = count;
+        i64 tokens = decoding + pace, resident = 0;
+        if (count > 0) resident = run.resident * decoding / count;
+        double spread = std::max(double(pace), double(chunk) / service.stages);
+        double shared = double(count) / parts + spread / service.groups;
+        pairs += resident + decoding;
         run.base = service.fixed + service.wire * tokens;
-        run.compute =
-            service.compute_offset + service.per_token * tokens + service.per_pair * pairs;
+        run.compute = service.compute_offset + service.per_token * tokens +
+                      service.per_shared_token * shared + service.per_pair * pairs;
+        i64 pair_slope = decoding;
+        if (completing == 0 && reads > 0) pair_slope += most * pace;
         run.compute_slope = service.per_pair * pair_slope;
-        run.memory = weights[tokens] +
-                     (service.per_kv_token * resident + service.per_sequence * count);
-        run.memory_slope = service.per_kv_token * count;
+        run.memory = multiplications(tokens, shared, budget) +
+                     (service.per_kv_token * resident + service.per_sequence * decoding);
+        run.memory_slope = service.per_kv_token * decoding;
+        if (chunks > 1 && completing == reads && i < 0)
+            run.base += double(chunks - 1) / service.stages *
+                        (run.base + std::max(run.compute, run.memory));
+    }
+
+    double multiplications(i64 tokens, double shared, i64 budget) const {
+        i64 index = std::min(tokens, budget);
+        double seconds = weights[index];
+        if (service.groups > 1) {
+            const double* experts = &weights[budget + 1];
+            i64 below = std::min(i64(shared), budget - 1);
+            double between = (shared - below) * (experts[below + 1] - experts[below]);
+            seconds += experts[below] + between - experts[index];
+            seconds = std::max(seconds, experts[budget + 1 + index]);
+        }
+        return seconds;
     }
 
     void mark(i64 r) {

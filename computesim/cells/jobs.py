@@ -5,13 +5,16 @@ Plain frozen values; `computesim.demand.asked` makes them of a scenario.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from computesim.quantities import ENGINES, Work
+from computesim.cells.serving_options import PrefixCache, ServingOptions
+from computesim.quantities import ENGINES, ServingLoad, Work
 from computesim.workload.architecture import Architecture
 from computesim.workload.requests import RequestStream
 from computesim.workload.rl_recipe import RLRecipe
+from computesim.workload.transformer import serving_load
 
 COT, OTHER = "CoT inference", "Other inference"
 PRETRAINING, RL, EXPERIMENTS = "Pretraining", "RL post-training", "Experiments"
@@ -32,6 +35,13 @@ class ServingDemand:
     streams: tuple[RequestStream, ...]
     algorithms: float = 1.0  #: by how much less FLOP a request takes than the model says
     engine: str = ENGINES[0]  #: the program that serves
+    options: ServingOptions = field(default_factory=ServingOptions)
+    caches: tuple[PrefixCache, ...] = ()  #: of each stream; alike, of the default kind, where empty
+
+    @property
+    def cached(self) -> Iterator[tuple[RequestStream, PrefixCache]]:
+        """Every stream, and where its prompts wait."""
+        return zip(self.streams, self.caches or [PrefixCache()] * len(self.streams), strict=True)
 
     @property
     def requests(self) -> float:
@@ -39,12 +49,23 @@ class ServingDemand:
         return sum(stream.rate for stream in self.streams)
 
     @property
+    def load(self) -> ServingLoad:
+        """What the model asks of a replica, at the mean position of what it writes."""
+        written = [s.rate * s.output_tokens for s in self.streams]
+        places = [s.prompt_tokens + s.sample_tokens / 2.0 for s in self.streams]
+        total = sum(written)
+        mean = sum(w * at for w, at in zip(written, places, strict=True)) / total if total else None
+        return serving_load(self.model, self.dtype, self.kv_dtype, context=mean)
+
+    @property
     def mix(self) -> tuple[object, ...]:
         """All that a serving cell depends on: the mix of requests, not their rate or owners."""
         total = self.requests
         streams = tuple(replace(s, rate=round(s.rate / total, 12), name="") for s in self.streams)
+        caches = tuple(cache for _, cache in self.cached)
         level = (self.ttft, self.tpot)
-        return (self.model, self.dtype, self.kv_dtype, self.engine, *level, streams)
+        served = (self.model, self.dtype, self.kv_dtype, self.engine, *level)
+        return (*served, streams, self.options, caches)
 
     def flop(self) -> dict[str, float]:
         """Return the FLOP/s of prefill and of decode, mean of the day."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any, NamedTuple, TypeVar
 
-from computesim.cells import serving, training
+from computesim.cells import serving_cell, training
 from computesim.cells.jobs import (
     EXPERIMENTS,
     OTHER_AI,
@@ -127,7 +127,7 @@ def _serving(demand: ServingDemand, machine: Accelerator, operation: Operation) 
     what = Measured("simulated", f"{demand.workload} of {demand.tier} on {machine.name}")
     play = operation.play
     args = (demand, machine, play)
-    return Question(Cell, (demand.mix, machine, play), serving.measure, args, what)
+    return Question(Cell, (demand.mix, machine, play), serving_cell.measure, args, what)
 
 
 def _training(

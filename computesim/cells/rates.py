@@ -7,7 +7,7 @@ lengths, and here the fluid limit of the same step model answers: no tails, no b
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any, Final
 
@@ -15,24 +15,25 @@ import numpy as np
 
 from computesim.arrays import Floats
 from computesim.cells.jobs import RLDemand
+from computesim.cells.prefix_cache import loads_of, waiting_of
 from computesim.cells.rl.cell import plan_of
 from computesim.cells.rl.cluster import learner, mean_effort
 from computesim.cells.rl.overhead import overhead_seconds, sync_seconds
 from computesim.cells.rl.plan import RLPlan
 from computesim.cells.rl.replica import batch_seconds, rollout_replica
 from computesim.cells.serving import Play, intensity, paged_service
+from computesim.cells.serving_options import PrefixCache, ServingOptions
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
-from computesim.hardware.serving import (
-    Requests,
-    ServingLayout,
-    serving_layout,
-    serving_step,
-)
+from computesim.hardware.serving import Requests, ServingLayout, serving_layout, serving_step
+from computesim.hardware.serving_efficiency import GENERAL_ENGINE, Engine
+from computesim.hardware.speculation import Speculation, speculative
 from computesim.hardware.step import StepModel
+from computesim.hardware.transfer import tier_bandwidth
 from computesim.lengths import quantile
 from computesim.quantities import ServingLoad
 from computesim.sim.fluid import MeanLengths, fluid_rate, steady_state
+from computesim.sim.pool import Pool
 from computesim.sim.service import Service, check_service
 from computesim.workload.architecture import Architecture
 from computesim.workload.requests import RequestStream
@@ -63,6 +64,8 @@ class Served:
     stream: RequestStream  #: its rate is its share of all requests
     length_ratio: float = 1.0  #: reasoning tokens ÷ tokens of a response of the skill
     scored: bool = False  #: a verifier of the model's size reads every sample, if there are several
+    options: ServingOptions = field(default_factory=ServingOptions)
+    cache: PrefixCache = field(default_factory=PrefixCache)  #: where its prompts wait
 
     def with_chains(self, tokens: float, samples: float = 1.0) -> RequestStream:
         """Return the requests at a length of the skill's responses and a number of samples."""
@@ -247,36 +250,120 @@ def _sequence(served: Served, accelerator: Accelerator, tokens: float, reads: bo
     if served.scored:
         fresh += prompt + tokens
         pairs += (prompt + tokens) ** 2 / 2.0
-    lengths = MeanLengths(fresh, pairs, max(tokens - 1.0, 0.0), context, prompt + output + 1.0)
-    near = 2.0 ** math.ceil(math.log2(context))
-    near = min(near, whole)
-    load = serving_load(served.model, served.dtype, served.kv_dtype, context=near)
-    read = Requests(stream.prompt_tokens - cached, 2.0 * max(near - stream.prompt_tokens, 0.5))
-    step, service, table = _replica(load, accelerator, near, served.tpot, read)
-    rate = _sustained(lengths, service, table, served.tpot)
+    kept, loaded = _cached(served, reads)
+    lengths = MeanLengths(
+        fresh,
+        pairs,
+        max(tokens - 1.0, 0.0),
+        context,
+        prompt + output + 1.0,
+        0.0 if reads or not served.options.shared_prompts else prompt,
+        kept,
+    )
+    near = min(2.0 ** math.ceil(math.log2(context)), whole)
+    read = Requests(prompt - cached, 2.0 * max(near - prompt, 0.5))
+    alike = (served, accelerator, near, read, lengths)
+    paces = [_paced(*alike, *way) for way in served.options.ways(GENERAL_ENGINE)]
+    best = max(paces, key=lambda pace: pace.per_second)
+    load = serving_load(served.model, served.dtype, served.kv_dtype)
+    bandwidth = tier_bandwidth(served.cache.tier, accelerator, served.cache.storage_bandwidth)
+    most = bandwidth / (loaded * load.kv_bytes_per_token) if loaded else math.inf
+    slower = min(most / best.per_second, 1.0) if best.per_second else 1.0
+    return Pace(*(part * slower for part in (best.per_second, best.compute, best.bandwidth)))
+
+
+def _cached(served: Served, reads: bool) -> tuple[float, float]:
+    """Return what a sequence leaves in HBM, token·s, and the tokens that it loads from outside."""
+    stream, cache = served.stream, served.cache
+    if not reads or stream.cached_share == 0.0:
+        return 0.0, 0.0
+    if cache.tier == "hbm":
+        return waiting_of(stream, cache), 0.0
+    return 0.0, loads_of(stream, cache)
+
+
+def _paced(
+    served: Served,
+    accelerator: Accelerator,
+    context: float,
+    requests: Requests,
+    lengths: MeanLengths,
+    engine: Engine,
+    drafts: Speculation | None,
+) -> Pace:
+    """Return the pace of sequences, read and decoded on one kind of replicas or on two.
+
+    Apart, the layout is that of decoding for both: what reads is full of prompts at all times, and
+    as many accelerators read as those that decode need.
+    """
+    load = serving_load(served.model, served.dtype, served.kv_dtype, context=context)
+    step, pool = _replica(load, accelerator, context, served.tpot, requests, engine, drafts)
+    apart = served.options.separate_prefill and accelerator.nic_bandwidth > 0 < lengths.fresh
+    if not apart:
+        return _full(step, pool, lengths, load, accelerator, served.tpot)
+    reads, writes = replace(pool, decoder=pool).parts(lengths)
+    halves = (
+        _full(step, pool, reads, load, accelerator, math.inf),
+        _full(step, pool, writes, load, accelerator, served.tpot),
+    )
+    if min(half.per_second for half in halves) <= 0.0:
+        return Pace(0.0, 0.0, 0.0)
+    taken = [1.0 / half.per_second for half in halves]
+    compute, bandwidth = (
+        sum(share * getattr(half, name) for share, half in zip(taken, halves, strict=True))
+        / sum(taken)
+        for name in ("compute", "bandwidth")
+    )
+    return Pace(1.0 / sum(taken), compute, bandwidth)
+
+
+def _full(
+    step: StepModel,
+    pool: Pool,
+    lengths: MeanLengths,
+    load: ServingLoad,
+    accelerator: Accelerator,
+    tpot: float,
+) -> Pace:
+    """Return the pace of replicas that are full."""
+    rate = _sustained(lengths, pool.service, pool.weight_seconds, tpot)
     if rate <= 0.0:
         return Pace(0.0, 0.0, 0.0)
-    state = steady_state(rate, lengths, service, table)
+    state = steady_state(rate, lengths, pool.service, pool.weight_seconds)
     compute, bandwidth = intensity(state, rate, lengths, step, load, accelerator)
     return Pace(rate / step.n_accelerators, compute, bandwidth)
 
 
 @lru_cache(maxsize=64)
 def _replica(
-    load: ServingLoad, accelerator: Accelerator, context: float, tpot: float, requests: Requests
-) -> tuple[StepModel, Service, Floats]:
+    load: ServingLoad,
+    accelerator: Accelerator,
+    context: float,
+    tpot: float,
+    requests: Requests,
+    engine: Engine,
+    drafts: Speculation | None,
+) -> tuple[StepModel, Pool]:
     """Return the replica for sequences of about a context."""
-    layout = serving_layout(load, accelerator, context, tpot, requests=requests)
-    return _laid_out(load, accelerator, layout)
+    step_limit = tpot * (drafts.tokens if drafts else 1.0)
+    layout = serving_layout(
+        load, accelerator, context, step_limit, engine=engine, requests=requests
+    )
+    return _laid_out(load, accelerator, layout, engine, drafts)
 
 
 @lru_cache(maxsize=16)  # tables of some MB
 def _laid_out(
-    load: ServingLoad, accelerator: Accelerator, layout: ServingLayout
-) -> tuple[StepModel, Service, Floats]:
+    load: ServingLoad,
+    accelerator: Accelerator,
+    layout: ServingLayout,
+    engine: Engine,
+    drafts: Speculation | None,
+) -> tuple[StepModel, Pool]:
     """Return a replica of a layout."""
-    step = serving_step(load, accelerator, layout)
-    return step, *check_service(paged_service(step), step.weight_seconds)
+    step = serving_step(load, accelerator, layout, engine=engine)
+    step = speculative(step, drafts) if drafts else step
+    return step, Pool(*check_service(paged_service(step), step.weight_seconds))
 
 
 def _sustained(lengths: MeanLengths, service: Service, table: Floats, tpot: float) -> float:

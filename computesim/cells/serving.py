@@ -7,44 +7,32 @@ same requests (common random numbers) are played on every accelerator.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from computesim.arrays import Floats, Ints
 from computesim.cells.jobs import ServingDemand
-from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
-from computesim.hardware.serving import Requests, serving_layout, serving_step
-from computesim.hardware.serving_efficiency import GENERAL_ENGINE, Engine, engine_named
+from computesim.hardware.serving import Requests
+from computesim.hardware.serving_efficiency import GENERAL_ENGINE, Engine
 from computesim.hardware.step import StepModel
 from computesim.lengths import lognormal_counts
 from computesim.quantities import ServingLoad
 from computesim.records import quantity
-from computesim.sim.capacity import max_serving_rate
+from computesim.sim.chains import Chains
 from computesim.sim.fluid import (
     MeanLengths,
     SteadyState,
-    fluid_rate,
-    mean_lengths,
-    steady_state,
 )
 from computesim.sim.levels import ServiceLevel
-from computesim.sim.output import latencies, quantile
 from computesim.sim.records import RECOMPUTE
-from computesim.sim.service import Replicas, Service, check_service
+from computesim.sim.service import Service
 from computesim.sim.streams import stream
 from computesim.sim.trace import Trace
-from computesim.workload.transformer import serving_load
 
-MOST_REPLICAS = 4  #: of one cell; larger pools share load a little better
-ENOUGH_ACCELERATORS = 32  #: of one cell: large replicas smooth their load by themselves
-RESIDENCES = 2.5  #: arrivals last this many times as long as a request stays
-MOST_REQUESTS = 30_000  #: of one cell
-JUDGED = 0.6  #: share of the arrivals that are judged; the rest keeps the pool full meanwhile
 PAGE = 16  #: tokens of a page of the KV cache, as in vLLM
 WATERMARK = 0.01  #: share of the cache that admission leaves free, as in vLLM
 #: ln-sd of visible answers: 18 chat models on LM Arena, 1.1 to 1.4 (ML.ENERGY leaderboard v3)
@@ -80,80 +68,6 @@ class Play:
     burstiness: float = 1.0  #: coefficient of variation of the time between requests
     peak_to_mean: float = 1.0
     kernel: Literal["numba", "simpy"] = "numba"
-
-
-def measure(demand: ServingDemand, accelerator: Accelerator, play: Play) -> Cell:
-    """Return what one accelerator does of a stream of requests at its service level.
-
-    Parameters
-    ----------
-    demand : ServingDemand
-    accelerator : Accelerator
-    play : Play
-
-    Returns
-    -------
-    Cell
-        All zero if the model does not fit, or if even an idle replica misses the service level.
-    """
-    load, engine = _load(demand), engine_named(demand.engine)
-    trace = sample_trace(demand, play)
-    try:
-        step = _replica(load, accelerator, trace, demand)
-    except CapacityError:
-        return Cell()
-    replicas = max(1, min(MOST_REPLICAS, ENOUGH_ACCELERATORS // step.n_accelerators))
-    service, table = check_service(paged_service(step, engine), step.weight_seconds)
-    lengths = mean_lengths(trace)
-    guess = fluid_rate(lengths, service, table, demand.tpot)
-    if guess == 0.0:  # a single sequence is too slow
-        return Cell()
-    residing = steady_state(guess, lengths, service, table).batch * replicas
-    longer = min(round(RESIDENCES * residing), MOST_REQUESTS)
-    if longer > play.requests:  # arrivals must go on while requests come and leave
-        trace = sample_trace(demand, replace(play, requests=longer))
-    # what a request spends outside of the replica is gone before and after its prompt is read
-    outside = engine.request + _held_beyond(engine, accelerator) * demand.tpot
-    level = ServiceLevel(max(demand.ttft - outside, 0.0), demand.tpot)
-    found = max_serving_rate(
-        trace,
-        Replicas(service, table, replicas),
-        level,
-        seed=play.seed,
-        engine=play.kernel,
-        judged=JUDGED,
-    )
-    if found.rate == 0.0 or found.run is None:
-        return Cell()
-    seen = latencies(found.run, found.skip, end=found.skip + round(JUDGED * len(trace)))
-    share = found.rate / (replicas * step.n_accelerators)  # sequences/s per accelerator
-    day = found.rate / (replicas * play.peak_to_mean)
-    mean = steady_state(day, lengths, service, table)
-    compute, bandwidth = intensity(mean, day, lengths, step, load, accelerator)
-    return Cell(
-        requests=share * len(_first_of_group(trace)) / len(trace),
-        output_tokens=share * float(trace.output_tokens.mean()),
-        ttft=quantile(seen.ttft, level.share),
-        tpot=quantile(seen.tpot, level.share),
-        compute=compute,
-        bandwidth=bandwidth,
-        busy=1.0 - math.exp(-mean.batch - day * mean.step_seconds),
-        batch=mean.batch,
-        accelerators=step.n_accelerators,
-        reading=mean.reading,
-    )
-
-
-def _load(demand: ServingDemand) -> ServingLoad:
-    written = [s.rate * s.samples * s.sample_tokens for s in demand.streams]
-    context = [s.prompt_tokens + s.sample_tokens / 2.0 for s in demand.streams]
-    mean = float(np.average(context, weights=written)) if sum(written) > 0 else None
-    return serving_load(demand.model, demand.dtype, demand.kv_dtype, context=mean)
-
-
-def _held_beyond(engine: Engine, accelerator: Accelerator) -> float:
-    """Return the steps that a client waits for its first token, beyond those of no engine."""
-    return max(engine.held(accelerator) - GENERAL_ENGINE.held(accelerator), 0.0)
 
 
 def sample_trace(demand: ServingDemand, play: Play) -> Trace:
@@ -237,6 +151,7 @@ def as_service(
         groups=step.groups,
         stages=step.stages,
         per_shared_token=step.per_shared_token,
+        prompt_gap=step.prompt_gap,
         mixes=int(engine.mixes),
         request_seconds=engine.request if clients else 0.0,
         held_steps=held_steps or 0.0,
@@ -270,38 +185,41 @@ def _gaps(n: int, play: Play) -> Floats:
     return gaps
 
 
-def _first_of_group(trace: Trace) -> Ints:
-    """Return the indices of the sequences that open a request."""
-    return np.flatnonzero(np.diff(trace.arrival, prepend=-1.0) > 0)
+def opening(trace: Trace) -> Ints:
+    """Return the indices of the sequences that open a request.
 
-
-def replica(demand: ServingDemand, accelerator: Accelerator, play: Play) -> StepModel:
-    """Return the step model of the replica on which a demand is first played.
-
-    Raises
-    ------
-    CapacityError
-        If the model does not fit.
+    Its samples arrive together, with one prompt; so do, in bursts, different requests.
     """
-    return _replica(_load(demand), accelerator, sample_trace(demand, play), demand)
+    later = np.diff(trace.arrival, prepend=-1.0) > 0
+    return np.flatnonzero(later | (np.diff(trace.prompt_tokens, prepend=-1) != 0))
 
 
-def _replica(
-    load: ServingLoad, accelerator: Accelerator, trace: Trace, demand: ServingDemand
-) -> StepModel:
-    """Return the step model of the best layout that holds the longest request of a trace."""
-    output = trace.output_tokens
-    context = float(np.average(trace.prompt_tokens + output / 2, weights=output))
-    longest = float((trace.prompt_tokens + output).max())
-    requests, engine = requests_of(trace, demand.ttft), engine_named(demand.engine)
-    for held in (context, longest):
-        layout = serving_layout(
-            load, accelerator, held, demand.tpot, engine=engine, requests=requests
-        )
-        step = serving_step(load, accelerator, layout, engine=engine)
-        if step.sequence_tokens >= longest:
-            break
-    return step
+def shared_prompts(trace: Trace) -> Chains | None:
+    """Return which sequences of a trace share a prompt, None if all stand alone."""
+    first = opening(trace)
+    if first.size == len(trace):
+        return None
+    stage = np.searchsorted(first, np.arange(len(trace)), side="right") - 1
+    n = first.size
+    return Chains(stage, np.full(n, -1), np.zeros(n), np.ones(n, bool))
+
+
+def prompt_sharers(trace: Trace) -> Ints:
+    """Return how many samples of a request share the prompt of each sequence."""
+    first = opening(trace)
+    each = np.diff(first, append=len(trace))
+    return np.repeat(each, each)
+
+
+def held_beyond(engine: Engine, accelerator: Accelerator) -> float:
+    """Return the steps that a client waits for its first token, beyond those of no engine.
+
+    Parameters
+    ----------
+    engine : Engine
+    accelerator : Accelerator
+    """
+    return max(engine.held(accelerator) - GENERAL_ENGINE.held(accelerator), 0.0)
 
 
 def requests_of(trace: Trace, ttft: float) -> Requests:
@@ -314,11 +232,10 @@ def requests_of(trace: Trace, ttft: float) -> Requests:
     ttft : float, s
     """
     fresh = trace.prompt_tokens - trace.computed_from
-    read = fresh[_first_of_group(trace)]
     return Requests(
         prompt=float(fresh.mean()),
         output=float(trace.output_tokens.mean()),
-        longest=float(np.quantile(read, ServiceLevel().share)),
+        longest=float(np.quantile(fresh[opening(trace)], ServiceLevel().share)),
         ttft=ttft,
     )
 

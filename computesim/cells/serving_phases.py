@@ -7,10 +7,12 @@ chunks, output at the batch of the mean load.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from computesim.cells.jobs import ServingDemand
-from computesim.cells.serving import Play, replica
+from computesim.cells.prefix_cache import loading, loads_of, waiting_of
+from computesim.cells.serving import Play, sample_trace
+from computesim.cells.serving_plant import Plant, plant_of
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.step import StepModel
 from computesim.workload.requests import RequestStream
@@ -24,7 +26,7 @@ class Phases:
     """Seconds of a replica in one second of the mean load, by stream of a demand."""
 
     fresh: list[float]  #: reading new tokens as if nothing stood before them
-    cached: list[float]  #: what the attention of new tokens to a cached prefix adds
+    cached: list[float]  #: attention of new tokens to a cached prefix, and what keeping it costs
     output: list[float]  #: writing all samples
 
     def shares(self) -> list[dict[str, float]]:
@@ -57,19 +59,50 @@ def measure(demand: ServingDemand, accelerator: Accelerator, play: Play, batch: 
     -----
     A prompt of n new tokens behind c cached ones takes ``n / T`` chunks of T tokens whose mean
     context is ``c + n / 2``; an output token takes ``1 / b`` of a step of b sequences that have
-    written half of theirs. Where a cache is kept, and on what, costs nothing here.
+    written half of theirs. Time counts by accelerators where readers are apart. What waits in HBM
+    displaces sequences, what waits elsewhere comes back over a link: by how much less the
+    replicas then do, cached tokens cost more. Memory of hosts and storage is not in here.
     """
-    step = replica(demand, accelerator, play)
+    load = demand.load
+    trace = sample_trace(demand, play)
+    plant = plant_of(demand, load, accelerator, trace)
+    reader, writer = plant.steps[0], plant.steps[-1]
     rates = [s.rate / demand.requests for s in demand.streams]
-    read = [_read(step, s) for s in demand.streams]
-    return Phases(
-        [rate * alone for rate, (alone, _) in zip(rates, read, strict=True)],
-        [rate * (all_of_it - alone) for rate, (alone, all_of_it) in zip(rates, read, strict=True)],
-        [
-            rate * _written(step, stream, max(batch, 1.0))
-            for rate, stream in zip(rates, demand.streams, strict=True)
-        ],
-    )
+    read = [_read(reader, s) for s in demand.streams]
+    size = reader.n_accelerators / writer.n_accelerators
+    fresh = [rate * size * alone for rate, (alone, _) in zip(rates, read, strict=True)]
+    cached = [rate * size * (both - alone) for rate, (alone, both) in zip(rates, read, strict=True)]
+    output = [
+        rate * _written(writer, stream, max(batch, 1.0))
+        for rate, stream in zip(rates, demand.streams, strict=True)
+    ]
+    whole = sum(fresh) + sum(cached) + sum(output)
+    loads = loading(demand, load, accelerator, plant.layouts[0])
+    most = plant.most(loads, int((trace.prompt_tokens + trace.output_tokens).max()))
+    waiting = _waiting(demand, plant, most)
+    lost = sum(waiting)  # share of the replicas that would do without, were no prompt to wait
+    more = whole / (1.0 - lost) if lost < 1.0 else 0.0
+    return Phases(fresh, [c + w * more for c, w in zip(cached, waiting, strict=True)], output)
+
+
+def _waiting(demand: ServingDemand, plant: Plant, most: float) -> list[float]:
+    """Return the share of the replicas that the cached prompts of each stream cost by waiting.
+
+    By how much less the fluid limit does: with the memory that prompts in HBM take, shared by the
+    tokens that wait, and within what links can load, shared by the tokens that are loaded.
+    """
+    free = replace(plant, lengths=plant.lengths._replace(kept=0.0)).rate(demand.tpot)
+    held = min(plant.rate(demand.tpot), free)
+    done = min(held, most)
+    if free <= 0.0:
+        return [0.0] * len(demand.streams)
+    waits = [s.rate * waiting_of(s, cache) * (cache.tier == "hbm") for s, cache in demand.cached]
+    loaded = [s.rate * loads_of(s, cache) for s, cache in demand.cached]
+    memory, links = 1.0 - held / free, (held - done) / free
+    return [
+        memory * w / (sum(waits) or 1.0) + links * n / (sum(loaded) or 1.0)
+        for w, n in zip(waits, loaded, strict=True)
+    ]
 
 
 def _read(step: StepModel, stream: RequestStream) -> tuple[float, float]:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 from computesim.calendar import DAY, YEAR
 from computesim.cells.jobs import COT, OTHER, PretrainingDemand, RLDemand, ServingDemand
+from computesim.cells.serving_options import ServingOptions
 from computesim.demand.demand import Demand, ProductDemand, Progress
 from computesim.demand.policy import followed
 from computesim.demand.progress import progress_at
+from computesim.demand.served import options_at, prefix_cache_at
 from computesim.demand.usage import relative_price, response, usage_at
 from computesim.errors import Fault, ScenarioError
 from computesim.lengths import lognormal_length, representative_lengths
@@ -92,26 +94,47 @@ def _split(usage: Usage) -> dict[str, Usage]:
 def _serving(
     moment: Moment, usages: dict[str, Usage], progress: Progress
 ) -> Iterator[ServingDemand]:
-    """Yield the demand on every tier, with and without reasoning."""
+    """Yield the demand on every pool of every tier, with and without reasoning."""
     scenario, year = moment.scenario, moment.year
     for name, tier in scenario.tiers.items():
-        members = [key for key, p in scenario.products.items() if p.tier.at(year) == name]
-        for workload in (COT, OTHER):
-            streams = (_stream(_split(usages[key])[workload]) for key in members)
-            busy = tuple(stream for stream in streams if stream.rate > 0)
-            if busy:
-                yield ServingDemand(
-                    workload,
-                    name,
-                    moment.catalog.model(tier.model.at(year)),
-                    tier.dtype.at(year),
-                    tier.kv_dtype.at(year),
-                    tier.ttft.at(year),
-                    tier.tpot.at(year),
-                    busy,
-                    progress.inference,
-                    serving_engine(tier.serving.engine.at(year)),
-                )
+        for pool, options, members in _pools(moment, name):
+            caches = {key: prefix_cache_at(moment, key) for key in members}
+            for workload in (COT, OTHER):
+                streams = (_stream(_split(usages[key])[workload]) for key in members)
+                busy = tuple(stream for stream in streams if stream.rate > 0)
+                if busy:
+                    yield ServingDemand(
+                        workload,
+                        pool,
+                        moment.catalog.model(tier.model.at(year)),
+                        tier.dtype.at(year),
+                        tier.kv_dtype.at(year),
+                        tier.ttft.at(year),
+                        tier.tpot.at(year),
+                        busy,
+                        progress.inference,
+                        serving_engine(tier.serving.engine.at(year)),
+                        options,
+                        tuple(caches[stream.name] for stream in busy),
+                    )
+
+
+def _pools(moment: Moment, tier: str) -> list[tuple[str, ServingOptions, list[str]]]:
+    """Return the pools of a tier: name, how they serve, and whose requests.
+
+    Products that are served otherwise than all products have a pool of their own.
+    """
+    pools = [(tier, options_at(moment), list[str]())]
+    for key, product in moment.scenario.products.items():
+        if product.tier.at(moment.year) != tier:
+            continue
+        options = options_at(moment, key)
+        together = next((members for _, own, members in pools if own == options), None)
+        if together is None:
+            pools.append((f"{tier} of {key}", options, [key]))
+        else:
+            together.append(key)
+    return pools
 
 
 def _stream(usage: Usage) -> RequestStream:

@@ -169,6 +169,7 @@ def _outlay(
     from computesim.cells.rates import Served
     from computesim.demand.hiring import rl_hired, serving_hired
     from computesim.demand.progress import progress_at
+    from computesim.demand.served import options_at, prefix_cache_at
     from computesim.demand.spending import Outlay
 
     scenario, year, policy = moment.scenario, moment.year, lab.policy
@@ -183,6 +184,8 @@ def _outlay(
             replace(usages[product].request, rate=weight),
             policy.products[product].at(year),
             policy.method == "best_of",
+            options_at(moment, product),
+            prefix_cache_at(moment, product),
         )
         streams.append(served)
     return Outlay(

@@ -170,17 +170,7 @@ class Replica:
         size = widths * self.load.d_model * ACTIVATION_BYTES
         return size / (self.machine.memory_bandwidth * self.kernels.weight_hbm)
 
-    def weight_stream(self, tokens: Floats) -> Floats:
-        """Return the seconds that read the weights which some tokens of each microbatch touch.
-
-        Parameters
-        ----------
-        tokens : ndarray of float, token
-            Of a microbatch, whole numbers.
-        """
-        return self._dense_stream() + self._expert_stream(tokens * self.layout.dp)
-
-    def weight_seconds(self, tokens: Floats) -> Floats:
+    def tables(self, tokens: Floats) -> tuple[Floats, Floats]:
         """Return the seconds of all multiplications of some tokens of each microbatch.
 
         Parameters
@@ -190,9 +180,10 @@ class Replica:
 
         Returns
         -------
-        ndarray of float, s, shape (2, n)
-            All of it, and the part of that in experts which attention groups share: it depends
-            on the tokens of all groups together.
+        tuple of ndarray of float, s
+            All of it, the part of that in experts which attention groups share, which depends on
+            the tokens of all groups together, and the least that it takes whatever the experts
+            do, shape (3, n); and reading the weights that the tokens touch, shape (n,).
 
         Notes
         -----
@@ -201,24 +192,27 @@ class Replica:
         """
         dense = self._dense_flop() / self.dense_rate() / self.layout.tp
         seconds = self._bent(np.asarray(self._dense_stream()), _padded(tokens) * dense)
-        shared = np.zeros(tokens.shape)
+        shared, stream = np.zeros(tokens.shape), np.full(tokens.shape, self._dense_stream())
         if self.load.n_experts:
-            experts = self._expert_seconds(tokens * self.layout.dp)
-            seconds = seconds + experts
+            experts, read = self._experts(tokens * self.layout.dp)
+            seconds, stream = seconds + experts, self._dense_stream() + read
             if self.shares_experts:
                 shared = experts + tokens * self._passing(self._shared_widths())
         seconds = seconds + tokens * self.activation_seconds()
-        eager = tokens > GRAPH_TOKENS
-        seconds[eager] = np.maximum(seconds[eager], self.eager_seconds())
-        return np.stack((seconds, shared))
+        launched = np.where(tokens > GRAPH_TOKENS, self.eager_seconds(), 0.0)
+        if not self.shares_experts:
+            seconds = np.maximum(seconds, launched)
+        return np.stack((seconds, shared, launched)), stream
 
-    def _expert_seconds(self, tokens: Floats) -> Floats:
-        """Return the seconds of experts for some tokens of all groups of a stage."""
+    def _experts(self, tokens: Floats) -> tuple[Floats, Floats]:
+        """Return the seconds of experts for some tokens of a stage, and of reading those."""
         load = self.load
         flop = self.expert_flop() / self.expert_rate() / self.layout.n_stage
         padding = self.kernels.expert_rows * load.n_experts / load.experts_per_token
-        filled = tokens + padding * self._touched(tokens)
-        return self._bent(self._expert_stream(tokens), filled * flop)
+        touched = self._touched(tokens)
+        bandwidth = self.machine.memory_bandwidth * self.kernels.weight_hbm
+        read = load.expert_weight_bytes / self.layout.n_stage / bandwidth * touched
+        return self._bent(read, (tokens + padding * touched) * flop), read
 
     def _dense_flop(self) -> float:
         """Return the FLOP of one token in all weights but the routed experts."""
@@ -275,12 +269,6 @@ class Replica:
         """Return the seconds that read all weights but the routed experts."""
         bandwidth = self.machine.memory_bandwidth * self.kernels.weight_hbm
         return self.load.dense_weight_bytes / self.layout.tp / bandwidth
-
-    def _expert_stream(self, tokens: Floats) -> Floats:
-        """Return the seconds that read the experts which some tokens touch."""
-        bandwidth = self.machine.memory_bandwidth * self.kernels.weight_hbm
-        all_of_them = self.load.expert_weight_bytes / self.layout.n_stage / bandwidth
-        return all_of_them * self._touched(tokens)
 
     def _touched(self, tokens: Floats) -> Floats:
         """Return the expected share of experts that some tokens of a stage touch."""

@@ -12,10 +12,12 @@ import numpy as np
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.efficiency import efficiency
+from computesim.hardware.overlap import two_batches
 from computesim.hardware.possible import divides, misfits
 from computesim.hardware.replica import Replica, ServingLayout
 from computesim.hardware.serving_efficiency import (
     GENERAL_ENGINE,
+    GRAPH_TOKENS,
     Engine,
     ServingKernels,
     serving_kernels,
@@ -36,6 +38,8 @@ __all__ = [
 LARGEST_TP: Final = 16  #: that is tried; hardly a model gains from more
 UNBOUNDED_TOKENS: Final = 1e15  #: cache capacity of a model without a growing cache
 BATCH_PER_GROUP: Final = 512  #: default decoding sequences per attention group
+READING: Final = 1 / 2  #: of the time to the first token; others' prompts are read before
+CHUNKS: Final = (2048, 512)  #: tokens of a microbatch that an operator may choose instead
 NEAR_TIE: Final = 0.95  #: a smaller replica wins within this share of the best throughput
 
 
@@ -94,8 +98,8 @@ def serving_step(
     batch = max_batch or BATCH_PER_GROUP * n
     each = -(-max(token_budget or engine.token_budget * n, batch) // n)  # of a microbatch
     batch, capacity = _cache(replica, batch)
-    tokens = np.arange(each + 1, dtype=np.float64)
-    return StepModel(
+    seconds, stream = replica.tables(np.arange(each + 1, dtype=np.float64))
+    step = StepModel(
         fixed=replica.fixed_seconds() + latencies(replica),
         wire=wire_per_token(replica),
         compute_offset=0.0,
@@ -103,8 +107,8 @@ def serving_step(
         per_pair=load.attention_flop_per_pair / replica.attention_rate() / layout.tp,
         per_kv_token=replica.per_kv_token(),
         per_sequence=replica.per_sequence(),
-        weight_seconds=replica.weight_seconds(tokens),
-        weight_stream=replica.weight_stream(tokens),
+        weight_seconds=seconds,
+        weight_stream=stream,
         kv_capacity_tokens=capacity,
         max_batch=batch,
         token_budget=each * n,
@@ -116,7 +120,9 @@ def serving_step(
         groups=layout.dp,
         stages=layout.pp,
         per_shared_token=replica.per_shared_token(),
+        prompt_gap=engine.prompt_gap if layout.dp > 1 else 0,
     )
+    return two_batches(step, replica) if engine.two_batches and layout.ep > 1 else step
 
 
 def held_bytes(load: ServingLoad, accelerator: Accelerator, layout: ServingLayout) -> float:
@@ -174,8 +180,8 @@ def _cache(replica: Replica, max_batch: int) -> tuple[int, float]:
 def serving_layouts(load: ServingLoad, accelerator: Accelerator) -> Iterator[ServingLayout]:
     """Yield the layouts worth considering, small replicas first.
 
-    Tensor parallelism and, for experts, one attention group per accelerator over 1, 2, 4 … up to
-    the scale-up domain; after that, where there is a NIC, experts over several domains and
+    Tensor parallelism and, for experts, attention groups of 1, 2, 4 or 8 accelerators over 2, 4 …
+    up to the scale-up domain; after that, where there is a NIC, experts over several domains and
     pipelines of whole domains. Only degrees that divide the model (`hardware.possible`).
     """
     domain = accelerator.scaleup_domain
@@ -185,13 +191,23 @@ def serving_layouts(load: ServingLoad, accelerator: Accelerator) -> Iterator[Ser
         if n in degrees:
             yield ServingLayout(tp=n)
         if load.n_experts and 1 < n <= load.n_experts:
-            yield ServingLayout(ep=n, dp=n)
+            yield from _groups(n)
     if accelerator.nic_bandwidth > 0:
         for domains in (2, 4, 8, 16):
             if 1 < domains * domain <= load.n_experts:
-                yield ServingLayout(ep=domains * domain, dp=domains * domain)
+                yield from _groups(domains * domain, domain)
             if domains <= load.n_layers:
                 yield ServingLayout(tp=max(degrees), pp=domains)
+
+
+def _groups(n: int, domain: int = LARGEST_TP) -> Iterator[ServingLayout]:
+    """Yield the attention groups that share experts spread over n accelerators, small ones first.
+
+    A larger group reads a prompt sooner, and keeps fewer copies of the dense weights.
+    """
+    for tp in (1, 2, 4, 8):
+        if tp < n and n % tp == 0 and tp <= domain:
+            yield ServingLayout(tp=tp, ep=n, dp=n // tp)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +250,8 @@ def serving_layout(
         The program that serves.
     requests : Requests, optional
         Their prompts are read in the steps that decode; without them somebody else reads them.
+        Layouts of a model without experts differ by so little there that they are ranked by
+        decodes, as far as they keep the time to the first token.
 
     Raises
     ------
@@ -243,17 +261,20 @@ def serving_layout(
     Notes
     -----
     A prompt finds the step of another one in progress: layouts that take more than half of the
-    time to the first token for the longest prompt alone count only if all do. Of 96 pools (six
-    models, four machines, four mixes) the choice serves 98 % of what the best layout does in the
-    simulation, 86 % where prompts are left out. Within 5 % the smaller replica wins: it fails and scales in smaller pieces. Layouts over
-    several scale-up domains are considered only where nothing inside one of them fits.
+    time to the first token for the longest prompt alone count only if all do. Within 5 % the
+    smaller replica wins: it fails and scales in smaller pieces. Layouts over
+    several scale-up domains are considered only where nothing inside one of them fits, and then
+    those of the least size.
     """
-    ranked: list[_Ranked] = []
+    if requests is not None and not load.n_experts:
+        requests = replace(requests, prompt=0.0)
+    ranked: list[tuple[ServingLayout, _Ranked]] = []
     shortage = ""
     for layout in serving_layouts(load, accelerator):
         if max_accelerators and layout.n_accelerators > max_accelerators:
             continue
-        if ranked and (layout.pp > 1 or layout.n_accelerators > accelerator.scaleup_domain):
+        beyond = layout.pp > 1 or layout.n_accelerators > accelerator.scaleup_domain
+        if ranked and beyond and layout.n_accelerators > ranked[0][0].n_accelerators:
             break
         try:
             replica = _replica(load, accelerator, layout, kernels, engine)
@@ -266,43 +287,99 @@ def serving_layout(
             shortage = str(error)
             continue
         if step.sequence_tokens >= context:
-            ranked.append(_ranked(layout, step, context, tpot, requests))
+            variants = _variants(step, tpot, requests)
+            best = max(
+                (_ranked(one, context, tpot, requests) for one in variants),
+                key=lambda one: one.order(tpot),
+            )
+            ranked.append((layout, best))
     if not ranked:
         raise CapacityError(shortage or f"{load.name} leaves no room for {context:g} tokens")
     return _choose(ranked, tpot)
 
 
-class _Ranked(NamedTuple):
-    """A layout at the largest batch that keeps the time per output token."""
+def tuned(step: StepModel, context: float, tpot: float, requests: Requests) -> StepModel:
+    """Return a replica of several microbatches, run as suits its requests best.
 
-    layout: ServingLayout
+    Parameters
+    ----------
+    step : StepModel
+        As its engine runs it by default.
+    context : float, token
+        Mean context of a decoding sequence.
+    tpot : float, s/token
+        Time per output token that its steps must keep.
+    requests : Requests
+
+    Returns
+    -------
+    StepModel
+        With the tokens of a step, and the steps between those that read prompts, that decode most
+        in time; as it is where it has one microbatch.
+
+    Notes
+    -----
+    All microbatches wait for the one that reads a prompt. Operators make its chunks small
+    (chunked prefill, ``max_num_batched_tokens``), or let prompts wait until several are read
+    together, as long as the time to the first token allows: of that comes off what reading the
+    longest prompt takes, twice, and three quarters of the rest may be waited.
+    """
+    variants = _variants(step, tpot, requests)
+    return max(variants, key=lambda one: _ranked(one, context, tpot, requests).order(tpot))
+
+
+def _variants(step: StepModel, tpot: float, requests: Requests | None) -> list[StepModel]:
+    """Return ways to run a replica, that of its engine first."""
+    if requests is None or step.microbatches == 1:
+        return [step]
+    variants = []
+    for tokens in (step.token_budget // step.microbatches, *CHUNKS):
+        if tokens * step.microbatches < step.max_batch or tokens >= step.weight_stream.size:
+            continue
+        one = replace(
+            step,
+            token_budget=tokens * step.microbatches,
+            weight_seconds=step.weight_seconds[:, : tokens + 1],
+            weight_stream=step.weight_stream[: tokens + 1],
+        )
+        left = requests.ttft - one.prefill_seconds(requests.longest) / READING
+        gap = int(0.75 * min(max(left, 0.0), 1e9) / tpot)
+        waits = tokens > GRAPH_TOKENS  # small chunks of one prompt or another are always read
+        variants.append(replace(one, prompt_gap=min(step.prompt_gap, gap) if waits else 0))
+    return variants
+
+
+class _Ranked(NamedTuple):
+    """What a replica does at the largest batch that keeps the time per output token."""
+
     rate: float  #: tokens/s per accelerator
     seconds: float  #: of a step
     prompt: bool  #: whether the longest prompt is read in time
 
+    def order(self, tpot: float) -> tuple[bool, bool, float]:
+        """Return a key that is largest for the best."""
+        kept = self.seconds <= tpot
+        return self.prompt, kept, self.rate if kept else -self.seconds
 
-def _choose(ranked: list[_Ranked], tpot: float) -> ServingLayout:
+
+def _choose(ranked: list[tuple[ServingLayout, _Ranked]], tpot: float) -> ServingLayout:
     """Return the best of some layouts."""
-    in_time = [row for row in ranked if row.prompt] or ranked
-    keeping = [row for row in in_time if row.seconds <= tpot]
-    if not keeping:
-        return min(in_time, key=lambda row: row.seconds).layout
-    best = max(row.rate for row in keeping)
-    return next(row.layout for row in keeping if row.rate >= NEAR_TIE * best)
+    prompt, kept, rate = max(one.order(tpot) for _, one in ranked)
+    least = NEAR_TIE * rate if kept else rate
+    return next(layout for layout, one in ranked if one.order(tpot) >= (prompt, kept, least))
 
 
-def _ranked(
-    layout: ServingLayout, step: StepModel, context: float, tpot: float, requests: Requests | None
-) -> _Ranked:
-    """Return what a layout does at the largest batch that keeps `tpot`."""
+def _ranked(step: StepModel, context: float, tpot: float, requests: Requests | None) -> _Ranked:
+    """Return what a replica does at the largest batch that keeps `tpot`."""
 
     def step_seconds(batch: int) -> float:
         if requests is None:
             return step.decode_seconds(batch, context)
         if step.room(batch) < 1:
             return math.inf
-        cached = max(context - requests.prompt - requests.output / 2.0, 0.0)
-        return step.steady_seconds(batch, requests.prompt, requests.output, cached)
+        prompt, output = requests.prompt, requests.output
+        cached = max(context - prompt - output / 2.0, 0.0)
+        return step.steady_seconds(batch, prompt, output, cached, requests.longest)
 
     low, high = 1, int(max(min(step.max_batch, step.kv_capacity_tokens / context), 1))
     while low < high:  # step time grows with the batch
@@ -313,5 +390,5 @@ def _ranked(
             high = middle - 1
     seconds, prompt = step_seconds(low), True
     if requests is not None and requests.ttft < math.inf:
-        prompt = step.prefill_seconds(requests.longest) <= requests.ttft / 2.0
-    return _Ranked(layout, low / seconds / step.n_accelerators, seconds, prompt)
+        prompt = step.prefill_seconds(requests.longest) <= READING * requests.ttft
+    return _Ranked(low / seconds / step.n_accelerators, seconds, prompt)

@@ -78,10 +78,15 @@ class Engine:
     token_budget: int = 8192  #: tokens of a step, per attention group
     request: float = 0.02  #: network, tokeniser and queue before the scheduler sees a request, s
     held_steps: float = 1.0  #: steps after the first token until the client has it (streaming)
+    prompt_gap: int = 0
+    """Steps without prompts between those that read some, where attention groups decode together:
+    TensorRT-LLM holds them back for 50 steps by default, 60 in the recipes of InferenceX
+    (`attention_dp_config.timeout_iters`), SGLang for 30 (`prefill_delayer_max_delay_passes`)"""
     #: steps between two looks of the scheduler at new requests on Blackwell, for few clients and
     #: for many, as published benchmarks launch it; elsewhere it looks before each step
     poll_steps: tuple[float, float] = (1.0, 1.0)
     quantised_cache: bool = False  #: 8-bit cache beside 8-bit weights on Hopper too
+    two_batches: bool = False  #: traffic of experts of half a batch under the work of the other
 
     def kv_dtype(self, weight_dtype: str, accelerator: Accelerator) -> str:
         """Return the dtype of the cache that the engine takes by default.
@@ -161,6 +166,7 @@ ENGINES: Final[Mapping[str, Engine]] = MappingProxyType(
             sequence=6.85e-6,
             eager_layer=175e-6,
             eager_expert=179e-6,
+            prompt_gap=30,
             request=0.127,
             held_steps=3.14,
             poll_steps=(10.0, 30.0),
@@ -173,6 +179,7 @@ ENGINES: Final[Mapping[str, Engine]] = MappingProxyType(
             sequence=3.23e-6,
             eager_layer=263e-6,
             eager_expert=252e-6,
+            prompt_gap=60,
             request=0.0214,
             held_steps=7.77,
             quantised_cache=True,
@@ -189,6 +196,7 @@ GENERAL_ENGINE: Final = Engine(
     eager_layer=255e-6,
     eager_expert=129e-6,
     request=0.0245,
+    prompt_gap=30,  # vLLM has none
 )
 #: published ÷ predicted, 10th and 90th percentile over models that were not fitted
 BANDS: Final[Mapping[str, tuple[float, float]]] = MappingProxyType(

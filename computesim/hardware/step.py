@@ -36,9 +36,9 @@ class StepModel:
     per_kv_token: float  #: reading the cache of one of its context tokens, s
     per_sequence: float  #: reading fixed-size state and sampling, s per sequence of it
     weight_seconds: npt.NDArray[np.float64] = field(hash=False, compare=False)
-    """Multiplications of b tokens in every microbatch, never less than reading their weights, and
-    the part of it in experts that attention groups share, s; (2, token_budget / microbatches + 1)
-    """
+    """Multiplications of b tokens in every microbatch, never less than reading their weights, the
+    part of it in experts that attention groups share, and the least that the rest and any share
+    of them take, s; (3, token_budget / microbatches + 1)"""
     weight_stream: npt.NDArray[np.float64] = field(hash=False, compare=False)
     """Reading the weights that b tokens of every microbatch touch, of the above, s; (… + 1,)"""
     kv_capacity_tokens: float  #: context tokens that fit beside the weights, all groups together
@@ -53,6 +53,7 @@ class StepModel:
     groups: int = 1  #: attention groups; they share experts
     stages: int = 1  #: of the pipeline
     per_shared_token: float = 0.0  #: experts that groups share, s per token of the mean group
+    prompt_gap: int = 0  #: steps without prompts between those that read some
 
     @property
     def microbatches(self) -> int:
@@ -169,7 +170,12 @@ class StepModel:
         return seconds
 
     def steady_seconds(
-        self, batch: float, prompt: float, output: float, cached: float = 0.0
+        self,
+        batch: float,
+        prompt: float,
+        output: float,
+        cached: float = 0.0,
+        longest: float = 0.0,
     ) -> float:
         """Return the mean seconds of a step when `batch` requests run at all times.
 
@@ -181,6 +187,8 @@ class StepModel:
             Lengths of every request; of the prompt its new tokens.
         cached : float, token
             Prefix that is already in the cache.
+        longest : float, token
+            New tokens of the longest one of ten prompts, if they are not all alike.
 
         Returns
         -------
@@ -200,11 +208,22 @@ class StepModel:
         room = self.room(batch)
         if room <= 0:
             raise ValueError(f"{batch:g} sequences leave no room in {self.token_budget} tokens")
-        alone = min(prompt, room * self.stages)  # of one prompt in one step
-        chunk = min(max(alone, joining), room * self.microbatches)
+        together = max(prompt, joining * (1 + self.prompt_gap))  # tokens of prompts
+        piece = longest_of(together / prompt, prompt, longest)
+        if piece > room:  # its chunks follow one another through the stages
+            piece = max(room, piece / self.stages)
+        pace = max(together / self.microbatches, piece)
+        chunk = together if pace <= room else room * (together / pace)
+        if self.prompt_gap and pace > room:  # whoever comes meanwhile is read as well
+            arriving = joining / prompt * pace / room
+            busy = pace / room * math.expm1(min(arriving, 50.0)) / arriving
+            chunk = joining * (1.0 + max(self.prompt_gap, prompt / joining) / busy)
+        elif self.microbatches > 1 and not self.prompt_gap:  # in any group, any number at once
+            chunk = joining / -math.expm1(-joining / chunk)
+        chunk = min(chunk, room * self.microbatches)
         share = joining / chunk  # steps that carry a chunk; above 1 the prompts pile up
         pairs = chunk * (cached + (prompt + 1.0) / 2.0)
-        mixed = self._mixed(chunk, pairs, resident, batch, min(prompt, room))
+        mixed = self._mixed(chunk, pairs, resident, batch, min(pace, room))
         return max(1.0 - share, 0.0) * plain + share * mixed
 
     def _mixed(
@@ -242,4 +261,21 @@ class StepModel:
             below = min(int(shared), top - 1)
             before, after = float(table[1, below]), float(table[1, below + 1])
             seconds += before + (shared - below) * (after - before) - float(table[1, index])
+            seconds = max(seconds, float(table[2, index]))
         return seconds
+
+
+def longest_of(n: float, mean: float, of_ten: float) -> float:
+    """Return about how long the longest of some prompts is.
+
+    Parameters
+    ----------
+    n : float
+        Prompts.
+    mean, of_ten : float, token
+        Mean length, and that of the longest one of ten. Lengths are taken to grow by the same
+        factor from one to ten and from ten to a hundred.
+    """
+    if n <= 1.0 or of_ten <= mean:
+        return mean
+    return float(mean * (of_ten / mean) ** min(math.log10(n), 2.0))

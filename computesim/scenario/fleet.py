@@ -120,6 +120,21 @@ class Prices(Part):
         "the site's own figure when left out.",
     )
 
+    host_memory: Annotated[Value, Quantity("USD/GB", minimum=0, base="USD/B")] = optional(
+        {
+            "low": 4,
+            "central": 7,
+            "high": 11,
+            "source": "counterpoint-server-memory",
+            "note": "an RDIMM of 64 GB: 255 USD in mid-2025, 450 in late 2025, 700 expected next",
+        },
+        "Price of server memory in which prompts wait.",
+    )
+    storage: Annotated[Value, Quantity("USD/GB", minimum=0, base="USD/B")] = optional(
+        {"low": 0.08, "central": 0.15, "high": 0.3, "source": "estimate"},
+        "Price of flash storage in which prompts wait, servers around it included.",
+    )
+
 
 class Limits(Part):
     """What cannot be exceeded; what it leaves unmet is reported."""

@@ -21,7 +21,7 @@ from computesim.scenario.fields import (
     Tokens,
 )
 from computesim.scenario.part import Part, optional, required
-from computesim.scenario.serving import Serving
+from computesim.scenario.serving import OwnServing, TierServing
 from computesim.scenario.values import Choice, Value
 
 
@@ -132,6 +132,7 @@ class Product(Part):
         0, "Share of the requests answered on the user's own device, outside data centres."
     )
     tier: Annotated[Choice, Name("tiers")] = required("The tier that serves it, a key of `tiers`.")
+    serving: OwnServing = optional({}, "How it is served, where that differs from `serving`.")
 
 
 class Tier(Part):
@@ -148,7 +149,7 @@ class Tier(Part):
     tpot: Annotated[Value, Quantity("s", minimum=0)] = optional(
         "30 ms", "Time per output token that 90 % of the requests must meet."
     )
-    serving: Serving = optional({}, "How the requests are served.")
+    serving: TierServing = optional({}, "How the requests are served.")
 
 
 class Traffic(Part):

@@ -13,6 +13,7 @@ from computesim.scenario.labs import Lab, OtherAI
 from computesim.scenario.part import Part, optional, required
 from computesim.scenario.products import Product, Tier, Traffic
 from computesim.scenario.progress import Progress
+from computesim.scenario.serving import Serving
 from computesim.scenario.supply import Supply
 
 Year = Annotated[int, Field(ge=1950, le=2100)]
@@ -57,6 +58,7 @@ class Tree(Part):
     products: dict[str, Product] = required("Products, by a name of your own.")
     tiers: dict[str, Tier] = required("Classes of service, by a name of your own.")
     traffic: Traffic = optional({}, "How requests arrive.")
+    serving: Serving = optional({}, "How products are served: what of production engines is used.")
     labs: dict[str, Lab] = required("Groups of labs, by a name of your own.")
     other_ai: OtherAI = optional({}, "AI outside this scenario's products and labs.")
     progress: Progress = optional({}, "Software and algorithms that get better over the years.")

@@ -14,7 +14,6 @@ import numpy as np
 from computesim.errors import SimulationError
 from computesim.sim.demand import Demand, step_limit
 from computesim.sim.engine import Engine
-from computesim.sim.fluid import mean_lengths
 from computesim.sim.levels import ServiceLevel
 from computesim.sim.pool import Pool
 from computesim.sim.runs import ServingRun
@@ -90,7 +89,7 @@ def highest_rate(
     """
     if demand.clients:
         raise SimulationError("a closed loop has no rate to search")
-    trace, lengths = demand.trace, mean_lengths(demand.trace)
+    trace, lengths = demand.trace, demand.lengths
     guess = pool.rate(counts, lengths, step_limit(demand))
     if guess == 0.0:  # a single sequence is too slow
         return RateSearch(0.0, 0, False)

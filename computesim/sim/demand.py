@@ -6,7 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from computesim.arrays import Ints
 from computesim.errors import SimulationError
+from computesim.sim.chains import Chains
+from computesim.sim.fluid import MeanLengths, mean_lengths
 from computesim.sim.levels import ServiceLevel
 from computesim.sim.streams import stream
 from computesim.sim.trace import Trace, merged
@@ -34,6 +37,7 @@ class Demand:
     """share of the arrivals that are judged, the first ones: those at the end decode while nobody
     joins any more; of a closed loop, share of the time until the first client is done"""
     seed: int = 1  #: of the sequences that are in flight at the start
+    chains: Chains | None = None  #: samples that share a prompt; none of them follows another
 
     def __post_init__(self) -> None:
         kinds = len(self.levels)
@@ -41,6 +45,23 @@ class Demand:
             raise SimulationError("a demand needs a level, and a priority, for each class")
         if kinds > 1 and (self.trace.kind is None or int(self.trace.kind.max()) >= kinds):
             raise SimulationError(f"{kinds} levels, and requests that are not of these classes")
+        if self.chains is not None and (self.clients or self.chains.follows.any()):
+            raise SimulationError("requests of a demand share prompts, none follows another")
+
+    @property
+    def sharers(self) -> Ints | None:
+        """Sequences that keep one copy of the prompt of each together, shape (n,)."""
+        if self.chains is None:
+            return None
+        stage = self.chains.stage
+        together = np.bincount(stage[stage >= 0], minlength=self.chains.after.size)
+        shares = (stage >= 0) & np.append(self.chains.shares, False)[stage]
+        return np.where(shares, np.append(together, 1)[stage], 1)
+
+    @property
+    def lengths(self) -> MeanLengths:
+        """What the fluid limit knows of its requests."""
+        return mean_lengths(self.trace, self.sharers)
 
 
 def step_limit(demand: Demand) -> float:
@@ -70,7 +91,7 @@ def step_limit(demand: Demand) -> float:
     return limit
 
 
-def in_flight(trace: Trace, n: int, seed: int) -> Trace:
+def in_flight(trace: Trace, n: int, seed: int, sharers: Ints | None = None) -> Trace:
     """Return a trace that starts with sequences in the middle of their output.
 
     Parameters
@@ -81,6 +102,8 @@ def in_flight(trace: Trace, n: int, seed: int) -> Trace:
         Sequences in flight at time zero.
     seed : int
         Seed of the stream `in_flight`.
+    sharers : ndarray of int64, shape (n,), optional
+        Sequences that keep a prompt together: each of those in flight brings its part of it.
 
     Returns
     -------
@@ -100,6 +123,8 @@ def in_flight(trace: Trace, n: int, seed: int) -> Trace:
     done = 1 + np.floor(draw[:, 1] * (trace.output_tokens[chosen] - 1)).astype(np.int64)
     found = replace(trace, arrival=np.zeros(len(trace))).pick(chosen)
     prompt = found.prompt_tokens + done
+    if sharers is not None:
+        prompt = np.maximum(found.prompt_tokens // sharers[chosen], 1) + done
     reason = found.reason_tokens
     front = replace(
         found,

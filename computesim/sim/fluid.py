@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from computesim.arrays import Floats
+from computesim.arrays import Floats, Ints
 from computesim.sim.records import PROMISE
 from computesim.sim.service import Service
 from computesim.sim.trace import Trace
@@ -23,6 +23,8 @@ class MeanLengths(NamedTuple):
     later: float  #: output tokens after the first
     context: float  #: of a sequence that is found decoding, tokens
     need: float  #: KV cache that is promised to it, tokens
+    shared: float = 0.0  #: of its prompt, what other samples of the request hold for it, tokens
+    kept: float = 0.0  #: prompt that stays in the cache afterwards × the time it stays, token·s
 
 
 class SteadyState(NamedTuple):
@@ -34,13 +36,15 @@ class SteadyState(NamedTuple):
     reading: float = 0.0  #: share of the step time that reading prompts adds
 
 
-def mean_lengths(trace: Trace) -> MeanLengths:
+def mean_lengths(trace: Trace, sharers: Ints | None = None) -> MeanLengths:
     """Return what the fluid limit knows of the requests of a trace.
 
     Parameters
     ----------
     trace : Trace
         Requests.
+    sharers : ndarray of int64, shape (n,), optional
+        Sequences that keep one copy of the prompt of each together; 1 by default.
     """
     prompt, known = trace.prompt_tokens.astype(np.float64), trace.computed_from
     later = trace.output_tokens - 1.0
@@ -50,8 +54,9 @@ def mean_lengths(trace: Trace) -> MeanLengths:
         float((prompt - known).mean()),
         float((prompt**2 - known**2.0).mean()) / 2,
         float(later.mean()),
-        float(np.dot(share, prompt + later / 2)),
-        float(np.dot(share, prompt + later)) + 1.0,
+        float((share * (prompt + later / 2)).sum()),
+        float((share * (prompt + later)).sum()) + 1.0,
+        0.0 if sharers is None else float((share * prompt * (1.0 - 1.0 / sharers)).sum()),
     )
 
 
@@ -68,7 +73,7 @@ def steady_state(
         Of the requests.
     service : Service
         Step time and limits of one replica.
-    weight_seconds : ndarray of float64, shape (2, rows), s
+    weight_seconds : ndarray of float64, shape (3, rows), s
         As `check_service` returns it.
 
     Notes
@@ -81,7 +86,8 @@ def steady_state(
     """
     # where nothing is promised, a sequence holds what it has written so far
     held = lengths.need if service.when_full == PROMISE else lengths.context
-    most = min(float(service.max_batch), service.kv_capacity_tokens / held)
+    free = max(service.kv_capacity_tokens - rate * lengths.kept, 0.0)
+    most = min(float(service.max_batch), free / (held - lengths.shared))
     n, seconds, plain, wanted, full = service.microbatches, 0.0, 0.0, 0.0, False
     for _ in range(200):
         wanted = rate * lengths.later * seconds
@@ -94,11 +100,16 @@ def steady_state(
             full = True
         elif lengths.fresh > 0.0:  # otherwise somebody else has read the prompts
             # several prompts share a step when they come faster than one a step
-            alone = min(lengths.fresh, room * service.stages)
-            chunk = min(room * n, alone * max(1.0, rate * before))
+            together = lengths.fresh * max(1.0, rate * before * (1 + service.prompt_gap))
+            piece = lengths.fresh
+            if piece > room:  # chunks of a prompt follow one another through the stages
+                piece = max(room, piece / service.stages)
+            pace = max(together / n, piece)
+            chunk = together if pace <= room else room * (together / pace)
+            chunk = max(chunk, min(rate * lengths.fresh * before, room * n))
             share = rate * lengths.fresh * before / chunk
             pairs = lengths.pairs * chunk / lengths.fresh
-            prompts = _Prompts(chunk, pairs, min(lengths.fresh, room))
+            prompts = _Prompts(chunk, pairs, min(pace, room))
             added = _step(beside, prompts, lengths.context, service, weight_seconds)
             seconds += min(share, 1.0) * (added - plain * service.mixes)
             full = chunk >= room * n and share >= 1.0
@@ -141,6 +152,7 @@ def _step(
         below = min(int(shared), weights.shape[1] - 2)
         before, after = float(weights[1, below]), float(weights[1, below + 1])
         memory += before + (shared - below) * (after - before) - float(weights[1, index])
+        memory = max(memory, float(weights[2, index]))
     return service.fixed + service.wire * tokens + max(compute, memory + reading)
 
 
@@ -155,7 +167,7 @@ def fluid_rate(
         Of the requests.
     service : Service
         Step time and limits of one replica.
-    weight_seconds : ndarray of float64, shape (2, rows), s
+    weight_seconds : ndarray of float64, shape (3, rows), s
         As `check_service` returns it.
     tpot : float, s/token
         Mean step time at most.

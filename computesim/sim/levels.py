@@ -111,4 +111,4 @@ def window_mean(times: Floats, until: Floats, weight: npt.ArrayLike, span: float
     if not span > 0.0:
         return 0.0
     held = np.clip(until, 0.0, span) - np.clip(times, 0.0, span)
-    return float(np.dot(held, np.asarray(weight, dtype=np.float64))) / span
+    return float((held * np.asarray(weight, dtype=np.float64)).sum()) / span

@@ -188,7 +188,7 @@ def time_weighted_mean(time: Floats, value: npt.ArrayLike, start: float, end: fl
     first, last = np.searchsorted(time, start, "right"), np.searchsorted(time, end, "left")
     held = np.concatenate(([level[first - 1] if first else 0.0], level[first:last]))
     edges = np.concatenate(([start], time[first:last], [end]))
-    return float(np.dot(held, np.diff(edges)) / (end - start))
+    return float((held * np.diff(edges)).sum() / (end - start))
 
 
 def saturated(arrival: Floats, start: Floats, growth: float = 0.05) -> bool:

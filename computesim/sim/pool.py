@@ -17,7 +17,7 @@ class Pool:
     """Replicas of one kind; or those that read prompts, and others that decode."""
 
     service: Service
-    weight_seconds: Floats = field(repr=False)  #: of `check_service`, shape (2, rows), s
+    weight_seconds: Floats = field(repr=False)  #: of `check_service`, shape (3, rows), s
     decoder: Pool | None = None  #: of the replicas that decode; None: all do both
     transfer_fixed: float = 0.0  #: of the KV cache from the one to the other, s
     transfer_per_token: float = 0.0  #: s/token
@@ -41,8 +41,58 @@ class Pool:
         """
         if self.decoder is None:
             return counts[0] * fluid_rate(lengths, self.service, self.weight_seconds, tpot)
-        reading = fluid_rate(_read_only(lengths), self.service, self.weight_seconds, np.inf)
-        return min(counts[0] * reading, self.decoder.rate(counts[1:], _decode_only(lengths), tpot))
+        reads, writes = self.halves(lengths, tpot)
+        return min(counts[0] * reads, counts[1] * writes)
+
+    def reading_rate(self, lengths: MeanLengths, step_limit: float = np.inf) -> float:
+        """Return the rate at which one replica that only reads prompts is full.
+
+        Parameters
+        ----------
+        lengths : MeanLengths
+            Of the requests.
+        step_limit : float, s
+            Mean time of its steps at most: a prompt waits for the one in progress.
+
+        Returns
+        -------
+        float, 1/s
+        """
+        return fluid_rate(_read_only(lengths), self.service, self.weight_seconds, step_limit)
+
+    def halves(
+        self, lengths: MeanLengths, tpot: float, step_limit: float = np.inf
+    ) -> tuple[float, float]:
+        """Return the rates of one replica that reads and of one that decodes.
+
+        Parameters
+        ----------
+        lengths : MeanLengths
+            Of the requests.
+        tpot : float, s/token
+            Mean step time of decodes at most.
+        step_limit : float, s
+            Mean time of steps that read prompts at most.
+
+        Returns
+        -------
+        tuple of float, 1/s
+        """
+        assert self.decoder is not None
+        decoding = self.decoder.rate((1,), _decode_only(lengths), tpot)
+        return self.reading_rate(lengths, step_limit), decoding
+
+    def parts(self, lengths: MeanLengths) -> tuple[MeanLengths, ...]:
+        """Return what each kind of replicas does of the requests.
+
+        Parameters
+        ----------
+        lengths : MeanLengths
+            Of the requests.
+        """
+        if self.decoder is None:
+            return (lengths,)
+        return _read_only(lengths), _decode_only(lengths)
 
     def flying(self, rate: float, counts: tuple[int, ...], lengths: MeanLengths) -> int:
         """Return the sequences that decode at a rate in the fluid limit.
@@ -83,4 +133,4 @@ def _read_only(lengths: MeanLengths) -> MeanLengths:
 
 def _decode_only(lengths: MeanLengths) -> MeanLengths:
     """Return requests whose prompt somebody else has read."""
-    return lengths._replace(fresh=0.0, pairs=0.0)
+    return lengths._replace(fresh=0.0, pairs=0.0, kept=0.0)

@@ -73,6 +73,7 @@ REPLICA: Final = np.dtype(
         ("chunk", "i8"),  # prompt tokens of each step
         ("completing", "i8"),  # prompts that are complete when the run ends
         ("reads", "i8"),  # prompts of which each step takes a chunk
+        ("since", "i8"),  # steps since the last one that read a prompt
         ("room", "i8"),  # prompt tokens that a microbatch has room for
         ("decoding", "i8"),  # sequences whose prompt is read
         ("emitting", "i8"),  # of them, those that get a token in each step of the run: all or none

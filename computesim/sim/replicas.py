@@ -11,7 +11,7 @@ import numpy as np
 from computesim.errors import SimulationError
 from computesim.sim.demand import Demand, step_limit
 from computesim.sim.engine import Engine
-from computesim.sim.fluid import MeanLengths, mean_lengths
+from computesim.sim.fluid import MeanLengths
 from computesim.sim.levels import tightest
 from computesim.sim.pool import Pool
 from computesim.sim.trial import Trial, play
@@ -97,7 +97,7 @@ def fewest_replicas(
     kind: the first token depends on the ones, the time per token on the others. All runs see the
     same requests, so that more replicas never lose by chance alone.
     """
-    lengths = mean_lengths(demand.trace)
+    lengths = demand.lengths
     need = fluid_need(demand, pool, lengths)
     if not need:
         return CountSearch((), 0, None)

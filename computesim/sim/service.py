@@ -64,6 +64,10 @@ class Service(NamedTuple):
     groups: int = 1  #: attention groups: a sequence lies in one of them
     stages: int = 1  #: of the pipeline, each of which works on a microbatch of its own
     per_shared_token: float = 0.0  #: experts that groups share, s per token of the mean group
+    prompt_gap: int = 0
+    """Steps without prompts after one that reads some, while sequences decode: all microbatches
+    wait for the fullest one, so that prompts of several are better read together. A prompt that
+    is partly read goes on"""
     mixes: int = 1
     """1: prompts are read in the steps that decode; 0: first, in steps of their own"""
     request_seconds: float = 0.0  #: from sending a request until the replica sees it, s
@@ -101,13 +105,14 @@ def check_service(service: Service, weight_seconds: npt.ArrayLike) -> tuple[Serv
     service : Service
         Costs must be finite and not negative, limits positive; `max_batch` may not exceed
         `token_budget`, or a prompt could wait for ever behind decodes.
-    weight_seconds : array_like of float, shape (rows,) or (2, rows), s
-        Multiplications of b tokens in every microbatch, b from 0 to its share of the budget; a
-        second row holds the part of it in experts that attention groups share.
+    weight_seconds : array_like of float, shape (rows,) or (3, rows), s
+        Multiplications of b tokens in every microbatch, b from 0 to its share of the budget;
+        second the part of it in experts that attention groups share, third the least that any
+        share of them leaves.
 
     Returns
     -------
-    tuple of Service and ndarray of shape (2, rows)
+    tuple of Service and ndarray of shape (3, rows)
 
     Raises
     ------
@@ -119,14 +124,16 @@ def check_service(service: Service, weight_seconds: npt.ArrayLike) -> tuple[Serv
     )
     table = np.array(weight_seconds, dtype=np.float64, ndmin=2)
     if table.shape[0] == 1:
-        table = np.concatenate((table, np.zeros_like(table)))
+        table = np.concatenate((table, np.zeros((2, table.shape[1]))))
     if not all(0.0 <= getattr(plain, name) < np.inf for name in _COSTS):
         raise SimulationError(f"step costs must be finite and not negative: {plain}")
     if not 1 <= plain.max_batch <= plain.token_budget or plain.kv_capacity_tokens < 1:
         raise SimulationError(f"expected 1 <= max_batch <= token_budget and some KV cache: {plain}")
+    if plain.prompt_gap < 0:
+        raise SimulationError(f"a gap of {plain.prompt_gap} steps; expected 0 or more")
     _check_cache(plain)
     rows = _rows(plain)
-    if table.shape != (2, rows) or not 0.0 <= table.min() <= table.max() < np.inf:
+    if table.shape != (3, rows) or not 0.0 <= table.min() <= table.max() < np.inf:
         raise SimulationError(
             f"weight_seconds needs {rows} finite entries that are not negative, one for each "
             f"number of tokens of a microbatch; found shape {np.shape(weight_seconds)}"
@@ -181,11 +188,11 @@ def service_rows(services: list[tuple[Service, Floats]]) -> tuple[Records, Float
 
     Returns
     -------
-    tuple of ndarray of SERVICE, shape (k,) and ndarray of float64, shape (k, 2, widest), s
+    tuple of ndarray of SERVICE, shape (k,) and ndarray of float64, shape (k, 3, widest), s
         Capacity and watermark are rounded to whole blocks, in tokens.
     """
     rows = np.zeros(len(services), SERVICE)
-    tables = np.zeros((len(services), 2, max(table.shape[1] for _, table in services)))
+    tables = np.zeros((len(services), 3, max(table.shape[1] for _, table in services)))
     for k, (service, table) in enumerate(services):
         rows[k] = tuple(getattr(service, name) for name in SERVICE.names or ())
         block = service.block_tokens

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from computesim.errors import SimulationError
-from computesim.sim.chains import closed_loop
+from computesim.sim.chains import Chains, closed_loop
 from computesim.sim.demand import Demand, in_flight
 from computesim.sim.engine import Engine, simulate_serving
 from computesim.sim.fluid import MeanLengths
@@ -77,7 +77,8 @@ def play(
     trace = demand.trace if factor == 1.0 else scaled(demand.trace, factor)
     n_asked = len(trace)
     if demand.warm:
-        trace = in_flight(trace, pool.flying(trace.rate, counts, lengths), demand.seed)
+        n = pool.flying(trace.rate, counts, lengths)
+        trace = in_flight(trace, n, demand.seed, demand.sharers)
     run = _run(demand, trace, pool, counts, engine)
     skip = len(trace) - n_asked
     judged = np.zeros(len(trace), bool)
@@ -118,9 +119,11 @@ def _run(
 ) -> ServingRun:  # fmt: skip
     """Return the run of a trace, as it is."""
     priority = np.asarray(demand.priority)[trace.kind] if demand.priority else None
-    chains = None
+    chains: Chains | None = None
     if demand.clients:
         chains = closed_loop(len(trace), demand.clients, demand.think_seconds)
+    elif demand.chains is not None:
+        chains = _behind(demand.chains, len(trace) - len(demand.trace))
     return simulate_serving(
         trace,
         Replicas(pool.service, pool.weight_seconds, counts[0]),
@@ -130,6 +133,11 @@ def _run(
         priority=priority,
         operation=pool.operation(counts, bin_seconds),
     )
+
+
+def _behind(chains: Chains, n: int) -> Chains:
+    """Return chains behind n requests of their own, those in flight at first."""
+    return replace(chains, stage=np.concatenate((np.full(n, -1), chains.stage)))
 
 
 def _closed(demand: Demand, pool: Pool, counts: tuple[int, ...], engine: Engine) -> Trial:

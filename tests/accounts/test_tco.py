@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from computesim.accounts.cost import tco
 from computesim.calendar import HOURS
 from computesim.catalog import load_catalog
-from computesim.cells import serving, serving_phases, training
+from computesim.cells import serving_cell, serving_phases, training
 from computesim.cells.jobs import PretrainingDemand, ServingDemand
 from computesim.cells.measured import Use
 from computesim.cells.serving import Play
@@ -27,7 +27,7 @@ from computesim.study.verify.disclosure import (
     INPUT,
     NODES,
     OUTPUT,
-    deepseek_nodes,
+    deepseek_service,
 )
 from computesim.workload.requests import RequestStream
 from computesim.workload.transformer import train_flop_per_token
@@ -187,8 +187,8 @@ def test_deepseeks_service_costs_and_earns_what_it_disclosed() -> None:
         deepseek("deepseek-r1", f"price_per_million_{kind}") * n / 1e6 for kind, n in counts.items()
     )
     assert revenue == pytest.approx(deepseek("deepseek-r1", "service_revenue"), rel=0.001)
-    ours = 2.0 * sum(deepseek_nodes(CATALOG)) * 8 * 24
-    assert ours == pytest.approx(usd, rel=0.15)  # predicted nodes of the disclosed layout
+    ours = 2.0 * deepseek_service(CATALOG).nodes * 8 * 24
+    assert ours == pytest.approx(usd, rel=0.1)  # predicted nodes of the disclosed layout
 
 
 def test_a_pool_of_ours_would_serve_deepseeks_tokens_at_about_its_cost() -> None:
@@ -202,7 +202,7 @@ def test_a_pool_of_ours_would_serve_deepseeks_tokens_at_about_its_cost() -> None
     stream = RequestStream(1.0, read, CACHED, 0.3 * output, 0.7 * output, 0.9)
     model, machine = CATALOG.model("deepseek-v3"), CATALOG.accelerator("h800-sxm")
     demand = ServingDemand("CoT inference", "api", model, "fp8", "bf16", 5.0, 0.05, (stream,))
-    cell = serving.measure(demand, machine, Play())
+    cell = serving_cell.measure(demand, machine, Play())
     shares = serving_phases.measure(demand, machine, Play(), cell.batch).shares()[0]
     request = 2.0 / 3600.0 / cell.requests
     read, written = 0.42 * 87_072 / ((1 - CACHED) * INPUT), 0.58 * 87_072 / OUTPUT

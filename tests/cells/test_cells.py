@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from computesim.catalog import load_catalog
-from computesim.cells import serving, training
+from computesim.cells import serving_cell, training
 from computesim.cells.jobs import PretrainingDemand, RLDemand, ServingDemand
 from computesim.cells.rl import cell as rl
 from computesim.cells.serving import Play, sample_trace
@@ -81,8 +81,8 @@ def test_the_goodput_holds_in_a_much_longer_run() -> None:
         RequestStream(1.0, 4000, 0.5, 300, 2000, 1.0, 1), model="frontier-2025", tpot=0.025
     )
     machine = CATALOG.accelerator("gb200")
-    cell = serving.measure(asked, machine, Play(requests=1000))
-    longer = serving.measure(asked, machine, Play(requests=40_000))
+    cell = serving_cell.measure(asked, machine, Play(requests=1000))
+    longer = serving_cell.measure(asked, machine, Play(requests=40_000))
     assert cell.accelerators == longer.accelerators
     assert cell.requests == pytest.approx(longer.requests, rel=0.15)
 
@@ -90,19 +90,20 @@ def test_the_goodput_holds_in_a_much_longer_run() -> None:
 def test_goodput_of_deepseek_on_h800_is_near_the_disclosed_service() -> None:
     """608 B prompt tokens (56.3 % cached) and 168 B outputs a day on 1,814 H800 at 21 tok/s/user.
 
-    Open Infra Index, day 6. The pool is sized for its peak of 278 of 227 nodes; no layout is given
-    and prefill shares the replicas with decode, so the factor allowed is two.
+    Open Infra Index, day 6. The pool is sized for its peak of 278 of 227 nodes. Here no layout is
+    given and prefill shares the replicas with decode, whose groups wait for the one that reads:
+    that is why the service splits them. It costs less than two thirds.
     """
     ratio = 608 / 168
     stream = RequestStream(1.0, 1000 * ratio, 0.563, 1000, 0, 1.0, 1)
     asked = replace(demand(stream, model="deepseek-v3", tpot=0.048), kv_dtype="bf16")
-    cell = serving.measure(asked, CATALOG.accelerator("h800-sxm"), Play(requests=1000))
+    cell = serving_cell.measure(asked, CATALOG.accelerator("h800-sxm"), Play(requests=1000))
     disclosed = 168e9 / 86400 / (278 * 8)
-    assert disclosed / 2 < cell.output_tokens < disclosed * 2.5
+    assert disclosed / 3 < cell.output_tokens < disclosed
 
 
 def test_a_cell_keeps_its_service_level() -> None:
-    cell = serving.measure(demand(THINKING), CATALOG.accelerator("h100-sxm"), PLAY)
+    cell = serving_cell.measure(demand(THINKING), CATALOG.accelerator("h100-sxm"), PLAY)
     assert cell.requests > 0
     assert cell.ttft <= 2.0
     assert cell.tpot <= 0.05
@@ -112,23 +113,25 @@ def test_a_cell_keeps_its_service_level() -> None:
 
 def test_a_stricter_service_level_never_serves_more() -> None:
     machine = CATALOG.accelerator("h100-sxm")
-    loose = serving.measure(demand(THINKING, tpot=0.08), machine, PLAY)
-    tight = serving.measure(demand(THINKING, tpot=0.02), machine, PLAY)
+    loose = serving_cell.measure(demand(THINKING, tpot=0.08), machine, PLAY)
+    tight = serving_cell.measure(demand(THINKING, tpot=0.02), machine, PLAY)
     assert tight.requests < loose.requests
 
 
 def test_what_cannot_be_kept_is_zero_and_not_an_error() -> None:
-    hopeless = serving.measure(demand(THINKING, tpot=1e-4), CATALOG.accelerator("h100-sxm"), PLAY)
+    hopeless = serving_cell.measure(
+        demand(THINKING, tpot=1e-4), CATALOG.accelerator("h100-sxm"), PLAY
+    )
     assert hopeless.requests == 0
     too_large = demand(THINKING, model="kimi-k2")
-    assert serving.measure(too_large, CATALOG.accelerator("apple-m5"), PLAY).requests == 0
+    assert serving_cell.measure(too_large, CATALOG.accelerator("apple-m5"), PLAY).requests == 0
 
 
 def test_the_cell_is_the_same_with_the_readable_twin() -> None:
     small = Play(requests=60)
     machine = CATALOG.accelerator("h100-sxm")
-    fast = serving.measure(demand(CHAT), machine, small)
-    slow = serving.measure(demand(CHAT), machine, replace(small, kernel="simpy"))
+    fast = serving_cell.measure(demand(CHAT), machine, small)
+    slow = serving_cell.measure(demand(CHAT), machine, replace(small, kernel="simpy"))
     assert fast.requests == pytest.approx(slow.requests, rel=1e-9)
     assert fast.bandwidth == pytest.approx(slow.bandwidth, rel=1e-9)
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from computesim import load_catalog, load_scenario
-from computesim.cells import serving
+from computesim.cells import serving, serving_cell
 from computesim.cells.jobs import COT
 from computesim.cells.serving import Play
+from computesim.cells.serving_plant import plant_of
 from computesim.demand.asked import demand_at
 from computesim.scenario import Moment
 from computesim.sim.fluid import fluid_rate, mean_lengths
@@ -29,10 +30,10 @@ def measured(machine: str, seed: int, requests: int) -> tuple[float, float]:
     demand = next(d for d in demand_at(Moment.of(scenario, 2025)).serving if d.workload == COT)
     play = Play(seed=seed, requests=requests, burstiness=1.2, peak_to_mean=1.5)
     accelerator = load_catalog().accelerator(machine)
-    cell = serving.measure(demand, accelerator, play)
+    cell = serving_cell.measure(demand, accelerator, play)
     trace = serving.sample_trace(demand, play)
     load = serving_load(demand.model, demand.dtype, demand.kv_dtype)
-    step = serving._replica(load, accelerator, trace, demand.tpot)
+    step = plant_of(demand, load, accelerator, trace).steps[0]
     service = serving.as_service(step)
     limit = fluid_rate(mean_lengths(trace), service, step.weight_seconds, demand.tpot)
     return cell.requests * step.n_accelerators, limit

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from computesim import load_catalog
-from computesim.cells import serving
+from computesim.cells import serving_cell
 from computesim.cells.jobs import COT, RLDemand, ServingDemand
 from computesim.cells.rates import Served, ServingPaces, rl_pace, serving_paces
 from computesim.cells.rl import cell as rl
@@ -63,7 +63,7 @@ def test_the_pace_of_rl_is_near_that_of_the_simulated_step(
 def test_the_pace_of_serving_is_that_of_a_simulated_pool_without_its_tails() -> None:
     stream = RequestStream(1.0, 1000.0, 0.25, 0.0, 2000.0, 0.8, 1.0)
     demand = ServingDemand(COT, "quick", MODEL, "fp8", "bf16", 60.0, 0.04, (stream,))
-    cell = serving.measure(demand, H100, Play(requests=800))
+    cell = serving_cell.measure(demand, H100, Play(requests=800))
     paces = serving_paces(SERVED, H100, 100.0, 20_000.0)
     fluid = 1.0 / paces.seconds(2000.0, 1.0)
     assert 0.5 < cell.requests / fluid < 1.15

@@ -56,6 +56,15 @@ def test_a_request_of_more_samples_takes_more_energy_but_not_so_many_times_more(
     assert 1.0 < ratio < 8.0  # the idle watts are shared, and the prompt
 
 
+@pytest.mark.parametrize("come", [("--rate", 30), ("--clients", 20), ("--samples", 3)])
+def test_what_was_in_flight_at_the_start_counts_as_no_request(
+    command: Command, come: tuple[object, ...]
+) -> None:
+    done = figures(command, *come)["figures"]
+    assert done["finished"] == done["requests"]
+    assert done["judged"] <= done["requests"]
+
+
 def test_a_search_is_one_request(command: Command) -> None:
     found = figures(command, "--search", "4,2,2", "--rate", 0.2, "--requests", 40)
     assert found["figures"]["requests"] == found["figures"]["finished"] == 40

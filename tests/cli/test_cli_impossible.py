@@ -98,3 +98,31 @@ def test_a_step_with_fewer_tokens_than_sequences_is_refused(command: Command) ->
     assert "8 tokens of a step are fewer than its 9 sequences" in text
     answer = json.loads(command(*small, "--token-budget", 8, "--json").stdout)["answers"][0]
     assert 0 < answer["figures"]["mean_batch"] <= 8
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "each"),
+    [("--samples", "1000000", "1,000,000"), ("--search", "3,2,1000000", "6,000,000")],
+)
+def test_more_sequences_than_a_run_can_hold_are_refused(
+    command: Command, option: str, value: str, each: str
+) -> None:
+    text = command(*SIMULATE, "--model", "llama-3.1-8b", option, value, code=2).stderr
+    assert f"50 requests of {each} are " in text
+    assert "at most 20,000,000 in all" in text
+
+
+def test_a_recording_that_is_too_short_for_rates_is_told_by_capacity_too(command: Command) -> None:
+    Path("short.csv").write_text(
+        "t_s,input_tokens,output_tokens\n" + "".join(f"{n / 10},500,900\n" for n in range(20))
+    )
+    asked = ("capacity", "--model", "llama-3.1-8b", "--accelerator", "h100-sxm", "--trace",
+             "short.csv", "--replicas", 1, "--disaggregated", "no")  # fmt: skip
+    assert "too short for a steady state" in command(*asked).stdout.splitlines()[0]
+    figures = json.loads(command(*asked, "--json").stdout)["answers"][0]["figures"]
+    assert figures["window_is_short"]
+    assert "20 requests end" in figures["note"]
+    drawn = (*CAPACITY, "--model", "llama-3.1-8b", "--disaggregated", "no", "--json")
+    long = json.loads(command(*drawn).stdout)["answers"][0]["figures"]
+    assert not long["window_is_short"]
+    assert long["note"] == ""

@@ -322,3 +322,17 @@ def test_the_help_shows_first_what_people_type_every_day(command: Command) -> No
     assert "--prefill-replicas N" in others
     assert len(re.findall(r"^  --", usual, re.MULTILINE)) <= 16
     assert "[default: 2000]" in usual  # what the fields of the question say
+
+
+def test_stages_do_not_shorten_a_prompt_of_one_chunk(command: Command) -> None:
+    question = (
+        "simulate", "--model", "llama-3.1-70b", "--accelerator", "h200-sxm", "--dtype", "fp8",
+        "--clients", 1, "--requests", 10, "--range", "1,1", "--prompt-tokens", 2000,
+        "--output-tokens", 2, "--tp", 2, "--json",
+    )  # fmt: skip
+    times = []
+    for stages in (1, 2, 4, 8):
+        found = json.loads(command(*question, "--pp", stages).stdout)
+        times.append(found["figures"]["ttft_p50"])
+    assert times == sorted(times)
+    assert times[-1] < 1.01 * times[0]  # hops between stages only

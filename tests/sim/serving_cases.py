@@ -53,11 +53,12 @@ def draw(rng: np.random.Generator, n: int, tick: bool) -> Case:
         max_batch=int(rng.integers(1, budget + 1)),
         token_budget=budget,
         groups=groups,
+        prompt_gap=int(rng.choice([0, 0, 3, 8])),
         stages=stages,
         per_shared_token=cost(4) * TICK if groups > 1 else 0.0,
     )
-    weight_seconds = np.array([cost(60) * TICK for _ in range(2 * (each + 1))]).reshape(2, -1)
-    weight_seconds = np.sort(weight_seconds, axis=0)[::-1]
+    weight_seconds = np.array([cost(60) * TICK for _ in range(3 * (each + 1))]).reshape(3, -1)
+    weight_seconds[:2] = np.sort(weight_seconds[:2], axis=0)[::-1]
     prompt = rng.integers(1, 40, n)
     # arrivals often coincide with each other and with ends of steps
     arrival = rng.integers(0, 400, n) * 4 * TICK if tick else rng.uniform(0, 1.6, n)

@@ -26,7 +26,7 @@ from computesim.sim.trace import Blocks, Trace, generate, lognormal, merged, sca
 from computesim.sim.trial import play
 
 SERVICE = Service(2e-3, 0.0, 1e-3, 5e-5, 1e-10, 2e-8, 1e-6, 600_000, 64, 512)
-WEIGHTS = np.stack((np.full(513, 0.012), np.zeros(513)))
+WEIGHTS = np.outer([0.012, 0.0, 0.0], np.ones(513))
 CHAT = generate(1, 300, 1.0, lognormal(400, 0.5, 4000), lognormal(60, 0.6, 400))
 LEVEL = ServiceLevel(ttft=0.5, tpot=0.025)
 

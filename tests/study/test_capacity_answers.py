@@ -13,6 +13,7 @@ import pytest
 from computesim import load_catalog
 from computesim.hardware.power import node_watts, power_fit
 from computesim.hardware.serving import ServingLayout, serving_layouts
+from computesim.hardware.transfer import transfer_seconds
 from computesim.sim.levels import ServiceLevel
 from computesim.sim.records import RECOMPUTE
 from computesim.sim.trace import Trace
@@ -20,7 +21,7 @@ from computesim.study.capacity.answers import Answer, Goal, capacity, layout_tex
 from computesim.study.capacity.demand import Question, RequestClass, of_recorded
 from computesim.study.capacity.figures import Machine, machine_of
 from computesim.study.capacity.front import Point, front, pareto
-from computesim.study.capacity.pool import Policy, transfer_seconds
+from computesim.study.capacity.pool import Policy
 from computesim.workload.transformer import serving_load
 
 CATALOG = load_catalog()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,16 +10,24 @@ import pytest
 
 from computesim.catalog import load_catalog
 from computesim.errors import CaseError
-from computesim.hardware.serving_efficiency import ENGINES, GENERAL_ENGINE, KERNELS
+from computesim.hardware.serving import ServingLayout, serving_step
+from computesim.hardware.serving_efficiency import (
+    ENGINES,
+    GENERAL_ENGINE,
+    KERNELS,
+    serving_kernels,
+)
 from computesim.study.verify.cases import SERVING, Case, read_cases
 from computesim.study.verify.checks import Verification, errors, verify
 from computesim.study.verify.disclosure import (
     NODES,
-    PREFILL_SHARE,
-    deepseek_nodes,
+    READS,
+    WRITES,
+    deepseek_service,
     slots_in_use,
 )
 from computesim.study.verify.serving import ServingPredictor, benchmark_of
+from computesim.workload.transformer import serving_load
 
 CATALOG = load_catalog()
 FITTED = ("llama-3.1-70b", "deepseek-r1", "deepseek-v3", "gpt-oss-120b")
@@ -75,10 +84,30 @@ def test_a_prediction_has_the_band_of_models_left_out(shipped) -> None:
     assert 0.65 < inside < 0.95  # four of five
 
 
-def test_the_nodes_of_deepseeks_service_come_out() -> None:
-    prefill, decode = deepseek_nodes(CATALOG)
-    assert prefill + decode == pytest.approx(NODES, rel=0.15)
-    assert prefill / (prefill + decode) == pytest.approx(PREFILL_SHARE, abs=0.06)
+def test_deepseeks_service_comes_out_within_a_tenth() -> None:
+    service = deepseek_service(CATALOG)
+    assert service.nodes == pytest.approx(NODES, rel=0.1)
+    assert service.reads == pytest.approx(READS, rel=0.1)
+    assert service.writes == pytest.approx(WRITES, rel=0.1)
+
+
+def test_two_batches_write_and_read_what_deepseek_profiled() -> None:
+    """62,713 tokens/s of a node that reads, 18,598 of one that writes; experts in balance."""
+    load = serving_load(CATALOG.model("deepseek-v3"), "fp8", "bf16")
+    machine = CATALOG.accelerator("h800-sxm")
+    engine = replace(GENERAL_ENGINE, two_batches=True)
+    kernels = replace(serving_kernels(machine), expert_imbalance=1.0)
+    layouts = [ServingLayout(ep=n, dp=n) for n in (32, 128)]
+    budgets = (32 * 16384, None)
+    reads, writes = (
+        serving_step(load, machine, layout, budget, kernels=kernels, engine=engine)
+        for layout, budget in zip(layouts, budgets, strict=True)
+    )
+    tokens = 32 * 16384
+    read = tokens / reads.step_seconds(tokens, tokens * 2048, 0, 0) / 4
+    assert read == pytest.approx(62_713, rel=0.06)
+    written = 128 * 128 / writes.decode_seconds(128 * 128, 4096) / 16
+    assert written == pytest.approx(18_598, rel=0.06)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from computesim.study.capacity.facts import (
     FrontAnswer,
     Percentile,
 )
+from computesim.study.capacity.figures import Performance
 from computesim.study.capacity.plant import layout_text
 from computesim.study.capacity.pool import duration
 
@@ -27,6 +28,8 @@ def text(answer: CapacityAnswer) -> str:
     answer : CapacityAnswer
     """
     notes = [("note", remark) for remark in answer.question.remarks]
+    notes += [("note", f"{one.label}: {one.figures.note}") for one in answer.answers
+              if isinstance(one.figures, Performance) and one.figures.note]  # fmt: skip
     blocks: list[Sequence[Sequence[str]]] = [[*notes, *_question(answer)]]
     able = [one for one in answer.answers if one.found]
     if able:

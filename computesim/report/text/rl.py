@@ -77,10 +77,12 @@ def _figures(answer: RLAnswer) -> Iterator[Line]:
 
 def _memory(side: EngineMemory | LearnerMemory) -> str:
     if isinstance(side, EngineMemory):
+        fit = side.rollouts_at_once
+        some = "all" if fit >= side.rollouts else f"{fit:,.0f}"
         return (
             f"{_gb(side.weights)} weights and {_gb(side.cache)} cache of {_gb(side.capacity)}; "
             f"{side.replicas:,} replicas ({side.layout}) of {side.cache_tokens:,.0f} tokens: "
-            f"{side.rollouts_at_once:,.0f} of their {side.rollouts:,.0f} rollouts at once"
+            f"{some} of their {side.rollouts:,.0f} rollouts at once"
         )
     total = side.weights + side.gradients + side.optimiser + side.activations
     host = f", {_gb(side.host)} in host memory" if side.host else ""

@@ -197,6 +197,10 @@ def compose(
 ) -> None:
     """Set the next run of equal steps; its length is 0 if there is no work."""
     n, i, groups, stages = run["decoding"], run["head"], service["groups"], service["stages"]
+    wait = 0
+    if n > 0 and i >= 0 and run["since"] < service["prompt_gap"]:
+        if done[i] == requests[i]["cached_tokens"]:  # it is not begun yet
+            wait, i = service["prompt_gap"] - run["since"], -1
     if service["mixes"] == 0 and i >= 0:  # prompts first: who decodes waits
         n = 0
     parts = groups * stages
@@ -206,6 +210,8 @@ def compose(
     most, left = room * stages, room * parts  # of one prompt, of all prompts
     length = last_step - run["decoded"] if n > 0 else 0
     reads, completing, chunk, pairs, longest, chunks = 0, 0, 0, 0, 0, 1
+    if wait > 0:
+        length = min(length, wait)
     while left > 0 and i >= 0:  # there is an admitted prompt to read
         rest = requests[i]["prompt_tokens"] + requests[i]["generated"] - done[i]
         take = min(rest, most, left)
@@ -262,4 +268,5 @@ def multiplications(tokens: int, shared: float, groups: int, budget: int, weight
         below = min(int(shared), budget - 1)
         before, after = weights[1, below], weights[1, below + 1]
         seconds += before + (shared - below) * (after - before) - weights[1, index]
+        seconds = max(seconds, weights[2, index])
     return float(seconds)

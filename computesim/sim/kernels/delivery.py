@@ -33,6 +33,7 @@ def deliver(pool: Pool, r: int, extras: Extras, now: float) -> int:
     most = run["room"] * service["stages"]  # of one prompt in each step, as `compose` has it
     left = most * service["groups"]
     before, i = -1, run["head"]
+    run["since"] = 0 if run["reads"] > 0 else run["since"] + run["length"]
     for _ in range(run["reads"]):
         behind = requests[i]["following"]
         rest = requests[i]["prompt_tokens"] + requests[i]["generated"] - pool.done[i]

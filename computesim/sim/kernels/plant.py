@@ -219,7 +219,7 @@ def fail(pool: Pool, r: int, extras: Extras, now: float) -> None:
         for j in range(r * block, (r + 1) * block):
             extras.phases[j] = 0
     run["decoding"] = run["running"] = run["load"] = run["held"] = run["promised"] = 0
-    run["resident"] = run["length"] = run["reads"] = 0
+    run["resident"] = run["length"] = run["reads"] = run["since"] = 0
     run["head"] = run["tail"] = -1
     run["failures"] += 1
     run["lives"] += 1

@@ -24,7 +24,7 @@ class Pool(NamedTuple):
 
     requests: Records  #: dtype `records.REQUEST`, shape (n,)
     services: Records  #: dtype `service.SERVICE`, shape (k,)
-    weight_seconds: Floats  #: by kind: all, and shared experts, shape (k, 2, widest), s
+    weight_seconds: Floats  #: by kind, of `check_service`, shape (k, 3, widest), s
     rules: Rules  #: how the pool is run
     replicas: Records  #: dtype `records.REPLICA`, shape (r,)
     lanes: Records  #: dtype `records.LANE`, shape (r · lanes,)

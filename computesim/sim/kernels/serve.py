@@ -51,7 +51,7 @@ def serve(
         Requests that follow none, by arrival; empty if these are all, in order.
     services : ndarray of service.SERVICE, shape (k,)
         Step times and limits of the kinds of replicas.
-    weight_seconds : ndarray of float64, shape (k, 2, widest), s
+    weight_seconds : ndarray of float64, shape (k, 3, widest), s
         Tables of `service.check_service`.
     rules : ndarray of records.RULES, shape (1,)
         How the pool is run.

@@ -21,6 +21,7 @@ from computesim.sim.records import (
     SWAPPED,
 )
 from computesim.sim.reference.events import FINISH, START, Process, after
+from computesim.sim.reference.fullest import Fullest
 from computesim.sim.reference.prefix import PrefixBlocks
 from computesim.sim.reference.sequence import Sequence, blocks
 from computesim.sim.reference.totals import Totals
@@ -49,6 +50,7 @@ class Replica:
     decoding: list[Sequence] = field(default_factory=list)
     cache: PrefixBlocks = field(init=False)
     stall: float = 0.0  #: seconds of swapping before the next step
+    since: int = 0  #: steps since the last one that read a prompt
     began: float | None = None  #: when the step in progress began
     epoch: int = 0  #: failures so far
     lives: int = 0  #: failures and starts so far
@@ -79,7 +81,8 @@ class Replica:
     @property
     def emitting(self) -> list[Sequence]:
         """Those that get a token in the next step: nobody while prompts are read first, alone."""
-        return self.decoding if self.service["mixes"] or not self.reading else []
+        reads = bool(self.reading) and not self.pauses
+        return self.decoding if self.service["mixes"] or not reads else []
 
     @property
     def evicts(self) -> bool:
@@ -167,6 +170,7 @@ class Replica:
             self.book(seconds, compute, memory, chunks)
             self.began = None
             self.deliver(chunks)
+            self.since = 0 if any(chunks) else self.since + 1
 
     def make_room(self) -> int:
         """Preempt the newest sequences of the lowest priority until the next step fits."""
@@ -264,11 +268,20 @@ class Replica:
         """Prompt tokens that a microbatch has room for."""
         return max(int(self.service["token_budget"]) // self.microbatches - self.fullest, 1)
 
+    @property
+    def pauses(self) -> bool:
+        """Whether prompts wait, so that they are read together; not one that is begun."""
+        if not self.decoding or not self.reading or self.since >= self.service["prompt_gap"]:
+            return False
+        return self.reading[0].read == int(self.reading[0].record["cached_tokens"])
+
     def chunks(self) -> list[int]:
         """Return how many tokens of each prompt in `reading` the step takes, earliest first.
 
         A prompt lies in one attention group, which has a microbatch of each stage.
         """
+        if self.pauses:
+            return [0] * len(self.reading)
         left, most = self.room * self.microbatches, self.room * int(self.service["stages"])
         chunks = []
         for sequence in self.reading:
@@ -288,37 +301,13 @@ class Replica:
 
     def sides(self, chunks: list[int]) -> tuple[float, float, float]:
         """Return the compute side, the memory side and the rest of the step time, s."""
-        cost, n, all_new = self.service, len(self.emitting), sum(chunks)
-        pairs = 0
-        for sequence, chunk in zip(self.reading, chunks, strict=True):
-            pairs += chunk * sequence.read + chunk * (chunk + 1) // 2
-        pace = 0  # prompt tokens of the fullest microbatch
-        if all_new:
-            pieces = [min(chunk, self.room) for chunk in chunks]
-            pace = max(*pieces, -(-all_new // self.microbatches))
-            pairs = pairs * pace // all_new
-        resident = sum(sequence.context for sequence in self.emitting)
-        resident = resident * self.fullest // n if n else 0
-        pairs += resident + self.fullest  # a token attends to its context and to itself
-        tokens = self.fullest + pace
-        spread = max(pace, all_new / int(cost["stages"]))
-        shared = n / self.microbatches + spread / int(cost["groups"])
-        compute = cost["compute_offset"] + cost["per_token"] * tokens
-        compute = compute + cost["per_shared_token"] * shared + cost["per_pair"] * pairs
-        reading = cost["per_kv_token"] * resident + cost["per_sequence"] * self.fullest
-        memory = self.multiplications(tokens, shared) + reading
-        return compute, memory, cost["fixed"] + cost["wire"] * tokens
-
-    def multiplications(self, tokens: int, shared: float) -> float:
-        """Return the seconds of multiplications, the experts of all groups by the mean group."""
-        budget = int(self.service["token_budget"]) // self.microbatches
-        index = min(tokens, budget)
-        if self.service["groups"] == 1:
-            return float(self.weights[0, index])
-        everything, experts = self.weights
-        below = min(int(shared), budget - 1)
-        between = (shared - below) * (experts[below + 1] - experts[below])
-        return float(everything[index] + (experts[below] + between - experts[index]))
+        held = Fullest.of(
+            [sequence.context for sequence in self.emitting],
+            [(s.read, chunk) for s, chunk in zip(self.reading, chunks, strict=True)],
+            self.microbatches,
+            self.room,
+        )
+        return held.sides(self.service, self.weights, sum(chunks), len(self.emitting))
 
     def book(self, seconds: float, compute: float, memory: float, chunks: list[int]) -> None:
         """Add a step to the totals."""
@@ -383,6 +372,7 @@ class Replica:
         self.__post_init__()
         self.reading.clear()
         self.decoding.clear()
+        self.since = 0
         self.wake, self.unread = None, 0
         self.totals.row["failures"] += 1
         self.env.process(self.live())

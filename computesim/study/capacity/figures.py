@@ -19,6 +19,7 @@ from computesim.sim.pool import Pool
 from computesim.sim.records import Records
 from computesim.sim.summary import throughput
 from computesim.sim.trial import Trial, spent
+from computesim.study.pool.window import window_of
 
 RENTS = ("rental", "rental_three_years")  #: figures of prices.csv, the first one that is there
 
@@ -55,13 +56,19 @@ def machine_of(catalog: Catalog, name: str) -> Machine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Performance:
-    """What a pool gets done, draws and costs, all over the span in which requests arrive.
+    """What a pool gets done, draws and costs, all over the window in which requests arrive.
+
+    Where that is shorter than one stay of a request, the window is the whole run. `note` says what
+    must be known of a window that is too short; it is empty for others.
 
     `kv_share` is the share of the KV cache of the replicas that decode which running sequences
     fill on average, each with its mean context; `kv_peak` the most that one of them held, promised
     tokens included.
     """
 
+    window: float = quantity("s")
+    window_is_short: bool
+    note: str
     requests_per_second: float = quantity("request/s")
     prompt_tokens_per_second: float = quantity("token/s")
     output_tokens_per_second: float = quantity("token/s")
@@ -105,7 +112,11 @@ def performance(
     trial : Trial
         Of this demand on these replicas.
     """
-    done, lengths = _throughput(trial), mean_lengths(demand.trace)
+    run, each = trial.run, np.arange(len(trial.trace))
+    window = window_of(run, each, 0.0, trial.span, trial.skip, trial.saturated)
+    trial = trial._replace(span=window.end)
+    done = throughput(run, 0.0, window.end, trial.skip)
+    lengths = mean_lengths(demand.trace)
     bins = spent(demand, pool, counts, trial)
     busy = bins["prefill_seconds"] + bins["decode_seconds"]
     sizes = np.array([step.n_accelerators for step in steps]) * np.array(counts)
@@ -115,6 +126,9 @@ def performance(
     rent = None if machine.rent is None else machine.rent * n
     running = float(bins["batch_seconds"][-1] / bins["on_seconds"][-1])
     return Performance(
+        window=window.span,
+        window_is_short=window.is_short,
+        note=window.text if window.is_short else "",
         **done,
         **_cache(steps[-1], counts, trial, running, lengths.context),
         output_tokens_per_second_per_accelerator=tokens / n,
@@ -130,12 +144,6 @@ def performance(
         usd_per_second=rent,
         usd_per_output_token=None if rent is None or not tokens else rent / tokens,
     )
-
-
-def _throughput(trial: Trial) -> dict[str, float]:
-    """Return the throughputs while requests arrive, 1/s."""
-    end = trial.span if trial.span > 0.0 else trial.run.makespan  # everything comes at once
-    return throughput(trial.run, 0.0, end, trial.skip)
 
 
 def _cache(

@@ -10,6 +10,7 @@ from typing import Any
 
 from computesim.hardware.serving import ServingLayout
 from computesim.hardware.step import StepModel
+from computesim.hardware.transfer import transfer_seconds
 from computesim.quantities import ServingLoad
 from computesim.sim.demand import Demand
 from computesim.sim.fluid import mean_lengths
@@ -18,7 +19,6 @@ from computesim.study.capacity.figures import Machine
 from computesim.study.capacity.pool import (
     Candidate,
     requests_alone,
-    transfer_seconds,
     why_not,
 )
 

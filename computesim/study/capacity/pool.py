@@ -11,7 +11,6 @@ import numpy as np
 from computesim.cells.serving import as_service
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
-from computesim.hardware.collective import scaleout_link
 from computesim.hardware.serving import (
     BATCH_PER_GROUP,
     ServingLayout,
@@ -200,38 +199,3 @@ def _binding(missed: Outcome) -> str:
 def duration(seconds: float) -> str:
     """Return a time with three digits in s or ms."""
     return f"{seconds:,.3g} s" if seconds >= 1.0 else f"{1e3 * seconds:.3g} ms"
-
-
-def transfer_seconds(
-    load: ServingLoad, machine: Accelerator, reads: ServingLayout, decodes: ServingLayout
-) -> tuple[float, float]:
-    """Return latency and seconds per token of the KV cache from one replica to another.
-
-    Parameters
-    ----------
-    load : ServingLoad
-        Its cache.
-    machine : Accelerator
-        Of both replicas; each accelerator sends or receives its part over its own NIC.
-    reads, decodes : ServingLayout
-        Of the two replicas. A sequence is in one attention group, tp · pp accelerators.
-
-    Returns
-    -------
-    tuple of float, s and float, s/token
-
-    Raises
-    ------
-    CapacityError
-        If the accelerator has no NIC.
-
-    Notes
-    -----
-    The whole transfer comes after the prompt is read: engines that send layer by layer hide most
-    of it. Transfers do not wait for one another.
-    """
-    link = scaleout_link(machine)
-    lanes = min(reads.tp * reads.pp, decodes.tp * decodes.pp)
-    bandwidth = link.all_to_all * lanes
-    hop = link.latency / 6  # of an 8-way all-reduce: 3 hops up and 3 down
-    return hop + load.state_bytes_per_sequence / bandwidth, load.kv_bytes_per_token / bandwidth

@@ -155,7 +155,7 @@ def _counted(numbers: dict[str, Any], played: Played, window: Window) -> dict[st
         **rates,
         "requests": (len(run.requests) - skip) // size,
         "judged": numbers["judged"] / size,
-        "finished": numbers["finished"] / size,
+        "finished": float(np.isfinite(run.requests["finish"][skip:]).sum()) / size,
         "window_ended": window.ended,
         "sequences_per_second": each,
         "requests_per_second": each / size,

@@ -237,7 +237,7 @@ class PoolQuestion(ServingQuestion):
     )
     traffic: Traffic = optional({}, "Which requests come.")
     serving: Serving = optional({}, "How they are served.")
-    promise: Promise = optional({}, "To 90 % of the requests.")
+    promise: Promise = optional({}, "To 90 % of the requests, of each of their samples.")
     warm_up: Annotated[float | None, Number("s", minimum=0)] = optional(
         None, "Do not judge arrivals before; left out: what MSER finds, 0 for a trace."
     )

@@ -37,16 +37,9 @@ def window_remarks(
     """
     if not window.is_short:
         return
-    whole = "the whole run of " if window.is_whole else ""
-    words = f"rates are over {whole}{window.span:,.3g} s, in which {window.ended:,.4g} requests end"
-    if math.isfinite(window.stay):
-        words += f"; one that is met in the pool stays {window.stay:,.3g} s"
-    words += ": too short for a steady state"
-    words += ", beginning and end count" if window.is_whole else ""
-    if math.isfinite(window.needed):
-        words += f"; a window of {window.needed:,.3g} s would do"
-        if not played.inputs.requests.recorded:
-            words += f", about {_enough(question, played, window, last):,} requests"
+    words = window.text
+    if math.isfinite(window.needed) and not played.inputs.requests.recorded:
+        words += f", about {_enough(question, played, window, last):,} requests"
     yield words
 
 

@@ -26,6 +26,7 @@ from computesim.study.pool.possible import context_remarks, refused_all
 from computesim.study.pool.question import PoolQuestion
 from computesim.study.pool.recorded import recorded
 
+MOST_SEQUENCES: Final = 20_000_000  #: of a run, some 4 GB
 SESSION: Final = "session"  #: the task whose sequences are requests of their own
 
 
@@ -88,6 +89,8 @@ def requests_of(question: PoolQuestion, context: int, least: int = 0) -> Request
     if (trace := seen.trace) is None:
         words = refused_all(asked, question.model, context)
         raise QuestionError([question.fault("traffic.trace", *words)], "simulate")
+    if too_many := list(_too_many(question, len(trace))):
+        raise QuestionError(too_many, "simulate")
     has_sessions = trace.session is not None and trace.think_seconds is not None
     requests = _in_sessions(trace) if has_sessions else _patterned(trace, question)
     if traffic.samples > 1:  # a sample may have the output of a request with a shorter prompt
@@ -161,6 +164,17 @@ def _patterned(trace: Trace, question: PoolQuestion) -> Requests:
         task = np.repeat(np.arange(n), traffic.samples)
         return Requests(many, "", text, chains, task, f"consensus@{traffic.samples}")
     return Requests(trace)
+
+
+def _too_many(question: PoolQuestion, n: int) -> Iterator[Fault]:
+    """Yield samples and searches that are more sequences than a run can hold."""
+    traffic = question.traffic
+    each, key = traffic.samples, "traffic.samples"
+    if search := traffic.search:
+        each, key = search.depth * search.width * search.branching, "traffic.search"
+    if n * each > MOST_SEQUENCES:
+        yield question.fault(key, f"{n:,} requests of {each:,} are {n * each:,} sequences",
+                             f"at most {MOST_SEQUENCES:,} in all")  # fmt: skip
 
 
 def _kinds(trace: Trace, requests: Requests) -> Ints | None:

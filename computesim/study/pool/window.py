@@ -39,6 +39,19 @@ class Window(NamedTuple):
         """Whether its rates tell of the beginning of the run rather than of the pool."""
         return self.is_whole or self.span < self.needed
 
+    @property
+    def text(self) -> str:
+        """What a reader must know of a window that is too short."""
+        whole = "the whole run of " if self.is_whole else ""
+        words = f"rates are over {whole}{self.span:,.3g} s, in which {self.ended:,.4g} requests end"
+        if math.isfinite(self.stay):
+            words += f"; one that is met in the pool stays {self.stay:,.3g} s"
+        words += ": too short for a steady state"
+        words += ", beginning and end count" if self.is_whole else ""
+        if math.isfinite(self.needed):
+            words += f"; a window of {self.needed:,.3g} s would do"
+        return words
+
 
 def window_of(
     run: ServingRun, request: Ints, start: float, last: float, skip: int, saturated: bool

@@ -55,10 +55,10 @@ class RLQuestion(Question):
     )
     steps: SomeCount = optional(None, "Steps of the run.")
     learner: Annotated[int, Number(minimum=0, whole=True)] = optional(
-        0, "Accelerators of the learner; with those of rollouts left out, both take turns."
+        0, "Accelerators that learn; left out, those that do not generate, or all in turn."
     )
     rollout: Annotated[int, Number(minimum=0, whole=True)] = optional(
-        0, "Accelerators that generate; left out, those that do not learn."
+        0, "Accelerators that generate; left out, those that do not learn, or all in turn."
     )
     staleness: Annotated[float, Number(minimum=0, maximum=1000)] = optional(
         0.0, "Steps that rollouts run ahead of the learner."
