@@ -265,7 +265,7 @@ def _sequence(served: Served, accelerator: Accelerator, tokens: float, reads: bo
     alike = (served, accelerator, near, read, lengths)
     paces = [_paced(*alike, *way) for way in served.options.ways(GENERAL_ENGINE)]
     best = max(paces, key=lambda pace: pace.per_second)
-    load = serving_load(served.model, served.dtype, served.kv_dtype)
+    load = serving_load(served.model, served.dtype, served.kv_dtype, context=near)
     bandwidth = tier_bandwidth(served.cache.tier, accelerator, served.cache.storage_bandwidth)
     most = bandwidth / (loaded * load.kv_bytes_per_token) if loaded else math.inf
     slower = min(most / best.per_second, 1.0) if best.per_second else 1.0

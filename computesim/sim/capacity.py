@@ -110,9 +110,10 @@ def highest_rate(
 
     most_tried = 4.0 * guess
     high, low = 1.12 * guess, 0.7 * guess  # mostly right, and four halvings wide
-    found = max_rate(keeps, low, high, tolerance)
-    while found.rate == 0.0 and low > guess / 200:  # the level asks for less than full load
+    while not keeps(low) and low > guess / 200:  # the level asks for less than full load
         high, low = low, low / 4
+    found = RateSearch(0.0, 0, False)
+    if keeps(low):
         found = max_rate(keeps, low, high, tolerance)
     while found.unbounded and high < most_tried:  # the fluid limit was too careful
         high = min(2 * high, most_tried)

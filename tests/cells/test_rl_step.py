@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,11 +14,13 @@ from hypothesis import strategies as st
 from scipy.special import gammaincinv
 
 from computesim.catalog import load_catalog
+from computesim.cells.rl.cluster import SMALLEST_LEARNER, balanced
 from computesim.cells.rl.engine import _of_groups, in_turn, reread_seconds
 from computesim.cells.rl.overhead import sync_seconds
 from computesim.cells.rl.pool import RolloutPool
 from computesim.cells.rl.step import RLPlan, rl_run, rl_step_times
 from computesim.errors import CapacityError, SimulationError
+from computesim.hardware.training_job import TrainingJob
 from computesim.sim.loop import rollout_loop
 from computesim.workload.parameters import parameter_count
 from computesim.workload.transformer import decode_flop, prefill_flop, train_flop_per_token
@@ -170,6 +174,33 @@ def test_more_staleness_never_costs_time_and_stops_to_pay() -> None:
     assert steps[-1] > 0.95 * steps[-2]
     grouped = rl_step_times(replace(base, staleness=1.0, group_size=16)).step_seconds
     assert grouped > steps[2]  # a group waits for its last rollout
+
+
+def test_a_replica_with_a_waiting_line_is_played_once_and_gives_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The times of the loop, iterated until they agree, are the oracle."""
+    plan = small(n_rollout=1, n_learner=7, partial_rollouts=True, staleness=8.0, sequences=512)
+    passes, flow = [0], RolloutPool.flow
+
+    def counted(self: RolloutPool, *times: Any) -> Any:
+        passes[-1] += 1
+        return flow(self, *times)
+
+    monkeypatch.setattr(RolloutPool, "flow", counted)
+    once = rl_step_times(plan)
+    passes.append(0)
+    monkeypatch.setattr("computesim.cells.rl.engine._waited", lambda *_: False)
+    assert rl_step_times(plan) == once
+    assert passes[0] < passes[1]
+
+
+def test_learners_that_are_passed_over_would_be_too_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = small(staleness=1.0, n_accelerators=64, learner_flop=5e17, flop=1e18)
+    swift = balanced(plan)
+    monkeypatch.setattr(TrainingJob, "highest_rate", property(lambda _: math.inf))
+    assert balanced(plan) == swift
+    assert swift.n_learner > SMALLEST_LEARNER
 
 
 def test_the_split_of_a_synchronous_step_adds_up() -> None:

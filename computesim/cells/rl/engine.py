@@ -90,9 +90,10 @@ def ahead(pool: RolloutPool, learning: float, sync: float) -> Rollouts:
     (1 + staleness) batches are in the engine at first; each step of the learner lets in another.
     When it can do so depends on when rollouts finish, and the other way round: the times are
     iterated until they agree. Every pass settles one more batch at least, because a batch depends
-    on earlier ones only. Where rollouts wait in the engine anyway it is no matter when they were let
-    in, and one pass tells. Partial rollouts: the learner takes the groups finished first; otherwise
-    the batch that was let in first. A learner that takes a batch in chunks begins with the first.
+    on earlier ones only. Where rollouts wait in the engine anyway it is no matter when they were
+    let in, and one pass tells. Partial rollouts: the learner takes the groups finished first;
+    otherwise the batch that was let in first. A learner that takes a batch in chunks begins with
+    the first.
     """
     plan = pool.plan
     depth = min(plan.staleness, DEEPEST)
@@ -109,7 +110,8 @@ def ahead(pool: RolloutPool, learning: float, sync: float) -> Rollouts:
             break
         # one replica would do the same again; of several, others might get a rollout
         same = bool(np.all(refills >= before)) if pool.played == 1 else moved <= ROUTED
-        if same and _waited(pool, begin, np.maximum(before, refills)):
+        # a batch that is let in earlier has to have waited longer than that
+        if same and _waited(pool, begin, np.maximum(refills, 2.0 * before - refills)):
             let_in[pool.size + early :] = np.repeat(refills, pool.size)
             break
     half = cycles - CYCLES // 2
