@@ -49,6 +49,15 @@ class ServingDemand:
         return sum(stream.rate for stream in self.streams)
 
     @property
+    def load(self) -> ServingLoad:
+        """What the model asks of a replica, at the mean position of what it writes."""
+        written = [s.rate * s.output_tokens for s in self.streams]
+        places = [s.prompt_tokens + s.sample_tokens / 2.0 for s in self.streams]
+        total = sum(written)
+        mean = sum(w * at for w, at in zip(written, places, strict=True)) / total if total else None
+        return serving_load(self.model, self.dtype, self.kv_dtype, context=mean)
+
+    @property
     def mix(self) -> tuple[object, ...]:
         """All that a serving cell depends on: the mix of requests, not their rate or owners."""
         total = self.requests
