@@ -55,6 +55,7 @@ class ServingDemand:
         places = [s.prompt_tokens + s.sample_tokens / 2.0 for s in self.streams]
         total = sum(written)
         mean = sum(w * at for w, at in zip(written, places, strict=True)) / total if total else None
+        mean = None if mean is None else round(mean, 6)  # whatever the rate of the same mix
         return serving_load(self.model, self.dtype, self.kv_dtype, context=mean)
 
     @property
@@ -66,17 +67,6 @@ class ServingDemand:
         level = (self.ttft, self.tpot)
         served = (self.model, self.dtype, self.kv_dtype, self.engine, *level)
         return (*served, streams, self.options, caches)
-
-    @property
-    def load(self) -> ServingLoad:
-        """What the model asks of a replica, at the mean context of the tokens that it writes."""
-        written = [s.rate * s.samples * s.sample_tokens for s in self.streams]
-        context = [s.prompt_tokens + s.sample_tokens / 2.0 for s in self.streams]
-        tokens = sum(written)
-        mean = (
-            sum(w * c for w, c in zip(written, context, strict=True)) / tokens if tokens else None
-        )
-        return serving_load(self.model, self.dtype, self.kv_dtype, context=mean)
 
     def flop(self) -> dict[str, float]:
         """Return the FLOP/s of prefill and of decode, mean of the day."""

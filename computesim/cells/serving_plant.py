@@ -101,9 +101,8 @@ class Plant:
 
     def holds(self, trace: Trace) -> bool:
         """Tell whether every request of a trace fits, where it is read and where it decodes."""
-        return self.steps[0].sequence_tokens >= _held(trace.prompt_tokens) and self.steps[
-            -1
-        ].sequence_tokens >= _held(trace.prompt_tokens + trace.output_tokens)
+        longest = _held(trace.prompt_tokens + trace.output_tokens)
+        return all(step.sequence_tokens >= longest for step in self.steps)
 
     def kinds(self, rate: float) -> list[Kind]:
         """Return what every kind of replicas does at a rate of the plant, sequences/s."""
