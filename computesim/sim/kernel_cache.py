@@ -37,6 +37,7 @@ def source_hash() -> str:
     digest = sha256(os.environ.get("NUMBA_BOUNDSCHECK", "").encode())  # other machine code
     for path in [
         *sorted((here / "kernels").glob("*.py")),
+        here / "fluid.py",
         here / "service.py",
         here / "records.py",
     ]:

@@ -37,12 +37,13 @@ from computesim.sim.records import LANE
 _before = numba.config.CACHE_DIR  # other users of numba in this process keep their own folder
 numba.config.CACHE_DIR = str(cache_folder())
 try:
+    from computesim.sim.kernels.fluid import highest, steady
     from computesim.sim.kernels.queue import queue
     from computesim.sim.kernels.serve import serve as _serve
 finally:
     numba.config.CACHE_DIR = _before
 
-__all__ = ["queue", "serve"]
+__all__ = ["highest", "queue", "serve", "steady"]
 
 _compiling = Lock()
 _compiled: set[bool] = set()  # whether the kernel without extras is there, and the one with them
