@@ -15,6 +15,7 @@ from computesim.cells import serving_cell, serving_phases, training
 from computesim.cells.jobs import PretrainingDemand, ServingDemand
 from computesim.cells.measured import Use
 from computesim.cells.serving import Play
+from computesim.cells.serving_options import ServingOptions
 from computesim.cells.sites import by_region, energy_shares, mean_site
 from computesim.fleet.network import Plan, share_of
 from computesim.fleet.power import draw, nameplate
@@ -194,14 +195,17 @@ def test_deepseeks_service_costs_and_earns_what_it_disclosed() -> None:
 def test_a_pool_of_ours_would_serve_deepseeks_tokens_at_about_its_cost() -> None:
     """0.14 USD per million new input tokens and 0.30 per million written, at 42:58 of the nodes.
 
-    Its service spreads experts over 144 accelerators; replicas of a scenario are of 16, which
-    costs up to twice as much. Prompt and output follow from the tokens and the mean context.
+    Set up as it is, with replicas that read and others that decode and batches in two halves, but
+    of fewer accelerators each, not 144. Prompt and output follow from the tokens and the mean
+    context.
     """
     output = CONTEXT / (INPUT / OUTPUT + 0.5)
     read = output * INPUT / OUTPUT
     stream = RequestStream(1.0, read, CACHED, 0.3 * output, 0.7 * output, 0.9)
     model, machine = CATALOG.model("deepseek-v3"), CATALOG.accelerator("h800-sxm")
-    demand = ServingDemand("CoT inference", "api", model, "fp8", "bf16", 5.0, 0.05, (stream,))
+    options = ServingOptions(separate_prefill=True, two_batches=True)
+    tier = (model, "fp8", "bf16", 5.0, 0.05)
+    demand = ServingDemand("CoT inference", "api", *tier, (stream,), options=options)
     cell = serving_cell.measure(demand, machine, Play())
     shares = serving_phases.measure(demand, machine, Play(), cell.batch).shares()[0]
     request = 2.0 / 3600.0 / cell.requests

@@ -57,7 +57,8 @@ def test_the_hash_follows_the_sources(monkeypatch, tmp_path) -> None:
     room = Path(kernel_cache.__file__).parent
     copy = tmp_path / "sim"
     (copy / "kernels").mkdir(parents=True)
-    for source in [*(room / "kernels").glob("*.py"), room / "service.py", room / "records.py"]:
+    others = [room / name for name in ("fluid.py", "service.py", "records.py")]
+    for source in [*(room / "kernels").glob("*.py"), *others]:
         (copy / source.relative_to(room)).write_bytes(source.read_bytes())
     before = kernel_cache.source_hash()
     monkeypatch.setenv("NUMBA_BOUNDSCHECK", "7")

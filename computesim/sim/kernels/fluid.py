@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import Any
 
 from numba import njit
 
-from computesim.arrays import Floats
+from computesim.sim.kernels.pool import Floats
 
-if TYPE_CHECKING:
-    from computesim.sim.fluid import MeanLengths
-    from computesim.sim.service import Service
+# named tuples that this room must not know: `fluid.MeanLengths` and `service.Service`
+MeanLengths = Any
+Service = Any
 
 
 @njit(cache=True, nogil=True, _nrt=False)
