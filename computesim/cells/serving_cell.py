@@ -72,10 +72,15 @@ def measure(demand: ServingDemand, accelerator: Accelerator, play: Play) -> Cell
     engine = engine_named(demand.engine)
     outside = engine.request + held_beyond(engine, accelerator) * demand.tpot + loads.seconds
     level = ServiceLevel(max(demand.ttft - outside, 0.0), demand.tpot)
-    plant, found, rate = _balanced(plant, partial(_played, demand, loads, trace, level, play))
-    if rate == 0.0 or found.run is None:
+    if plant.alone(trace, level.share) > level.ttft:
         return Cell()
-    seen = latencies(found.run, found.skip, end=found.skip + round(JUDGED * len(trace)))
+    plant, search, rate = _balanced(
+        plant, demand.tpot, partial(_played, demand, loads, trace, level, play)
+    )
+    if rate == 0.0 or search.run is None or search.trial is None:
+        return Cell()
+    judged = int(search.trial.judged.sum())
+    seen = latencies(search.run, search.skip, end=search.skip + judged)
     share = rate / plant.accelerators  # sequences/s per accelerator
     kinds = plant.kinds(rate / play.peak_to_mean)
     compute, bandwidth, busy = _effort(kinds, load, accelerator)
@@ -99,14 +104,18 @@ def _planned(
     """Return the replicas of a demand, and the requests with which they are played."""
     trace = sample_trace(demand, play)
     plant = plant_of(demand, load, accelerator, trace)
-    guess = plant.rate(demand.tpot)
-    residing = sum(kind.state.batch * kind.replicas for kind in plant.kinds(guess))
-    longer = min(round(RESIDENCES * residing), MOST_REQUESTS)
+    longer = _arrivals(plant, plant.rate(demand.tpot), play)
     if longer > play.requests:  # arrivals must go on while requests come and leave
         trace = sample_trace(demand, replace(play, requests=longer))
         if not plant.holds(trace):  # more requests, longer ones among them
             plant = plant_of(demand, load, accelerator, trace)
     return plant, trace
+
+
+def _arrivals(plant: Plant, rate: float, play: Play) -> int:
+    """Return how many sequences come at a rate, sequences/s, until the steady state is seen."""
+    residing = sum(kind.state.batch * kind.replicas for kind in plant.kinds(rate))
+    return max(play.requests, min(round(RESIDENCES * residing), MOST_REQUESTS))
 
 
 class _Found(NamedTuple):
@@ -131,14 +140,19 @@ class _Found(NamedTuple):
         return "ttft" in late and "tpot" not in late
 
 
-def _balanced(plant: Plant, played: Callable[[Plant], _Found]) -> _Found:
+def _balanced(plant: Plant, tpot: float, played: Callable[..., _Found]) -> _Found:
     """Return what a plant does, with as many more readers as first tokens in time need.
 
     The fluid limit knows of no queues: they are shorter where more replicas read.
     """
     best = played(plant)
+    decoding = plant.with_readers(MOST_READERS - plant.counts[0]).rate(tpot)
     while best.waits_for_readers and best.plant.counts[0] < MOST_READERS:
-        other = played(best.plant.with_readers(-(-best.plant.counts[0] // 4)))
+        readers = best.plant.counts[0]
+        # twice as many do not read more than others can decode, or a few more
+        more = readers if 2.0 * best.rate < decoding else -(-readers // 4)
+        near = best.rate * (1.0 + more / readers)
+        other = played(best.plant.with_readers(min(more, MOST_READERS - readers)), near=near)
         if other.per_accelerator <= WORTH_IT * best.per_accelerator:
             break
         best = other
@@ -147,9 +161,9 @@ def _balanced(plant: Plant, played: Callable[[Plant], _Found]) -> _Found:
 
 def _played(
     demand: ServingDemand, loads: Loading, trace: Trace, level: ServiceLevel, play: Play,
-    plant: Plant,
+    plant: Plant, near: float = 0.0,
 ) -> _Found:  # fmt: skip
-    """Return the highest rate at which a plant keeps a level."""
+    """Return the highest rate at which a plant keeps a level, if one is known near to it."""
     most = plant.most(loads, int((trace.prompt_tokens + trace.output_tokens).max()))
     guess = min(plant.rate(demand.tpot), most)
     if guess == 0.0:  # the prompts that wait leave no room for a request
@@ -157,8 +171,11 @@ def _played(
     apart = len(plant.counts) > 1  # no prompt is shared there; see `serving_plant`
     chains = shared_prompts(trace) if demand.options.shared_prompts and not apart else None
     asked = Demand(trace, (level,), judged=JUDGED, seed=play.seed, chains=chains)
-    pool = plant.holding(guess).pool
-    search = highest_rate(asked, pool, plant.counts, engine=play.kernel)
+    plant = plant.holding(guess)
+    search = highest_rate(
+        asked, plant.pool, plant.counts, engine=play.kernel, near=near,
+        enough=lambda rate: _arrivals(plant, rate, play),
+    )  # fmt: skip
     return _Found(plant, search, min(search.rate, guess if plant.lengths.kept else most))
 
 

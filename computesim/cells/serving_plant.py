@@ -82,6 +82,11 @@ class Plant:
         """Return the sequences/s of the plant in the fluid limit."""
         return self.pool.rate(self.counts, self.lengths, tpot)
 
+    def alone(self, trace: Trace, share: float) -> float:
+        """Return the time to the first token that a share of some requests keeps, s, if alone."""
+        fresh = np.quantile(trace.prompt_tokens - trace.computed_from, share, method="lower")
+        return self.steps[0].prefill_seconds(float(fresh))
+
     def most(self, loads: Loading, longest: int) -> float:
         """Return the sequences/s beyond which cached prefixes find no link or no memory.
 

@@ -6,8 +6,10 @@ to look, a few runs of the simulation with common random numbers tell the answer
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
@@ -20,6 +22,13 @@ from computesim.sim.runs import ServingRun
 from computesim.sim.service import Replicas, check_service
 from computesim.sim.trace import Trace
 from computesim.sim.trial import Trial, play
+
+#: rates that are tried, over the one at which the fluid limit has no room left
+LEAST: Final = 1 / 200
+LIKELY: Final = 0.9
+MOST: Final = 4.0
+STRIDE: Final = 1.25  #: to the second rate
+LONGEST_STRIDE: Final = math.log(4.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,33 +45,54 @@ class RateSearch:
 
 
 def max_rate(
-    keeps: Callable[[float], bool], low: float, high: float, tolerance: float = 0.03
-) -> RateSearch:
-    """Return the highest rate at which something holds, by bisection.
+    excess: Callable[[float], float], start: float, stride: float, least: float, most: float,
+    tolerance: float = 0.03,
+) -> RateSearch:  # fmt: skip
+    """Return the highest rate at which something does not exceed its limit.
 
     Parameters
     ----------
-    keeps : callable
-        Tells whether a rate is kept; true below some rate and false above it.
-    low, high : float, 1/s
-        Where to look. The ends are tried only if the search runs into them.
+    excess : callable
+        By how much a rate exceeds it, at most 0 where it is kept; not decreasing, but for noise.
+    start : float, 1/s
+        Where to look first.
+    stride : float
+        Factor to the next rate, squared with every further one, until one is kept and one is not.
+    least, most : float, 1/s
+        No rates are tried beyond them.
     tolerance : float
         Relative width at which the search ends.
+
+    Notes
+    -----
+    Between the two, Brent's method looks for the zero of the excess over the logarithm of the rate.
+    Where the excess jumps, it halves the interval.
     """
-    if not 0.0 < low < high < np.inf or tolerance <= 0.0:
-        raise SimulationError(f"cannot search between {low} and {high} within {tolerance}")
-    good, bad, n_runs = low, high, 0
-    while bad > good * (1.0 + tolerance):
-        middle = (good * bad) ** 0.5
-        n_runs += 1
-        if keeps(middle):
-            good = middle
-        else:
-            bad = middle
-    if good == low:
-        n_runs += 1
-        return RateSearch(low if keeps(low) else 0.0, n_runs, False)
-    return RateSearch(good, n_runs, bad == high)
+    if not 0.0 < least <= start <= most < np.inf or tolerance <= 0.0 or stride <= 1.0:
+        raise SimulationError(f"cannot search between {least} and {most} within {tolerance}")
+    seen: dict[float, float] = {}
+
+    def at(log_rate: float) -> float:
+        if log_rate not in seen:
+            found = float(excess(math.exp(log_rate)))
+            seen[log_rate] = min(found, -1e-9) if found <= 0.0 else found  # 0 would end the search
+        return seen[log_rate]
+
+    ends = math.log(least), math.log(most)
+    here, step = math.log(start), math.log(stride)
+    down = at(here) > 0.0
+    edge, before = ends[0] if down else ends[1], here
+    while (at(here) > 0.0) == down and here != edge:
+        here, before = (max(here - step, edge) if down else min(here + step, edge)), here
+        step = min(2.0 * step, LONGEST_STRIDE)
+    if (at(here) > 0.0) == down:
+        return RateSearch(0.0 if down else most, len(seen), not down)
+    if abs(here - before) > math.log1p(tolerance):
+        from scipy.optimize import brentq  # a third of a second to import
+
+        brentq(at, here, before, xtol=math.log1p(tolerance), rtol=1e-15)
+    kept = max(rate for rate, value in seen.items() if value <= 0.0)
+    return RateSearch(math.exp(kept), len(seen), False)
 
 
 def highest_rate(
@@ -71,6 +101,8 @@ def highest_rate(
     counts: tuple[int, ...],
     tolerance: float = 0.03,
     engine: Engine = "numba",
+    near: float = 0.0,
+    enough: Callable[[float], int] | None = None,
 ) -> RateSearch:
     """Return the highest arrival rate at which some replicas keep the promises.
 
@@ -86,42 +118,37 @@ def highest_rate(
         Relative width at which the search ends.
     engine : {"numba", "simpy"}
         The compiled kernel or its twin.
+    near : float, 1/s
+        A rate near to the answer, if one is known; otherwise the fluid limit tells where to look.
+    enough : callable, optional
+        How many requests, the first ones, are enough at a rate; by default all are played.
     """
     if demand.clients:
         raise SimulationError("a closed loop has no rate to search")
-    trace, lengths = demand.trace, demand.lengths
+    lengths = demand.lengths
     guess = pool.rate(counts, lengths, step_limit(demand))
     if guess == 0.0:  # a single sequence is too slow
         return RateSearch(0.0, 0, False)
-    verdicts: dict[float, bool] = {}
     best: tuple[float, Trial | None] = (0.0, None)  # only what is handed back is remembered
     failed: tuple[float, Trial | None] = (np.inf, None)
 
-    def keeps(rate: float) -> bool:
+    def excess(rate: float) -> float:
         nonlocal best, failed
-        if rate not in verdicts:
-            trial = play(demand, pool, counts, lengths, rate / trace.rate, engine)
-            verdicts[rate] = trial.kept
-            if trial.kept:
-                best = max(best, (rate, trial), key=lambda pair: pair[0])
-            else:
-                failed = min(failed, (rate, trial), key=lambda pair: pair[0])
-        return verdicts[rate]
+        asked = demand if enough is None else demand.first(enough(rate))
+        trial = play(asked, pool, counts, lengths, rate / asked.trace.rate, engine)
+        if trial.kept:
+            best = max(best, (rate, trial), key=lambda pair: pair[0])
+        else:
+            failed = min(failed, (rate, trial), key=lambda pair: pair[0])
+        return trial.excess
 
-    most_tried = 4.0 * guess
-    high, low = 1.12 * guess, 0.7 * guess  # mostly right, and four halvings wide
-    while not keeps(low) and low > guess / 200:  # the level asks for less than full load
-        high, low = low, low / 4
-    found = RateSearch(0.0, 0, False)
-    if keeps(low):
-        found = max_rate(keeps, low, high, tolerance)
-    while found.unbounded and high < most_tried:  # the fluid limit was too careful
-        high = min(2 * high, most_tried)
-        found = max_rate(keeps, found.rate, high, tolerance)
+    least, most = LEAST * guess, MOST * guess
+    start = min(max(near or LIKELY * guess, least), most)
+    found = max_rate(excess, start, STRIDE, least, most, tolerance)
     kept = best[1] if found.rate else None
     return RateSearch(
         found.rate,
-        len(verdicts),
+        found.n_runs,
         found.unbounded,
         kept.run if kept else None,
         kept.skip if kept else 0,

@@ -60,6 +60,14 @@ class Chains:
         """Whether each request is sent after others, shape (n,)."""
         return (self.stage >= 0) & (np.append(self.after, -1)[self.stage] >= 0)
 
+    def first(self, n: int) -> Chains:
+        """Return the chains of the first n requests; no stage follows another one."""
+        members = self.stage[:n]
+        kept, numbers = np.unique(members[members >= 0], return_inverse=True)
+        stage = members.copy()
+        stage[members >= 0] = numbers
+        return Chains(stage, self.after[kept], self.pause[kept], self.shares[kept])
+
     def records(self) -> tuple[Records, npt.NDArray[np.int32]]:
         """Return the stages for the kernel, and of each request the next one of its stage.
 

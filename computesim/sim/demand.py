@@ -63,6 +63,19 @@ class Demand:
         """What the fluid limit knows of its requests."""
         return mean_lengths(self.trace, self.sharers)
 
+    def first(self, n: int) -> Demand:
+        """Return what the first n requests ask.
+
+        Parameters
+        ----------
+        n : int
+            Of an open loop.
+        """
+        if n >= len(self.trace):
+            return self
+        chains = self.chains and self.chains.first(n)
+        return replace(self, trace=self.trace.pick(np.arange(n)), chains=chains)
+
 
 def step_limit(demand: Demand) -> float:
     """Return the mean step time that no pool may exceed and keep the promises of a demand.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -13,6 +14,7 @@ from computesim.sim.output import quantile, times_of
 from computesim.sim.records import Records
 
 METRICS: Final = ("ttft", "tpot", "e2e")
+MOST_EXCESS: Final = 3.0  #: beyond twenty times a promise, nothing depends on how far it is
 
 
 class ServiceLevel(NamedTuple):
@@ -36,6 +38,15 @@ class Outcome(NamedTuple):
     def kept(self) -> bool:
         """Whether the promise is kept; a class without such requests breaks none."""
         return not self.value > self.limit
+
+    @property
+    def excess(self) -> float:
+        """Logarithm of the value over its limit, positive if it is broken, within `MOST_EXCESS`."""
+        if not self.value > 0.0 or self.limit == np.inf:
+            return -MOST_EXCESS
+        if self.limit <= 0.0 or self.value == np.inf:
+            return MOST_EXCESS
+        return min(max(math.log(self.value / self.limit), -MOST_EXCESS), MOST_EXCESS)
 
 
 def tightest(levels: Sequence[ServiceLevel]) -> ServiceLevel:

@@ -6,8 +6,9 @@ waits for ever: leaving it out would make an overloaded system look fast.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,9 @@ from computesim.errors import SimulationError
 from computesim.quantities import Estimate
 from computesim.sim.records import Records
 from computesim.sim.runs import ServingRun
+
+GROWTH: Final = 0.05  #: share of the arrivals that may add to a backlog
+LEAST_GROWTH: Final = 5.0  #: requests
 
 
 class Latencies(NamedTuple):
@@ -143,55 +147,7 @@ def warm_up_length(values: npt.ArrayLike, batch: int = 5) -> int:
     return int(np.argmin(error[: n // 2 + 1])) * batch
 
 
-def number_in_system(
-    arrival: npt.ArrayLike, departure: npt.ArrayLike
-) -> tuple[Floats, npt.NDArray[np.int64]]:
-    """Return when the number in a system changes, and the number from then on.
-
-    Parameters
-    ----------
-    arrival, departure : array_like of float, shape (n,), s
-        Of each entity; infinite departures are left out.
-
-    Returns
-    -------
-    tuple of ndarray of float64, shape (m,), s and ndarray of int64, shape (m,)
-    """
-    came = np.asarray(arrival, dtype=np.float64)
-    left = np.asarray(departure, dtype=np.float64)
-    left = left[np.isfinite(left)]
-    times = np.concatenate((came, left))
-    steps = np.concatenate((np.ones(came.size, np.int64), np.full(left.size, -1)))
-    order = np.argsort(times, kind="stable")
-    return times[order], np.cumsum(steps[order])
-
-
-def time_weighted_mean(time: Floats, value: npt.ArrayLike, start: float, end: float) -> float:
-    """Return the mean over time of a quantity that jumps.
-
-    Parameters
-    ----------
-    time : ndarray of float64, shape (m,), s
-        When it changes, not decreasing.
-    value : array_like of float, shape (m,)
-        Its value from then on; it is 0 before the first change.
-    start, end : float, s
-        The interval.
-
-    Returns
-    -------
-    float
-    """
-    if not end > start:
-        raise SimulationError(f"no time between {start} s and {end} s")
-    level = np.asarray(value, dtype=np.float64)
-    first, last = np.searchsorted(time, start, "right"), np.searchsorted(time, end, "left")
-    held = np.concatenate(([level[first - 1] if first else 0.0], level[first:last]))
-    edges = np.concatenate(([start], time[first:last], [end]))
-    return float((held * np.diff(edges)).sum() / (end - start))
-
-
-def saturated(arrival: Floats, start: Floats, growth: float = 0.05) -> bool:
+def saturated(arrival: Floats, start: Floats, growth: float = GROWTH) -> bool:
     """Tell whether the backlog of requests that wait to be started grows over a run.
 
     Parameters
@@ -209,36 +165,35 @@ def saturated(arrival: Floats, start: Floats, growth: float = 0.05) -> bool:
     none in the long run. The rule compares the mean backlog in the second and in the last
     quarter of the arrivals: the difference, over the arrivals between the middles of the two
     quarters, is the estimated share. The first quarter is warm-up. Differences below five
-    requests are noise.
+    requests, or below thrice the square root of the backlog, are noise: a queue is more uneven
+    than the Poisson distribution.
     """
-    return grows(arrival, start, 0, growth)
+    n = arrival.size
+    marks = [float(arrival[n * quarter // 4]) for quarter in (1, 2, 3)]
+    marks.append(float(arrival[-1]))
+    if n < 8 or not marks[0] < marks[1] < marks[2] < marks[3]:
+        return False
+    before = mean_inside(arrival, start, marks[0], marks[1])
+    after = mean_inside(arrival, start, marks[2], marks[3])
+    return after - before > max(growth * n / 2, LEAST_GROWTH, 3.0 * math.sqrt(before))
 
 
-def grows(entered: Floats, left: Floats, skip: int, growth: float = 0.05) -> bool:
-    """Tell by the rule of `saturated` whether the number of requests between two events grows.
+def mean_inside(entered: Floats, left: Floats, start: float, end: float) -> float:
+    """Return the mean number between two events over an interval of time.
 
     Parameters
     ----------
     entered, left : ndarray of float64, shape (n,), s
-        The two events of each request, the first one not decreasing.
-    skip : int
-        Requests in flight at the start: they are counted, and are no arrivals.
-    growth : float
-        Share of the arrivals that may add to the number.
+        The two events of each; infinite for never.
+    start, end : float, s
+        The interval.
 
     Returns
     -------
-    bool
+    float
     """
-    n = entered.size - skip
-    marks = [float(entered[skip + n * quarter // 4]) for quarter in (1, 2, 3)]
-    marks.append(float(entered[-1]))
-    if n < 8 or not marks[0] < marks[1] < marks[2] < marks[3]:
-        return False
-    time, inside = number_in_system(entered, left)
-    before = time_weighted_mean(time, inside, marks[0], marks[1])
-    after = time_weighted_mean(time, inside, marks[2], marks[3])
-    return after - before > max(growth * n / 2, 5.0)
+    held = np.clip(left, start, end) - np.clip(entered, start, end)
+    return float(held.sum()) / (end - start)
 
 
 def replications(values: Sequence[float] | Floats, level: float = 0.95) -> Estimate:

@@ -17,14 +17,15 @@ from computesim.sim.chains import Chains, closed_loop
 from computesim.sim.demand import Demand, in_flight
 from computesim.sim.engine import Engine, simulate_serving
 from computesim.sim.fluid import MeanLengths
-from computesim.sim.levels import Outcome, outcomes, window_mean
-from computesim.sim.output import grows, saturated
+from computesim.sim.levels import MOST_EXCESS, Outcome, outcomes, window_mean
+from computesim.sim.output import GROWTH, LEAST_GROWTH, saturated
 from computesim.sim.pool import Pool
 from computesim.sim.records import Records
 from computesim.sim.runs import ServingRun
 from computesim.sim.service import Replicas
 from computesim.sim.trace import Trace, scaled
 
+LITTLE_EXCESS = 0.03  #: of a pool that keeps its promises while its backlog grows
 WAITING = 0.05  #: share of a closed loop's requests that wait for a place: then it is saturated
 
 
@@ -45,6 +46,16 @@ class Trial(NamedTuple):
     def kept(self) -> bool:
         """Whether every promise is kept and no backlog grows."""
         return (self.closed or not self.saturated) and all(o.kept for o in self.outcomes)
+
+    @property
+    def excess(self) -> float:
+        """How far the worst percentile is from its promise: a logarithm, positive if it is broken.
+
+        Of a backlog that grows while all promises are kept, which says nothing of how far it is
+        from one that does not, a little.
+        """
+        worst = max((o.excess for o in self.outcomes), default=-MOST_EXCESS)
+        return worst if self.kept == (worst <= 0.0) else LITTLE_EXCESS
 
 
 def play(
@@ -85,9 +96,24 @@ def play(
     judged[skip : skip + max(1, round(demand.judged * n_asked))] = True
     rest, span = run.requests[skip:], float(run.requests["arrival"][-1])
     full = saturated(rest["arrival"], rest["first"])
-    if pool.decoder is not None and demand.warm:  # a first token tells nothing of later queues
-        full = full or grows(run.requests["arrival"], run.requests["finish"], skip)
+    if pool.decoder is not None:  # a first token tells nothing of the queues behind it
+        waiting = _waiting_to_decode(run, trace, pool, counts[0]) / span
+        full = full or waiting > max(GROWTH * n_asked / 2, LEAST_GROWTH)
     return _trial(demand, trace, run, skip, judged, span, full)
+
+
+def _waiting_to_decode(run: ServingRun, trace: Trace, pool: Pool, readers: int) -> float:
+    """Return the time that all requests wait between being sent on and decoding, s.
+
+    None at first: in a backlog that grows at a constant pace to the end of the arrivals, half of
+    those are waiting that are there in the end, as many as `saturated` lets it grow between its
+    quarters.
+    """
+    later = trace.output_tokens > 1
+    tokens = trace.prompt_tokens[later]
+    sent = pool.transfer_fixed * tokens.size + pool.transfer_per_token * float(tokens.sum())
+    behind = float((run.requests["finish"] - run.requests["first"])[later].sum())
+    return behind - sent - float(run.replicas["batch_seconds"][readers:].sum())
 
 
 def spent(demand: Demand, pool: Pool, counts: tuple[int, ...], trial: Trial) -> Records:

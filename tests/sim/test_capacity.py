@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from computesim.errors import SimulationError
-from computesim.sim.capacity import highest_rate, max_rate, max_serving_rate
+from computesim.sim.capacity import RateSearch, highest_rate, max_rate, max_serving_rate
+from computesim.sim.chains import Chains
 from computesim.sim.demand import Demand, in_flight, step_limit
 from computesim.sim.engine import simulate_serving
 from computesim.sim.fluid import fluid_rate, mean_lengths, steady_state
@@ -31,22 +34,34 @@ CHAT = generate(1, 300, 1.0, lognormal(400, 0.5, 4000), lognormal(60, 0.6, 400))
 LEVEL = ServiceLevel(ttft=0.5, tpot=0.025)
 
 
-def test_bisection_finds_the_edge_within_its_tolerance() -> None:
+@given(
+    st.floats(0.06, 15.0),
+    st.floats(0.06, 15.0),
+    st.sampled_from([1.03, 1.25, 2.0]),
+    st.sampled_from([lambda x: x, lambda x: 1.0 if x > 0 else -1.0, lambda x: math.expm1(30 * x)]),
+)
+def test_the_search_finds_the_edge_within_its_tolerance(
+    edge: float, start: float, stride: float, shape: Callable[[float], float]
+) -> None:
     tried = []
 
-    def keeps(rate: float) -> bool:
+    def excess(rate: float) -> float:
         tried.append(rate)
-        return rate <= 3.21
+        return shape(math.log(rate / edge))
 
-    found = max_rate(keeps, 1.0, 16.0, 0.01)
-    assert found.rate <= 3.21 < found.rate * 1.01
-    assert found.n_runs == len(tried) <= 9
+    found = max_rate(excess, start, stride, 0.05, 16.0, 0.01)
+    assert found.rate <= edge * (1 + 1e-12) < found.rate * 1.0101
+    assert found.n_runs == len(tried) == len(set(tried)) <= 26
     assert not found.unbounded
-    assert max_rate(lambda rate: True, 1.0, 2.0).unbounded
-    assert max_rate(lambda rate: False, 1.0, 2.0).rate == 0.0
-    assert max_rate(lambda rate: rate <= 1.0, 1.0, 2.0).rate == 1.0
+
+
+def test_a_search_says_where_its_ends_are_kept_or_fail() -> None:
+    assert max_rate(lambda rate: -1.0, 1.0, 1.5, 0.5, 2.0) == RateSearch(2.0, 3, True)
+    assert max_rate(lambda rate: 1.0, 1.0, 1.5, 0.5, 2.0) == RateSearch(0.0, 3, False)
+    lowest = max_rate(lambda rate: 0.0 if rate <= 0.5 * (1 + 1e-12) else 9.0, 1.0, 1.5, 0.5, 2.0)
+    assert lowest.rate == pytest.approx(0.5)
     with pytest.raises(SimulationError, match="cannot search"):
-        max_rate(keeps, 2.0, 1.0)
+        max_rate(lambda rate: -1.0, 1.0, 1.5, 2.0, 1.0)
 
 
 def test_the_rate_found_is_kept_and_a_higher_one_is_not() -> None:
@@ -316,3 +331,40 @@ def test_an_end_to_end_promise_binds_the_step_time() -> None:
     assert step_limit(Demand(trace, (ServiceLevel(e2e=10.0),))) == pytest.approx(0.05)
     assert step_limit(Demand(trace, (ServiceLevel(tpot=0.02, e2e=10.0),))) == 0.02
     assert step_limit(Demand(trace, (ServiceLevel(ttft=1.0),))) == np.inf
+
+
+#: steps of 10 ms whatever is in them; as many sequences as `max_batch` at a time
+STEADY = Service(0.01, 0, 0, 0, 0, 0, 0, 10**9, 32, 4096)
+STEADY_POOL = Pool(
+    *check_service(STEADY, np.zeros(4097)), Pool(*check_service(STEADY, np.zeros(4097))), 1e-3, 1e-7
+)
+
+
+@pytest.mark.parametrize("n", [400, 2000, 10_000])
+@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+def test_a_backlog_behind_the_first_tokens_is_seen_and_chance_is_not(seed: int, n: int) -> None:
+    """32 places that a request needs for its output tokens less one, in steps of 10 ms."""
+    trace = generate(seed, n, 1.0, lognormal(400, 0.5, 4000), lognormal(60, 0.6, 400))
+    full = 32 / (0.01 * (trace.output_tokens - 1).mean())
+    demand = Demand(trace, (ServiceLevel(),), judged=0.6, seed=seed)
+    # a batch has half a step to wait for its next one, and needs as many places more
+    stable, grows = (
+        play(demand, STEADY_POOL, (2, 1), demand.lengths, factor * full / trace.rate).saturated
+        for factor in (0.88, 1.15)
+    )
+    assert grows
+    assert not stable
+
+
+def test_the_first_requests_of_a_demand_keep_what_they_share() -> None:
+    trace = Trace(np.zeros(6), np.full(6, 9), np.zeros(6), np.full(6, 5))
+    chains = Chains([1, 1, -1, 0, 2, 2], [-1, -1, -1], [0, 0, 0], [True, False, True])
+    demand = Demand(trace, (LEVEL,), chains=chains)
+    few = demand.first(4)
+    assert few.chains is not None
+    assert few.chains.stage.tolist() == [1, 1, -1, 0]
+    assert few.chains.shares.tolist() == [True, False]
+    assert demand.first(6) is demand
+    assert demand.sharers is not None
+    assert demand.first(5).sharers.tolist() == [1, 1, 1, 1, 1]
+    assert demand.sharers.tolist() == [1, 1, 1, 1, 2, 2]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from census import number_in_system, time_weighted_mean
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from computesim.errors import SimulationError
@@ -11,11 +14,10 @@ from computesim.sim.engine import simulate_queue, simulate_serving
 from computesim.sim.output import (
     batch_means,
     latencies,
-    number_in_system,
+    mean_inside,
     quantile,
     replications,
     saturated,
-    time_weighted_mean,
     warm_up_length,
 )
 from computesim.sim.service import Replicas, Service
@@ -71,6 +73,17 @@ def test_a_mean_over_time_weighs_by_duration() -> None:
     assert time_weighted_mean(time, inside, 3.0, 8.0) == (2 + 4 * 1) / 5
     with pytest.raises(SimulationError, match="no time between"):
         time_weighted_mean(time, inside, 1.0, 1.0)
+
+
+@given(st.lists(st.tuples(st.floats(0, 9), st.floats(0, 9)), min_size=1), st.floats(0, 8))
+def test_a_mean_number_inside_is_that_of_its_jumps(
+    stays: list[tuple[float, float]], start: float
+) -> None:
+    came = np.array([begin for begin, _ in stays])
+    went = came + [length if length < 8 else np.inf for _, length in stays]
+    time, inside = number_in_system(came, went)
+    mean = time_weighted_mean(time, inside, start, 10.0)
+    assert mean_inside(came, went, start, 10.0) == pytest.approx(mean, abs=1e-9)
 
 
 def test_student_intervals_cover_as_often_as_they_say() -> None:

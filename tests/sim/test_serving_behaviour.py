@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from census import number_in_system, time_weighted_mean
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
@@ -11,7 +12,6 @@ from serving_cases import cases
 
 from computesim.sim.chains import closed_loop
 from computesim.sim.engine import simulate_queue, simulate_rollout, simulate_serving
-from computesim.sim.output import number_in_system, time_weighted_mean
 from computesim.sim.service import Replicas, Service
 from computesim.sim.trace import Trace
 

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from census import number_in_system
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
@@ -14,7 +15,7 @@ from computesim.sim.chains import closed_loop, samples, sessions
 from computesim.sim.demand import in_flight
 from computesim.sim.engine import simulate_serving
 from computesim.sim.operation import Operation, draw_failures
-from computesim.sim.output import latencies, number_in_system
+from computesim.sim.output import latencies
 from computesim.sim.service import Replicas, Service
 from computesim.sim.summary import (
     by_class,

@@ -7,13 +7,14 @@ import os
 
 import numpy as np
 import pytest
+from census import number_in_system, time_weighted_mean
 
 from computesim.errors import SimulationError
 from computesim.quantities import Estimate
 from computesim.sim.chains import sessions
 from computesim.sim.engine import simulate_queue, simulate_serving
 from computesim.sim.operation import draw_failures
-from computesim.sim.output import number_in_system, replications, time_weighted_mean
+from computesim.sim.output import replications
 from computesim.sim.queueing import (
     closed_throughput,
     erlang_b,
