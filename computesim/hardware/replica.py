@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -170,28 +171,29 @@ class Replica:
         size = widths * self.load.d_model * ACTIVATION_BYTES
         return size / (self.machine.memory_bandwidth * self.kernels.weight_hbm)
 
-    def tables(self, tokens: Floats) -> tuple[Floats, Floats]:
-        """Return the seconds of all multiplications of some tokens of each microbatch.
+    def tables(self, most: int) -> tuple[Floats, Floats]:
+        """Return the seconds of all multiplications of 0, 1, … `most` tokens of each microbatch.
 
         Parameters
         ----------
-        tokens : ndarray of float, token, shape (n,)
-            Of a microbatch, whole numbers.
+        most : int, token
+            Of a microbatch.
 
         Returns
         -------
         tuple of ndarray of float, s
             All of it, the part of that in experts which attention groups share, which depends on
-            the tokens of all groups together, and the least that it takes whatever the experts
-            do, shape (3, n); and reading the weights that the tokens touch, shape (n,).
+            the tokens of all groups together, and the least that it takes whatever the experts do,
+            shape (3, most + 1); and reading the weights that the tokens touch, shape (most + 1,).
 
         Notes
         -----
         ``(memory^p + compute^p)^(1/p)`` of the dense part and of the experts. Steps that a CUDA
         graph holds are padded to its size; others last at least as long as the host launches.
         """
+        tokens = np.arange(most + 1, dtype=np.float64)
         dense = self._dense_flop() / self.dense_rate() / self.layout.tp
-        seconds = self._bent(np.asarray(self._dense_stream()), _padded(tokens) * dense)
+        seconds = self._bent(np.asarray(self._dense_stream()), _padded(most) * dense)
         shared, stream = np.zeros(tokens.shape), np.full(tokens.shape, self._dense_stream())
         if self.load.n_experts:
             experts, read = self._experts(tokens * self.layout.dp)
@@ -287,8 +289,10 @@ class Replica:
         return touched
 
 
-def _padded(rows: Floats) -> Floats:
-    """Return rows padded to the next captured graph; larger steps are not padded."""
+@lru_cache(maxsize=16)
+def _padded(most: int) -> Floats:
+    """Return 0, 1, … `most` rows padded to the next captured graph; larger steps are not padded."""
+    rows = np.arange(most + 1, dtype=np.float64)
     graph = np.where(
         rows > GRAPH_STEP,
         np.ceil(rows / GRAPH_STEP) * GRAPH_STEP,

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final, NamedTuple
-
-import numpy as np
 
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
@@ -23,7 +22,7 @@ from computesim.hardware.serving_efficiency import (
     serving_kernels,
 )
 from computesim.hardware.serving_wire import latencies, wire_per_token
-from computesim.hardware.step import StepModel
+from computesim.hardware.step import StepModel, largest_batch
 from computesim.quantities import ServingLoad
 
 __all__ = [
@@ -40,6 +39,7 @@ UNBOUNDED_TOKENS: Final = 1e15  #: cache capacity of a model without a growing c
 BATCH_PER_GROUP: Final = 512  #: default decoding sequences per attention group
 READING: Final = 1 / 2  #: of the time to the first token; others' prompts are read before
 CHUNKS: Final = (2048, 512)  #: tokens of a microbatch that an operator may choose instead
+KEPT: Final = 128  #: steps that are remembered: the layouts of a model on a machine, twice
 NEAR_TIE: Final = 0.95  #: a smaller replica wins within this share of the best throughput
 
 
@@ -98,8 +98,18 @@ def serving_step(
     batch = max_batch or BATCH_PER_GROUP * n
     each = -(-max(token_budget or engine.token_budget * n, batch) // n)  # of a microbatch
     batch, capacity = _cache(replica, batch)
-    seconds, stream = replica.tables(np.arange(each + 1, dtype=np.float64))
-    step = StepModel(
+    return _built(replica, each, batch, capacity)
+
+
+@lru_cache(maxsize=KEPT)
+def _built(replica: Replica, each: int, batch: int, capacity: float) -> StepModel:
+    """Return the step of a replica; rankings ask for the same one with other promises."""
+    load, layout, engine = replica.load, replica.layout, replica.engine
+    if engine.two_batches and layout.ep > 1:
+        plain = replace(replica, engine=replace(engine, two_batches=False))
+        return two_batches(_built(plain, each, batch, capacity), replica)
+    seconds, stream = replica.tables(each)
+    return StepModel(
         fixed=replica.fixed_seconds() + latencies(replica),
         wire=wire_per_token(replica),
         compute_offset=0.0,
@@ -111,7 +121,7 @@ def serving_step(
         weight_stream=stream,
         kv_capacity_tokens=capacity,
         max_batch=batch,
-        token_budget=each * n,
+        token_budget=each * layout.microbatches,
         n_accelerators=layout.n_accelerators,
         weight_hbm=replica.kernels.weight_hbm,
         kv_hbm=replica.kernels.kv_hbm,
@@ -122,7 +132,6 @@ def serving_step(
         per_shared_token=replica.per_shared_token(),
         prompt_gap=engine.prompt_gap if layout.dp > 1 else 0,
     )
-    return two_batches(step, replica) if engine.two_batches and layout.ep > 1 else step
 
 
 def held_bytes(load: ServingLoad, accelerator: Accelerator, layout: ServingLayout) -> float:
@@ -381,14 +390,9 @@ def _ranked(step: StepModel, context: float, tpot: float, requests: Requests | N
         cached = max(context - prompt - output / 2.0, 0.0)
         return step.steady_seconds(batch, prompt, output, cached, requests.longest)
 
-    low, high = 1, int(max(min(step.max_batch, step.kv_capacity_tokens / context), 1))
-    while low < high:  # step time grows with the batch
-        middle = (low + high + 1) // 2
-        if step_seconds(middle) <= tpot:
-            low = middle
-        else:
-            high = middle - 1
-    seconds, prompt = step_seconds(low), True
+    most = int(max(min(step.max_batch, step.kv_capacity_tokens / context), 1))
+    low, seconds = largest_batch(step_seconds, most, tpot)
+    prompt = True
     if requests is not None and requests.ttft < math.inf:
         prompt = step.prefill_seconds(requests.longest) <= READING * requests.ttft
     return _Ranked(low / seconds / step.n_accelerators, seconds, prompt)

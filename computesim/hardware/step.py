@@ -18,6 +18,7 @@ Affine pieces and one table: a simulation sums thousands of rounds in closed for
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -263,6 +264,45 @@ class StepModel:
             seconds += before + (shared - below) * (after - before) - float(table[1, index])
             seconds = max(seconds, float(table[2, index]))
         return seconds
+
+
+def largest_batch(
+    step_seconds: Callable[[int], float], most: int, tpot: float
+) -> tuple[int, float]:
+    """Return the largest batch that keeps a time per output token, and the seconds of its step.
+
+    Parameters
+    ----------
+    step_seconds : callable
+        Of a batch, s; not decreasing.
+    most : int
+        Largest batch that there is room for.
+    tpot : float, s/token
+        If not even one sequence keeps it, the answer is 1.
+
+    Returns
+    -------
+    tuple of int and float, s
+
+    Notes
+    -----
+    Step time grows with the batch, nearly linearly: interpolation comes near at once, and where it
+    does not halve what is left, the next one does.
+    """
+    low, high = (1, step_seconds(1)), (most, step_seconds(most))
+    if low[1] > tpot:
+        return low
+    if high[1] <= tpot:
+        return high
+    halve = False
+    while high[0] - low[0] > 1:
+        width = high[0] - low[0]
+        share = 0.5 if halve or high[1] == math.inf else (tpot - low[1]) / (high[1] - low[1])
+        middle = min(max(low[0] + int(share * width), low[0] + 1), high[0] - 1)
+        seconds = step_seconds(middle)
+        low, high = ((middle, seconds), high) if seconds <= tpot else (low, (middle, seconds))
+        halve = not halve and 2 * (high[0] - low[0]) > width
+    return low
 
 
 def longest_of(n: float, mean: float, of_ten: float) -> float:
