@@ -12,7 +12,7 @@ from computesim.cells.serving import PROMPT_SPREAD
 from computesim.cells.serving_options import PrefixCache
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.replica import ServingLayout
-from computesim.hardware.transfer import lanes, tier_bandwidth
+from computesim.hardware.transfer import lone_bandwidth, tier_bandwidth
 from computesim.quantities import ServingLoad
 from computesim.workload.requests import RequestStream
 
@@ -72,14 +72,15 @@ def loading(
     A prefix is there before its prompt is read; loads do not wait for one another, but no link
     carries more than it can. Layers that are loaded while others compute would hide a part.
     """
-    each: list[tuple[float, float]] = []
+    alone: list[tuple[float, float]] = []
+    busy = 0.0  # of one link, for a request
     for stream, cache in _cached(demand, "host", "storage"):
         size = stream.cached_tokens * load.kv_bytes_per_token + load.state_bytes_per_sequence
-        rate = tier_bandwidth(cache.tier, accelerator, cache.storage_bandwidth)
-        each.append((size / rate, stream.rate / demand.requests))
-    alone = [(LONG_PROMPT * seconds / lanes(layout), weight) for seconds, weight in each]
-    left = 1.0 - sum(weight for _, weight in alone)  # streams that load nothing
-    busy = sum(seconds * weight for seconds, weight in each)
+        place = (cache.tier, accelerator, cache.storage_bandwidth)
+        share = stream.rate / demand.requests
+        alone.append((LONG_PROMPT * size / lone_bandwidth(*place, layout), share))
+        busy += share * size / tier_bandwidth(*place)
+    left = 1.0 - sum(share for _, share in alone)  # streams that load nothing
     return Loading(_percentile([(0.0, left), *alone]), busy * demand.requests / _sequences(demand))
 
 

@@ -12,7 +12,6 @@ import numpy as np
 
 from computesim.arrays import Floats
 from computesim.cells.memo import Memo
-from computesim.errors import SimulationError
 from computesim.fleet.limits import Limit, Maker, Standing, largest, purchased, same
 from computesim.fleet.purchase import Allocation, known_purchase
 from computesim.traced import dot, least, most, number, summed, to_power, zeros
@@ -107,13 +106,13 @@ class Asked:
         Where the rest cannot do the work, the count is that at which the last maker is exhausted.
         """
         held, rest, open_ = np.zeros_like(self.mix), self.mix.copy(), list(makers)
+        undone = self.demand  # that no purchase of the whole mix would do
         while True:
             stock = self.share * (self.before + held)
-            try:
-                count, allocation = self._purchase(stock, self.share * rest)
-            except SimulationError:
-                if len(open_) == len(makers):
-                    raise
+            count, allocation = self._purchase(stock, self.share * rest)
+            if len(open_) == len(makers):
+                undone = allocation.unmet
+            elif np.any(allocation.unmet > undone + 1e-5 * self.demand):
                 exhausted = (m for m in makers if m not in open_)
                 ends = [m.limit[self.t] / summed(self.mix[m.member]) for m in exhausted]
                 return _BEYOND * most(*ends), None

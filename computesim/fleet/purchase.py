@@ -22,6 +22,9 @@ from computesim.traced import Measured, name_all, portion
 LEAST = Measured("linear program", "purchase")
 _TIDY = 1e-6  # weight of accelerators at work beside accelerators bought: idle ones stay idle
 
+_ROUNDED = 1e-6  #: what is just enough for one program must be enough for the next one
+HOPELESS = 1e-4  #: of the best goodput: who gets less done is left idle, and numbers stay solvable
+
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
@@ -95,23 +98,49 @@ def purchase(
     -----
     Least A such that shares y of the demands can be spread over accelerators:
     ``Σ_g y[g, w] = 1`` for every task and ``Σ_w y[g, w] · D[w] / G[g, w] ≤ stock[g] + A · mix[g]``.
-    Where `most` is too little, all tasks are cut by the same share. A task that neither stock nor
-    mix can do stays undone. Real schedulers do worse than the optimum.
+    Where `most` is too little, all tasks are cut by the same share; so are, by one of their own,
+    tasks that only the stock can do where it is too small. A task that neither stock nor mix can
+    do stays undone, and none does what another one does ten thousand times as fast (a job
+    on so many accelerators that failures leave nothing of it). Real schedulers do worse than the
+    optimum.
     """
     there = (stock > 0) | ((mix > 0) & (most > 0))
     able = (goodput > 0) & there[:, None] & (demand > 0)
+    able &= goodput >= HOPELESS * np.where(able, goodput, 0.0).max(axis=0)
     doable: NDArray[np.bool_] = np.asarray(able.any(axis=0))
     rows, columns = np.nonzero(able)
     if not len(rows):  # nothing is asked, or nothing can be done
         return 0.0, Allocation(np.zeros_like(goodput), demand * (demand > 0))
     need = demand[columns] / goodput[rows, columns]  # accelerators that do a whole task
+    of_stock = doable & ~(able & (mix > 0)[:, None]).any(axis=0)
+    left = _left_to_stock(stock, mix, rows, columns, need, of_stock)
+    need *= left[columns]
     count, share, shares = _program(stock, mix, rows, columns, need, doable, None)
     if count > most:
         count, share, shares = _program(stock, mix, rows, columns, need, doable, most)
     units = np.zeros_like(goodput)
     units[rows, columns] = shares * need
-    unmet = np.where(doable, (1.0 - share) * demand, demand)
+    unmet = np.where(doable, (1.0 - share * left) * demand, demand)
     return count, Allocation(units, np.where(unmet > 1e-7 * demand, unmet, 0.0))
+
+
+def _left_to_stock(
+    stock: Floats,
+    mix: Floats,
+    rows: NDArray[np.intp],
+    columns: NDArray[np.intp],
+    need: Floats,
+    of_stock: NDArray[np.bool_],
+) -> Floats:
+    """Return the share of each task that can be done: 1, but where nothing on sale can do it."""
+    left = np.ones(len(of_stock))
+    if of_stock.any():
+        pairs = of_stock[columns]
+        program = (stock, mix, rows[pairs], columns[pairs], need[pairs], of_stock, 0.0)
+        _, share, _ = _program(*program)
+        if share < 1.0 - _ROUNDED:
+            left[of_stock] = share * (1.0 - _ROUNDED)
+    return left
 
 
 def _program(

@@ -54,6 +54,30 @@ def transfer_seconds(
     return hop + load.state_bytes_per_sequence / bandwidth, load.kv_bytes_per_token / bandwidth
 
 
+def lone_bandwidth(
+    tier: Tier, machine: Accelerator, storage_bandwidth: float, layout: ServingLayout
+) -> float:
+    """Return the rate at which the prefix of one request comes back while no other one does, B/s.
+
+    Parameters
+    ----------
+    tier : {"hbm", "host", "storage"}
+    machine : Accelerator
+    storage_bandwidth : float, B/s
+        As for `tier_bandwidth`.
+    layout : ServingLayout
+        Of the replica: each accelerator takes its part over its own link to the host.
+
+    Notes
+    -----
+    What the accelerators of a node may draw from the storage service together comes over the
+    network of the node, and one request may have all of it.
+    """
+    links = lanes(layout) * tier_bandwidth("host" if tier == "storage" else tier, machine, 0.0)
+    together = max(lanes(layout), machine.node_accelerators)
+    return min(links, together * storage_bandwidth) if tier == "storage" else links
+
+
 def tier_bandwidth(tier: Tier, machine: Accelerator, storage_bandwidth: float) -> float:
     """Return the rate at which one accelerator takes a cached prefix back, B/s.
 

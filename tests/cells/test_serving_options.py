@@ -104,9 +104,14 @@ def test_prefixes_outside_come_over_a_link_before_a_prompt_is_read() -> None:
     size = 1800 * LOAD.kv_bytes_per_token
     assert slow.link == pytest.approx(size / 1e9)
     assert slow.seconds == pytest.approx(2 * fast.seconds)
-    assert size / 4e9 < slow.seconds < 3 * size / 4e9  # the long ones, over four links
+    # the long ones, over what the eight of a node draw together, however few of them hold a part
+    assert size / 8e9 < slow.seconds < 3 * size / 8e9
+    one = loading(asked(PrefixCache("storage", 60.0, 1e9)), LOAD, H100, ServingLayout())
+    assert one.seconds == slow.seconds
     host = loading(asked(PrefixCache("host")), LOAD, H100, layout)
     assert 0 < host.seconds < fast.seconds
+    alone = loading(asked(PrefixCache("host")), LOAD, H100, ServingLayout())
+    assert alone.seconds == pytest.approx(4 * host.seconds)  # the link to its host is its own
     assert loading(asked(), LOAD, H100, layout).seconds == 0.0
 
 

@@ -69,6 +69,26 @@ def test_what_nothing_can_do_stays_unmet_and_buys_nothing() -> None:
     assert fleet[0].allocation.unmet == pytest.approx([0.0, 5.0])
 
 
+def test_what_only_the_stock_can_do_is_done_as_far_as_it_reaches() -> None:
+    goodput, mix = np.array([[1.0, 0.5, 2.0], [0.0, 0.0, 1.0]]), np.array([0.0, 1.0])
+    count, result = purchase(np.array([10.0, 0.0]), mix, goodput, np.array([12.0, 4.0, 7.0]))
+    assert count == pytest.approx(7.0, rel=1e-5)  # all of the stock is taken elsewhere
+    assert result.unmet == pytest.approx([6.0, 2.0, 0.0], abs=1e-4)
+    enough, result = purchase(np.array([30.0, 0.0]), mix, goodput, np.array([12.0, 4.0, 7.0]))
+    assert enough == pytest.approx(0.0, abs=1e-9)
+    assert not result.unmet.any()
+
+
+@pytest.mark.parametrize("slow", [1e-3, 1e-6, 1e-12])
+def test_an_accelerator_that_hardly_does_a_task_does_not_upset_the_others(slow: float) -> None:
+    goodput = np.array([[1.0, slow], [1.0, 1.0]])
+    count, result = purchase(
+        np.array([5.0, 0.0]), np.array([0.0, 1.0]), goodput, np.array([9, 8e6])
+    )
+    assert count == pytest.approx(8e6 + 4.0, rel=1e-6)
+    assert not result.unmet.any()
+
+
 @given(tables, demands, st.floats(0.05, 0.95))
 def test_a_limit_cuts_every_task_by_the_same_share(goodput, demand, share) -> None:
     enough, _ = purchase(np.zeros(3), MIX, goodput, demand)
