@@ -84,8 +84,7 @@ class Plant:
 
     def alone(self, trace: Trace, share: float) -> float:
         """Return the time to the first token that a share of some requests keeps, s, if alone."""
-        fresh = np.quantile(trace.prompt_tokens - trace.computed_from, share, method="lower")
-        return self.steps[0].prefill_seconds(float(fresh))
+        return self.steps[0].prefill_seconds(*_prompt(trace, share))
 
     def most(self, loads: Loading, longest: int) -> float:
         """Return the sequences/s beyond which cached prefixes find no link or no memory.
@@ -238,13 +237,12 @@ def _reader(
 ) -> tuple[ServingLayout, StepModel]:  # fmt: skip
     """Return the layout that reads most prompts with an accelerator, and its step.
 
-    Steps, and a long prompt alone, take half of the time to the first token at most if any layout
+    A long prompt that waits for a step in progress keeps the time to the first token if any layout
     allows; layouts beyond a scale-up domain only where nothing inside fits.
     """
     options = demand.options
     # who is in flight when a run begins passes the readers with all that is written
     longest = _held(trace.prompt_tokens + trace.output_tokens)
-    fresh = float(np.quantile(trace.prompt_tokens - trace.computed_from, LONG))
     found: list[tuple[bool, float, ServingLayout, StepModel]] = []
     limit, shortage = STEPS * demand.ttft, ""
     for layout in options.layouts[:1] or serving_layouts(load, accelerator):
@@ -258,14 +256,31 @@ def _reader(
                 shortage = str(error)
                 continue
             if step.sequence_tokens >= longest:
-                alone = step.prefill_seconds(fresh)
+                first = _in_progress(step, trace) + step.prefill_seconds(*_prompt(trace, LONG))
                 rate = _pool(step, engine).reading_rate(lengths, limit) / step.n_accelerators
-                quick = alone <= limit
-                found.append((quick, rate if quick else -alone, layout, step))
+                quick = first <= demand.ttft
+                found.append((quick, rate if quick else -first, layout, step))
     if not found:
         raise CapacityError(shortage or f"{load.name} leaves no room for {longest:g} tokens")
     *_, layout, step = max(found, key=lambda row: row[:2])
     return layout, step
+
+
+def _prompt(trace: Trace, share: float) -> tuple[float, float]:
+    """Return the new and the cached tokens of a prompt that a share of some do not exceed."""
+    known = trace.computed_from
+    new, cached = (np.quantile(part, share) for part in (trace.prompt_tokens - known, known))
+    return float(new), float(cached)
+
+
+def _in_progress(step: StepModel, trace: Trace) -> float:
+    """Return the seconds of a step that reads a prompt in each of its microbatches.
+
+    It lasts as the longest of them, or a chunk of it.
+    """
+    n = step.microbatches
+    new, cached = _prompt(trace, n / (n + 1.0))
+    return step.prefill_seconds(min(new, step.room(0.0)), cached)
 
 
 def _ratio(halves: tuple[float, float], sizes: tuple[int, int]) -> tuple[int, int]:

@@ -205,3 +205,23 @@ def test_the_formula_of_a_balance_follows_the_simulated_pool(options: ServingOpt
     served = Served(MODEL, "fp8", "bf16", 0.05, stream, options=options, cache=demand.caches[0])
     paces = serving_paces(served, H100, 200.0, 800.0)
     assert 1.0 / paces.seconds(400.0, 1.0) == pytest.approx(simulated, rel=0.3)
+
+
+@pytest.mark.parametrize("context", [20_000, 60_000])
+def test_readers_of_long_contexts_read_while_another_long_prompt_is_in_progress(
+    context: int,
+) -> None:
+    """Groups of one accelerator read most, but a group with a long prompt holds up all others."""
+    model, machine = CATALOG.model("deepseek-v3"), CATALOG.accelerator("gb200")
+    stream = RequestStream(1.0, context, 0.85, 300, 450, 0.9)
+    options = ServingOptions(separate_prefill=True)
+    tier = (model, "fp8", "fp8", 2.0, 0.04)
+    demand = ServingDemand("CoT inference", "t", *tier, (stream,), options=options)
+    trace = sample_trace(demand, PLAY)
+    reader = plant_of(demand, demand.load, machine, trace)
+    slow = replace(demand.options, layouts=(ServingLayout(ep=64, dp=64), reader.layouts[1]))
+    one, other = (
+        serving_cell.measure(replace(demand, options=how), machine, PLAY) for how in (options, slow)
+    )
+    assert reader.alone(trace, 0.9) <= demand.ttft
+    assert one.requests > 2.0 * other.requests
