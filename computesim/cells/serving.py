@@ -231,13 +231,33 @@ def requests_of(trace: Trace, ttft: float) -> Requests:
         The prompts that nine of ten do not exceed have to keep the time to first token.
     ttft : float, s
     """
-    fresh = trace.prompt_tokens - trace.computed_from
+    new, cached = prompt_parts(trace, ServiceLevel().share)
     return Requests(
-        prompt=float(fresh.mean()),
+        prompt=float((trace.prompt_tokens - trace.computed_from).mean()),
         output=float(trace.output_tokens.mean()),
-        longest=float(np.quantile(fresh[opening(trace)], ServiceLevel().share)),
+        longest=new,
+        cached=cached,
         ttft=ttft,
     )
+
+
+def prompt_parts(trace: Trace, share: float) -> tuple[float, float]:
+    """Return the new and the cached tokens that a share of the prompts do not exceed.
+
+    Parameters
+    ----------
+    trace : Trace
+    share : float
+
+    Returns
+    -------
+    tuple of float, token and float, token
+        Of the sequences that open a request: others find all of their prompt.
+    """
+    first = opening(trace)
+    known = trace.computed_from[first]
+    new, cached = (np.quantile(part, share) for part in (trace.prompt_tokens[first] - known, known))
+    return float(new), float(cached)
 
 
 def intensity(

@@ -13,7 +13,7 @@ import numpy as np
 from computesim.arrays import Floats, Ints
 from computesim.cells.jobs import ServingDemand
 from computesim.cells.prefix_cache import Loading, waiting_tokens
-from computesim.cells.serving import PAGE, paged_service, prompt_sharers, requests_of
+from computesim.cells.serving import PAGE, paged_service, prompt_parts, prompt_sharers, requests_of
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.serving import (
@@ -84,7 +84,7 @@ class Plant:
 
     def alone(self, trace: Trace, share: float) -> float:
         """Return the time to the first token that a share of some requests keeps, s, if alone."""
-        return self.steps[0].prefill_seconds(*_prompt(trace, share))
+        return self.steps[0].prefill_seconds(*prompt_parts(trace, share))
 
     def most(self, loads: Loading, longest: int) -> float:
         """Return the sequences/s beyond which cached prefixes find no link or no memory.
@@ -256,7 +256,7 @@ def _reader(
                 shortage = str(error)
                 continue
             if step.sequence_tokens >= longest:
-                first = _in_progress(step, trace) + step.prefill_seconds(*_prompt(trace, LONG))
+                first = _in_progress(step, trace) + step.prefill_seconds(*prompt_parts(trace, LONG))
                 rate = _pool(step, engine).reading_rate(lengths, limit) / step.n_accelerators
                 quick = first <= demand.ttft
                 found.append((quick, rate if quick else -first, layout, step))
@@ -266,20 +266,13 @@ def _reader(
     return layout, step
 
 
-def _prompt(trace: Trace, share: float) -> tuple[float, float]:
-    """Return the new and the cached tokens of a prompt that a share of some do not exceed."""
-    known = trace.computed_from
-    new, cached = (np.quantile(part, share) for part in (trace.prompt_tokens - known, known))
-    return float(new), float(cached)
-
-
 def _in_progress(step: StepModel, trace: Trace) -> float:
     """Return the seconds of a step that reads a prompt in each of its microbatches.
 
     It lasts as the longest of them, or a chunk of it.
     """
     n = step.microbatches
-    new, cached = _prompt(trace, n / (n + 1.0))
+    new, cached = prompt_parts(trace, n / (n + 1.0))
     return step.prefill_seconds(min(new, step.room(0.0)), cached)
 
 

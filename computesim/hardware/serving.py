@@ -226,6 +226,7 @@ class Requests:
     prompt: float  #: new tokens to read, mean
     output: float  #: tokens, mean
     longest: float = 0.0  #: new tokens of a prompt that still has to keep `ttft`
+    cached: float = 0.0  #: tokens before these, which they attend to
     ttft: float = math.inf  #: time to its first token, s
 
 
@@ -351,7 +352,7 @@ def _variants(step: StepModel, tpot: float, requests: Requests | None) -> list[S
             weight_seconds=step.weight_seconds[:, : tokens + 1],
             weight_stream=step.weight_stream[: tokens + 1],
         )
-        left = requests.ttft - one.prefill_seconds(requests.longest) / READING
+        left = requests.ttft - one.prefill_seconds(requests.longest, requests.cached) / READING
         gap = int(0.75 * min(max(left, 0.0), 1e9) / tpot)
         waits = tokens > GRAPH_TOKENS  # small chunks of one prompt or another are always read
         variants.append(replace(one, prompt_gap=min(step.prompt_gap, gap) if waits else 0))
@@ -394,5 +395,6 @@ def _ranked(step: StepModel, context: float, tpot: float, requests: Requests | N
     low, seconds = largest_batch(step_seconds, most, tpot)
     prompt = True
     if requests is not None and requests.ttft < math.inf:
-        prompt = step.prefill_seconds(requests.longest) <= READING * requests.ttft
+        alone = step.prefill_seconds(requests.longest, requests.cached)
+        prompt = alone <= READING * requests.ttft
     return _Ranked(low / seconds / step.n_accelerators, seconds, prompt)
