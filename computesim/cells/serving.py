@@ -28,6 +28,7 @@ from computesim.sim.fluid import (
     SteadyState,
 )
 from computesim.sim.levels import ServiceLevel
+from computesim.sim.output import quantile
 from computesim.sim.records import RECOMPUTE
 from computesim.sim.service import Service
 from computesim.sim.streams import stream
@@ -222,16 +223,17 @@ def held_beyond(engine: Engine, accelerator: Accelerator) -> float:
     return max(engine.held(accelerator) - GENERAL_ENGINE.held(accelerator), 0.0)
 
 
-def requests_of(trace: Trace, ttft: float) -> Requests:
+def requests_of(trace: Trace, load: ServingLoad, ttft: float) -> Requests:
     """Return what a layout is chosen for.
 
     Parameters
     ----------
     trace : Trace
         The prompts that nine of ten do not exceed have to keep the time to first token.
+    load : ServingLoad
     ttft : float, s
     """
-    new, cached = prompt_parts(trace, ServiceLevel().share)
+    new, cached = long_prompt(trace, load, ServiceLevel().share)
     return Requests(
         prompt=float((trace.prompt_tokens - trace.computed_from).mean()),
         output=float(trace.output_tokens.mean()),
@@ -241,23 +243,28 @@ def requests_of(trace: Trace, ttft: float) -> Requests:
     )
 
 
-def prompt_parts(trace: Trace, share: float) -> tuple[float, float]:
-    """Return the new and the cached tokens that a share of the prompts do not exceed.
+def long_prompt(trace: Trace, load: ServingLoad, share: float) -> tuple[float, float]:
+    """Return the prompt whose FLOP a share of the prompts do not exceed.
 
     Parameters
     ----------
     trace : Trace
+    load : ServingLoad
     share : float
+        Of the sequences that open a request: others find all of their prompt.
 
     Returns
     -------
-    tuple of float, token and float, token
-        Of the sequences that open a request: others find all of their prompt.
+    tuple of float
+        Its new tokens, and the cached ones before them that they attend to.
     """
     first = opening(trace)
-    known = trace.computed_from[first]
-    new, cached = (np.quantile(part, share) for part in (trace.prompt_tokens[first] - known, known))
-    return float(new), float(cached)
+    cached = trace.computed_from[first]
+    new = trace.prompt_tokens[first] - cached
+    pairs = new * (cached + (new + 1) / 2)
+    flop = new * load.flop_per_token + pairs * load.attention_flop_per_pair
+    chosen = np.flatnonzero(flop == quantile(flop, share))[0]
+    return float(new[chosen]), float(cached[chosen])
 
 
 def intensity(

@@ -72,15 +72,15 @@ def measure(demand: ServingDemand, accelerator: Accelerator, play: Play) -> Cell
     engine = engine_named(demand.engine)
     outside = engine.request + held_beyond(engine, accelerator) * demand.tpot + loads.seconds
     level = ServiceLevel(max(demand.ttft - outside, 0.0), demand.tpot)
-    if plant.alone(trace, level.share) > level.ttft:
+    if plant.alone(trace, load, level.share) > level.ttft:
         return Cell()
     plant, search, rate = _balanced(
         plant, demand.tpot, partial(_played, demand, loads, trace, level, play)
     )
-    if rate == 0.0 or search.run is None or search.trial is None:
+    trial = search.trial
+    if rate == 0.0 or trial is None:
         return Cell()
-    judged = int(search.trial.judged.sum())
-    seen = latencies(search.run, search.skip, end=search.skip + judged)
+    seen = latencies(trial.run, trial.skip, end=trial.skip + int(trial.judged.sum()))
     share = rate / plant.accelerators  # sequences/s per accelerator
     kinds = plant.kinds(rate / play.peak_to_mean)
     compute, bandwidth, busy = _effort(kinds, load, accelerator)
@@ -149,7 +149,7 @@ def _balanced(plant: Plant, tpot: float, played: Callable[..., _Found]) -> _Foun
     decoding = plant.with_readers(MOST_READERS - plant.counts[0]).rate(tpot)
     while best.waits_for_readers and best.plant.counts[0] < MOST_READERS:
         readers = best.plant.counts[0]
-        # twice as many do not read more than others can decode, or a few more
+        # twice as many, where the others could decode all that these read
         more = readers if 2.0 * best.rate < decoding else -(-readers // 4)
         near = best.rate * (1.0 + more / readers)
         other = played(best.plant.with_readers(min(more, MOST_READERS - readers)), near=near)
@@ -163,7 +163,7 @@ def _played(
     demand: ServingDemand, loads: Loading, trace: Trace, level: ServiceLevel, play: Play,
     plant: Plant, near: float = 0.0,
 ) -> _Found:  # fmt: skip
-    """Return the highest rate at which a plant keeps a level, if one is known near to it."""
+    """Return the highest rate at which a plant keeps a level, looked for near to a known one."""
     most = plant.most(loads, int((trace.prompt_tokens + trace.output_tokens).max()))
     guess = min(plant.rate(demand.tpot), most)
     if guess == 0.0:  # the prompts that wait leave no room for a request
@@ -171,10 +171,10 @@ def _played(
     apart = len(plant.counts) > 1  # no prompt is shared there; see `serving_plant`
     chains = shared_prompts(trace) if demand.options.shared_prompts and not apart else None
     asked = Demand(trace, (level,), judged=JUDGED, seed=play.seed, chains=chains)
-    plant = plant.holding(guess)
+    held = plant.holding(guess)
     search = highest_rate(
-        asked, plant.pool, plant.counts, engine=play.kernel, near=near,
-        enough=lambda rate: _arrivals(plant, rate, play),
+        asked, held.pool, plant.counts, engine=play.kernel, near=near,
+        enough=lambda rate: _arrivals(held, rate, play),
     )  # fmt: skip
     return _Found(plant, search, min(search.rate, guess if plant.lengths.kept else most))
 

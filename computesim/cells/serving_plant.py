@@ -13,7 +13,7 @@ import numpy as np
 from computesim.arrays import Floats, Ints
 from computesim.cells.jobs import ServingDemand
 from computesim.cells.prefix_cache import Loading, waiting_tokens
-from computesim.cells.serving import PAGE, paged_service, prompt_parts, prompt_sharers, requests_of
+from computesim.cells.serving import PAGE, long_prompt, paged_service, prompt_sharers, requests_of
 from computesim.errors import CapacityError
 from computesim.hardware.accelerator import Accelerator
 from computesim.hardware.serving import (
@@ -82,9 +82,9 @@ class Plant:
         """Return the sequences/s of the plant in the fluid limit."""
         return self.pool.rate(self.counts, self.lengths, tpot)
 
-    def alone(self, trace: Trace, share: float) -> float:
+    def alone(self, trace: Trace, load: ServingLoad, share: float) -> float:
         """Return the time to the first token that a share of some requests keeps, s, if alone."""
-        return self.steps[0].prefill_seconds(*prompt_parts(trace, share))
+        return self.steps[0].prefill_seconds(*long_prompt(trace, load, share))
 
     def most(self, loads: Loading, longest: int) -> float:
         """Return the sequences/s beyond which cached prefixes find no link or no memory.
@@ -214,7 +214,7 @@ def _replica(
     context = float(np.average(trace.prompt_tokens + output / 2, weights=output))
     longest = _held(trace.prompt_tokens + output)
     tpot = demand.tpot * (drafts.tokens if drafts else 1.0)
-    read = None if _separates(demand, accelerator) else requests_of(trace, demand.ttft)
+    read = None if _separates(demand, accelerator) else requests_of(trace, load, demand.ttft)
     best = partial(serving_layout, load, accelerator, tpot=tpot, engine=engine, requests=read)
     layout = stated[-1] if stated else best(context)
     step = serving_step(load, accelerator, layout, engine=engine)
@@ -243,6 +243,7 @@ def _reader(
     options = demand.options
     # who is in flight when a run begins passes the readers with all that is written
     longest = _held(trace.prompt_tokens + trace.output_tokens)
+    prompt = long_prompt(trace, load, LONG)
     found: list[tuple[bool, float, ServingLayout, StepModel]] = []
     limit, shortage = STEPS * demand.ttft, ""
     for layout in options.layouts[:1] or serving_layouts(load, accelerator):
@@ -256,7 +257,7 @@ def _reader(
                 shortage = str(error)
                 continue
             if step.sequence_tokens >= longest:
-                first = _in_progress(step, trace) + step.prefill_seconds(*prompt_parts(trace, LONG))
+                first = _in_progress(step, trace, load) + step.prefill_seconds(*prompt)
                 rate = _pool(step, engine).reading_rate(lengths, limit) / step.n_accelerators
                 quick = first <= demand.ttft
                 found.append((quick, rate if quick else -first, layout, step))
@@ -266,13 +267,13 @@ def _reader(
     return layout, step
 
 
-def _in_progress(step: StepModel, trace: Trace) -> float:
+def _in_progress(step: StepModel, trace: Trace, load: ServingLoad) -> float:
     """Return the seconds of a step that reads a prompt in each of its microbatches.
 
     It lasts as the longest of them, or a chunk of it.
     """
     n = step.microbatches
-    new, cached = prompt_parts(trace, n / (n + 1.0))
+    new, cached = long_prompt(trace, load, n / (n + 1.0))
     return step.prefill_seconds(min(new, step.room(0.0)), cached)
 
 

@@ -9,7 +9,7 @@ where it saves most of the others.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,47 +111,48 @@ def purchase(
     rows, columns = np.nonzero(able)
     if not len(rows):  # nothing is asked, or nothing can be done
         return 0.0, Allocation(np.zeros_like(goodput), demand * (demand > 0))
-    need = demand[columns] / goodput[rows, columns]  # accelerators that do a whole task
-    of_stock = doable & ~(able & (mix > 0)[:, None]).any(axis=0)
-    left = _left_to_stock(stock, mix, rows, columns, need, of_stock)
-    need *= left[columns]
-    count, share, shares = _program(stock, mix, rows, columns, need, doable, None)
+    asked = _Asked(stock, mix, rows, columns, demand[columns] / goodput[rows, columns], doable)
+    left = _left_to_stock(asked)
+    asked = asked._replace(need=asked.need * left[columns])
+    count, share, shares = _program(asked, None)
     if count > most:
-        count, share, shares = _program(stock, mix, rows, columns, need, doable, most)
+        count, share, shares = _program(asked, most)
     units = np.zeros_like(goodput)
-    units[rows, columns] = shares * need
+    units[rows, columns] = shares * asked.need
     unmet = np.where(doable, (1.0 - share * left) * demand, demand)
     return count, Allocation(units, np.where(unmet > 1e-7 * demand, unmet, 0.0))
 
 
-def _left_to_stock(
-    stock: Floats,
-    mix: Floats,
-    rows: NDArray[np.intp],
-    columns: NDArray[np.intp],
-    need: Floats,
-    of_stock: NDArray[np.bool_],
-) -> Floats:
+class _Asked(NamedTuple):
+    """What a program knows of accelerators and tasks; a pair is one that can do the other."""
+
+    stock: Floats
+    mix: Floats
+    rows: NDArray[np.intp]  #: accelerator of each pair
+    columns: NDArray[np.intp]  #: task of each pair
+    need: Floats  #: of each pair, accelerators that do the whole task
+    doable: NDArray[np.bool_]  #: tasks that are in a pair
+
+    def of(self, tasks: NDArray[np.bool_]) -> _Asked:
+        """Return what is asked of some of the tasks that can be done."""
+        pairs = tasks[self.columns]
+        some = (self.rows[pairs], self.columns[pairs], self.need[pairs])
+        return _Asked(self.stock, self.mix, *some, tasks)
+
+
+def _left_to_stock(asked: _Asked) -> Floats:
     """Return the share of each task that can be done: 1, but where nothing on sale can do it."""
-    left = np.ones(len(of_stock))
+    on_sale = np.zeros(len(asked.doable), bool)
+    on_sale[asked.columns[asked.mix[asked.rows] > 0]] = True
+    of_stock, left = asked.doable & ~on_sale, np.ones(len(on_sale))
     if of_stock.any():
-        pairs = of_stock[columns]
-        program = (stock, mix, rows[pairs], columns[pairs], need[pairs], of_stock, 0.0)
-        _, share, _ = _program(*program)
+        _, share, _ = _program(asked.of(of_stock), 0.0)
         if share < 1.0 - _ROUNDED:
             left[of_stock] = share * (1.0 - _ROUNDED)
     return left
 
 
-def _program(
-    stock: Floats,
-    mix: Floats,
-    rows: NDArray[np.intp],
-    columns: NDArray[np.intp],
-    need: Floats,
-    doable: NDArray[np.bool_],
-    bought: float | None,
-) -> tuple[float, float, Floats]:
+def _program(asked: _Asked, bought: float | None) -> tuple[float, float, Floats]:
     """Solve for the least purchase, or for the largest common share when it is given.
 
     The variables are the shares y of the possible pairs, then the purchase (as a multiple of a
@@ -159,6 +160,7 @@ def _program(
     """
     from scipy.optimize import linprog  # a quarter of a second that a known fleet does not pay
 
+    stock, mix, rows, columns, need, doable = asked
     typical = float(sum(need[columns == w].min() for w in np.flatnonzero(doable)))
     pairs = np.arange(len(rows))
     capacity = np.zeros((len(stock), len(rows) + 1))

@@ -88,7 +88,7 @@ def max_rate(
     if (at(here) > 0.0) == down:
         return RateSearch(0.0 if down else most, len(seen), not down)
     if abs(here - before) > math.log1p(tolerance):
-        from scipy.optimize import brentq  # a third of a second to import
+        from scipy.optimize import brentq  # not imported before a rate is searched
 
         brentq(at, here, before, xtol=math.log1p(tolerance), rtol=1e-15)
     kept = max(rate for rate, value in seen.items() if value <= 0.0)

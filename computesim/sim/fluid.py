@@ -84,7 +84,7 @@ def steady_state(
     Sequences come to microbatches in any number, so that the fullest one has half a sequence more
     than the mean; prompts come to different ones, until all of them read some.
     """
-    from computesim.sim.kernels import steady  # numba takes half a second to import
+    from computesim.sim.kernels import steady  # numba takes 0.4 s to import
 
     promised = service.when_full == PROMISE
     return SteadyState(*steady(rate, lengths, service, weight_seconds, promised))
@@ -111,7 +111,7 @@ def fluid_rate(
     float, 1/s
         Within 5 %; 0 if a single sequence is slower already.
     """
-    from computesim.sim.kernels import highest  # numba takes half a second to import
+    from computesim.sim.kernels import highest  # numba takes 0.4 s to import
 
     promised = service.when_full == PROMISE
     return float(highest(lengths, service, weight_seconds, tpot, promised))

@@ -235,7 +235,7 @@ def test_more_accelerators_with_as_much_batch_each_are_faster_or_the_cell_says_w
     few, many = job(2**small), job(2 ** (small + doublings))
     assert few.speed > 0
     # a small job that grew to hold the model has as many accelerators, and fewer microbatches
-    assert many.speed >= few.speed or many.resized or few.resized
+    assert many.speed >= few.speed or many.resized or few.resized == "memory"
     assert many.resized or many.accelerators == many.requested
 
 

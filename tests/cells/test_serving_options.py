@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import astuple, replace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,10 +14,11 @@ from computesim.cells import serving_cell, serving_phases
 from computesim.cells.jobs import ServingDemand
 from computesim.cells.prefix_cache import loading, waiting_tokens
 from computesim.cells.rates import Served, serving_paces
-from computesim.cells.serving import Cell, Play, sample_trace
+from computesim.cells.serving import Cell, Play, long_prompt, sample_trace
 from computesim.cells.serving_options import PrefixCache, ServingOptions
 from computesim.cells.serving_plant import Plant, plant_of
 from computesim.hardware.replica import ServingLayout
+from computesim.hardware.serving import serving_step
 from computesim.hardware.speculation import Speculation
 from computesim.workload.requests import RequestStream
 from computesim.workload.transformer import serving_load
@@ -28,6 +30,7 @@ LOAD = serving_load(MODEL, "fp8", "bf16")
 PLAY = Play(requests=200)
 CHAT = RequestStream(1.0, 3000, 0.6, 200, 300, 0.9)
 PLAIN = ServingOptions()
+H_STEP = serving_step(LOAD, H100, ServingLayout(tp=4))
 
 
 def asked(
@@ -93,6 +96,30 @@ def test_the_memory_that_waits_is_what_the_lower_rate_leaves() -> None:
 
 def test_prompts_that_leave_no_room_for_a_request_are_not_served() -> None:
     assert cell(asked(PrefixCache("hbm", 1e9))).requests < 1e-4
+
+
+@pytest.mark.parametrize("retention", [30.0, 120.0])
+def test_no_more_is_served_than_the_prompts_that_wait_leave_room_for(retention: float) -> None:
+    demand = asked(PrefixCache("hbm", retention))
+    most = plant(demand)
+    assert 0.0 < cell(demand).requests <= most.rate(demand.tpot) / most.accelerators * (1 + 1e-9)
+
+
+def test_a_long_prompt_is_one_of_the_prompts() -> None:
+    """Of two kinds, many new tokens and a long context: no prompt has both."""
+    two = (
+        replace(CHAT, prompt_tokens=6000, cached_share=0.0),
+        replace(CHAT, prompt_tokens=40_000, cached_share=0.97),
+    )
+    demand = replace(asked(stream=two[0]), streams=two, caches=(PrefixCache("hbm", 0.0),) * 2)
+    trace = sample_trace(demand, PLAY)
+    known = trace.computed_from
+    prompts = list(zip(trace.prompt_tokens - known, known, strict=True))
+    for share in (0.5, 0.9, 0.99):
+        assert long_prompt(trace, LOAD, share) in prompts
+    reading = [H_STEP.prefill_seconds(float(new), float(cached)) for new, cached in prompts]
+    alone = H_STEP.prefill_seconds(*long_prompt(trace, LOAD, 0.9))
+    assert alone == pytest.approx(np.quantile(reading, 0.9), rel=0.05)
 
 
 def test_prefixes_outside_come_over_a_link_before_a_prompt_is_read() -> None:
@@ -223,5 +250,5 @@ def test_readers_of_long_contexts_read_while_another_long_prompt_is_in_progress(
     one, other = (
         serving_cell.measure(replace(demand, options=how), machine, PLAY) for how in (options, slow)
     )
-    assert reader.alone(trace, 0.9) <= demand.ttft
+    assert reader.alone(trace, demand.load, 0.9) <= demand.ttft
     assert one.requests > 2.0 * other.requests

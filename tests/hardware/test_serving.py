@@ -15,7 +15,7 @@ from computesim.hardware.serving import (
     serving_step,
 )
 from computesim.hardware.serving_efficiency import GRAPH_TOKENS
-from computesim.hardware.step import StepModel
+from computesim.hardware.step import StepModel, largest_batch
 from computesim.quantities import ServingLoad
 
 LoadOf = Callable[..., ServingLoad]
@@ -277,3 +277,27 @@ def test_no_step_moves_more_than_its_kernels_attain(
     assert 0.1 < share < max(step.weight_hbm, step.kv_hbm)
     reading = step.traffic_seconds(8192, 0, 0) / step.step_seconds(8192, 8192 * 4096, 0, 0)
     assert 0.0 < reading < 0.5 * share + 0.1  # prompts compute
+
+
+@given(
+    st.lists(st.floats(0.0, 1.0), min_size=1, max_size=300),
+    st.floats(0.0, 40.0),
+    st.integers(0, 300),
+)
+def test_the_largest_batch_in_time_is_the_one_that_a_scan_finds(
+    growth: list[float], tpot: float, crowded: int
+) -> None:
+    """Any step time that does not fall, with jumps, and without room from some batch on."""
+    seconds = np.cumsum(np.array(growth) ** 8)
+    seconds[crowded:] = np.inf
+    tried = []
+
+    def step_seconds(batch: int) -> float:
+        tried.append(batch)
+        return float(seconds[batch - 1])
+
+    batch, of_it = largest_batch(step_seconds, seconds.size, tpot)
+    kept = np.flatnonzero(seconds <= tpot)
+    assert batch == (kept[-1] + 1 if kept.size else 1)
+    assert of_it == seconds[batch - 1]
+    assert len(tried) <= 2 + 2 * np.log2(seconds.size + 1)

@@ -134,7 +134,7 @@ def _best_layout(
     question: PoolQuestion, load: ServingLoad, chip: Accelerator, trace: Trace
 ) -> ServingLayout:
     tpot = min(question.promise.tpot.values(), default=_LAYOUT_TPOT)
-    requests = requests_of(trace, min(question.promise.ttft.values(), default=np.inf))
+    requests = requests_of(trace, load, min(question.promise.ttft.values(), default=np.inf))
     longest = float((trace.prompt_tokens + trace.output_tokens).max())
     engine = question.engine
     layout = serving_layout(
